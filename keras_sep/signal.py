@@ -1,0 +1,110 @@
+"""Short-time Fourier transform and overlap-add in NumPy, whole or streamed.
+
+The reference against which the in-graph, Kotlin and JavaScript versions are tested.
+
+Conventions: waveform (samples, channels), float32, full scale ±1. Spectrum (frames, bins, channels),
+complex64. No centring: frame t holds samples t·step … t·step + frame_length − 1 of what it is given.
+A stream starts with frame_length − frame_step zeros, so that its first frame ends with the first
+frame_step samples that arrive, and every sample lies in frame_length / frame_step frames.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_sep.spec import StreamSpec
+
+Array = npt.NDArray[np.float32]
+ComplexArray = npt.NDArray[np.complex64]
+
+
+@functools.lru_cache(maxsize=16)
+def analysis_window(spec: StreamSpec) -> Array:
+    """Periodic Hann window, (frame_length,)."""
+    phase = 2.0 * np.pi * np.arange(spec.frame_length) / spec.frame_length
+    window = (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
+    window.flags.writeable = False
+    return window
+
+
+@functools.lru_cache(maxsize=16)
+def synthesis_window(spec: StreamSpec) -> Array:
+    """Window that makes overlap-add the inverse of `stft`: Hann over the constant sum of its squares."""
+    analysis = analysis_window(spec).astype(np.float64)
+    total = (analysis**2).reshape(-1, spec.frame_step).sum(axis=0)
+    window = (analysis / total.mean()).astype(np.float32)
+    window.flags.writeable = False
+    return window
+
+
+def stft(waveform: npt.ArrayLike, spec: StreamSpec) -> ComplexArray:
+    """Spectrum of every whole frame of a waveform.
+
+    Args:
+        waveform: (samples, channels); samples ≥ frame_length give 1 + (samples − frame_length) // step frames.
+
+    Returns:
+        (frames, bins, channels), complex64; not scaled: a full-scale sine reaches frame_length / 4.
+    """
+    x = np.asarray(waveform, dtype=np.float32)
+    num_frames = max(0, 1 + (x.shape[0] - spec.frame_length) // spec.frame_step)
+    if num_frames == 0:
+        return np.zeros((0, spec.num_bins, x.shape[1]), np.complex64)
+    frames = np.lib.stride_tricks.sliding_window_view(x, spec.frame_length, axis=0)[:: spec.frame_step]
+    spectrum = np.fft.rfft(frames * analysis_window(spec), n=spec.fft_length, axis=-1)
+    return np.ascontiguousarray(spectrum.transpose(0, 2, 1), dtype=np.complex64)
+
+
+def inverse_frames(spectrum: npt.ArrayLike, spec: StreamSpec) -> Array:
+    """Windowed time frames (frames, frame_length, channels), ready to be added up."""
+    z = np.ascontiguousarray(np.asarray(spectrum).transpose(0, 2, 1))
+    frames = np.fft.irfft(z, n=spec.fft_length, axis=-1)[..., : spec.frame_length]
+    return np.ascontiguousarray((frames * synthesis_window(spec)).transpose(0, 2, 1), dtype=np.float32)
+
+
+class StreamingStft:
+    """Samples in, frames out; keeps what the next frame needs."""
+
+    def __init__(self, spec: StreamSpec, num_channels: int | None = None):
+        self.spec = spec
+        self._num_channels = spec.num_channels if num_channels is None else num_channels
+        self.reset()
+
+    def reset(self) -> None:
+        overlap = self.spec.frame_length - self.spec.frame_step
+        self._pending = np.zeros((overlap, self._num_channels), np.float32)
+
+    def push(self, block: npt.ArrayLike) -> ComplexArray:
+        """Takes any number of samples (samples, channels); returns the frames they complete."""
+        samples = np.concatenate([self._pending, np.asarray(block, np.float32)])
+        spectrum = stft(samples, self.spec)
+        self._pending = samples[spectrum.shape[0] * self.spec.frame_step :].copy()
+        return spectrum
+
+
+class OverlapAdd:
+    """Frames in, samples out: the inverse of `StreamingStft`, delayed by frame_length − frame_step."""
+
+    def __init__(self, spec: StreamSpec, num_channels: int | None = None):
+        self.spec = spec
+        self._num_channels = spec.num_channels if num_channels is None else num_channels
+        self.reset()
+
+    def reset(self) -> None:
+        overlap = self.spec.frame_length - self.spec.frame_step
+        self._tail = np.zeros((overlap, self._num_channels), np.float32)
+
+    def push(self, spectrum: npt.ArrayLike) -> Array:
+        """Takes spectra (frames, bins, channels); returns frames · frame_step complete samples."""
+        frames = inverse_frames(spectrum, self.spec)
+        step, num_frames = self.spec.frame_step, frames.shape[0]
+        total = np.zeros((self._tail.shape[0] + num_frames * step, self._num_channels), np.float32)
+        total[: self._tail.shape[0]] = self._tail
+        # One frame after the other, oldest first: the sum must not depend on how frames are grouped.
+        for t in range(num_frames):
+            total[t * step : t * step + self.spec.frame_length] += frames[t]
+        self._tail = total[num_frames * step :].copy()
+        return total[: num_frames * step]

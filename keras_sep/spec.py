@@ -1,0 +1,122 @@
+"""What a stream is: rates, frames, channels, latency.
+
+Everything that reads or writes audio for a model takes its numbers from a `StreamSpec`. It travels
+as JSON inside every .tflite file, so that no caller has to repeat a constant.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+WINDOWS = ("hann",)
+
+
+@dataclass(frozen=True)
+class StreamSpec:
+    """The audio format of a separator and its short-time Fourier transform (STFT).
+
+    The paper does not publish these numbers; the defaults are ours.
+
+    Args:
+        sample_rate: Hz, 8000 to 192000.
+        num_channels: channels of the mixture and of every stem, ≥ 1.
+        frame_length: samples of one STFT frame, even; 46.4 ms at the defaults.
+        frame_step: samples from one frame to the next (the hop); divides `frame_length`.
+        fft_length: points of the Fourier transform, even, ≥ `frame_length` (zero-padded behind).
+        window: "hann", periodic; used for analysis and for synthesis.
+        sources: names of the stems, in the order of the masks.
+
+    Raises:
+        ValueError: names the field, the value received and what was expected.
+    """
+
+    sample_rate: int = 44100
+    num_channels: int = 2
+    frame_length: int = 2048
+    frame_step: int = 512
+    fft_length: int = 2048
+    window: str = "hann"
+    sources: tuple[str, ...] = ("vocals", "accompaniment")
+
+    def __post_init__(self) -> None:
+        for name in ("sample_rate", "num_channels", "frame_length", "frame_step", "fft_length"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+                raise ValueError(f"StreamSpec: {name} must be an integer. Received: {name}={value!r}")
+            object.__setattr__(self, name, int(value))
+        object.__setattr__(self, "sources", tuple(self.sources))
+        self._require(8000 <= self.sample_rate <= 192000, "sample_rate", "from 8000 to 192000 Hz")
+        self._require(self.num_channels >= 1, "num_channels", "at least 1")
+        self._require(
+            self.frame_length >= 4 and self.frame_length % 2 == 0, "frame_length", "an even number of at least 4"
+        )
+        # A squared Hann window adds up to a constant only with three or more frames over each sample.
+        self._require(
+            self.frame_step >= 1
+            and self.frame_length % self.frame_step == 0
+            and self.frame_length >= 3 * self.frame_step,
+            "frame_step",
+            f"a divisor of frame_length={self.frame_length}, at most a third of it",
+        )
+        self._require(
+            self.fft_length >= self.frame_length and self.fft_length % 2 == 0,
+            "fft_length",
+            f"even and at least frame_length={self.frame_length}",
+        )
+        self._require(self.window in WINDOWS, "window", f"one of {', '.join(WINDOWS)}")
+        self._require(
+            len(self.sources) > 0
+            and len(set(self.sources)) == len(self.sources)
+            and all(isinstance(s, str) and s.isidentifier() for s in self.sources),
+            "sources",
+            "distinct names made of letters, digits and _",
+        )
+
+    def _require(self, condition: bool, name: str, expected: str) -> None:
+        if not condition:
+            raise ValueError(f"StreamSpec: {name} must be {expected}. Received: {name}={getattr(self, name)!r}")
+
+    @property
+    def num_bins(self) -> int:
+        """Bins of the half spectrum, from 0 Hz to half the sample rate, both included."""
+        return self.fft_length // 2 + 1
+
+    @property
+    def algorithmic_latency(self) -> int:
+        """Samples by which a stem lags behind the mixture: one frame, 2048 = 46.4 ms by default.
+
+        A frame's first `frame_step` samples are complete once its last sample is there
+        (`frame_length - frame_step` samples), and samples arrive in steps (`frame_step` more).
+        """
+        return self.frame_length
+
+    @property
+    def algorithmic_latency_ms(self) -> float:
+        return 1000.0 * self.algorithmic_latency / self.sample_rate
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), sort_keys=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**dataclasses.asdict(self), "sources": list(self.sources)}
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> StreamSpec:
+        known = {field.name for field in dataclasses.fields(cls)}
+        if not isinstance(fields, dict) or set(fields) != known:
+            found = sorted(fields) if isinstance(fields, dict) else fields
+            raise ValueError(f"StreamSpec: expected the fields {sorted(known)}. Received: {found}")
+        return cls(**fields)
+
+    @classmethod
+    def from_json(cls, text: str) -> StreamSpec:
+        try:
+            fields = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"StreamSpec: expected JSON. Received: {text[:80]!r}") from error
+        return cls.from_dict(fields)
