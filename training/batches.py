@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-import keras
+import itertools
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from keras_sep.spec import StreamSpec
@@ -20,26 +24,27 @@ def stack(segments: list[Segment]) -> Batch:
     }
 
 
-class RandomBatches(keras.utils.PyDataset):
-    """`steps` batches an epoch; a batch is a function of (seed, epoch, index), so a resumed run goes on alike."""
+def random_batches(
+    mixer: RandomMixer, batch_size: int, seed: int, first_step: int = 0, workers: int = 1, prefetch: int = 6
+) -> Iterator[Batch]:
+    """Endless batches from `first_step` on; a batch is a function of (seed, step), so a resumed run goes on alike.
 
-    def __init__(self, mixer: RandomMixer, batch_size: int, steps: int, seed: int, first_epoch: int = 0, **kwargs):
-        super().__init__(**kwargs)
-        self.mixer, self.batch_size, self.steps, self.seed, self.epoch = mixer, batch_size, steps, seed, first_epoch
+    Worker threads keep `prefetch` batches ready: NumPy and soxr let go of the interpreter lock.
+    """
 
-    def __len__(self) -> int:
-        return self.steps
+    def make(step: int) -> Batch:
+        rng = np.random.default_rng([seed, step])
+        return stack([mixer.draw(rng) for _ in range(batch_size)])
 
-    def __getitem__(self, index: int) -> Batch:
-        rng = np.random.default_rng([self.seed, self.epoch, index])
-        return stack([self.mixer.draw(rng) for _ in range(self.batch_size)])
+    with ThreadPoolExecutor(workers, thread_name_prefix="batches") as pool:
+        ready = deque(pool.submit(make, first_step + i) for i in range(prefetch))
+        for step in itertools.count(first_step + prefetch):
+            ready.append(pool.submit(make, step))
+            yield ready.popleft().result()
 
-    def on_epoch_end(self) -> None:
-        self.epoch += 1
 
-
-def validation_batches(pool: StemPool, spec: StreamSpec, num_frames: int, batch_size: int, batches: int) -> list[Batch]:
-    """A fixed set of plain mixtures, the same in every run."""
+def validation_segments(pool: StemPool, spec: StreamSpec, num_frames: int, count: int) -> Batch:
+    """A fixed set of plain mixtures, the same in every run, as one batch of `count`."""
     mixer = RandomMixer(pool, spec, num_frames, augment=False)
     rng = np.random.default_rng(20190512)
-    return [stack([mixer.draw(rng) for _ in range(batch_size)]) for _ in range(batches)]
+    return stack([mixer.draw(rng) for _ in range(count)])

@@ -28,14 +28,14 @@ class TrainConfig:
     total_steps: int
     steps_per_epoch: int
     clipnorm: float
-    validation_batches: int
+    validation_segments: int
     licences: str
     seed: int
 
     def __post_init__(self) -> None:
         self._require(self.architecture == "or_unet", "architecture", '"or_unet"')
         self._require(self.licences in ("all", "free"), "licences", '"all" or "free"')
-        for name in ("segment_frames", "batch_size", "total_steps", "steps_per_epoch", "validation_batches"):
+        for name in ("segment_frames", "batch_size", "total_steps", "steps_per_epoch", "validation_segments"):
             self._require(getattr(self, name) >= 1, name, "at least 1")
         self._require(0 <= self.warmup_steps < self.total_steps, "warmup_steps", "from 0 to total_steps - 1")
         self._require(self.learning_rate > 0, "learning_rate", "above 0")
