@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -34,7 +33,7 @@ class Separation(keras.Model):
     def call(self, x, training=None):
         return self.network(x, training=training)
 
-    def compute_loss(self, x=None, y: Mapping[str, Any] | None = None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         scale = 1.0 / (ops.mean(x, axis=(1, 2, 3), keepdims=True) + 1e-6)
         mixture = x * scale
         references = {source: y[source] * scale for source in y}

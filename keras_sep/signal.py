@@ -49,20 +49,20 @@ def stft(waveform: npt.ArrayLike, spec: StreamSpec) -> ComplexArray:
     Returns:
         (frames, bins, channels), complex64; not scaled: a full-scale sine reaches frame_length / 4.
     """
-    x = np.asarray(waveform, dtype=np.float32)
-    num_frames = max(0, 1 + (x.shape[0] - spec.frame_length) // spec.frame_step)
+    x = np.ascontiguousarray(np.asarray(waveform, dtype=np.float32).T)
+    num_frames = max(0, 1 + (x.shape[1] - spec.frame_length) // spec.frame_step)
     if num_frames == 0:
-        return np.zeros((0, spec.num_bins, x.shape[1]), np.complex64)
-    frames = np.lib.stride_tricks.sliding_window_view(x, spec.frame_length, axis=0)[:: spec.frame_step]
-    spectrum = np.fft.rfft(frames * analysis_window(spec), n=spec.fft_length, axis=-1)
-    return np.ascontiguousarray(spectrum.transpose(0, 2, 1), dtype=np.complex64)
+        return np.zeros((0, spec.num_bins, x.shape[0]), np.complex64)
+    # Memory order is (frames, channels, bins), so that neither transform nor mask hops through memory.
+    frames = np.lib.stride_tricks.sliding_window_view(x, spec.frame_length, axis=1)[:, :: spec.frame_step]
+    spectrum = np.fft.rfft(frames.transpose(1, 0, 2) * analysis_window(spec), n=spec.fft_length, axis=-1)
+    return spectrum.astype(np.complex64, copy=False).transpose(0, 2, 1)
 
 
 def inverse_frames(spectrum: npt.ArrayLike, spec: StreamSpec) -> Array:
-    """Windowed time frames (frames, frame_length, channels), ready to be added up."""
-    z = np.ascontiguousarray(np.asarray(spectrum).transpose(0, 2, 1))
-    frames = np.fft.irfft(z, n=spec.fft_length, axis=-1)[..., : spec.frame_length]
-    return np.ascontiguousarray((frames * synthesis_window(spec)).transpose(0, 2, 1), dtype=np.float32)
+    """Windowed time frames (frames, channels, frame_length), ready to be added up."""
+    frames = np.fft.irfft(np.asarray(spectrum).transpose(0, 2, 1), n=spec.fft_length, axis=-1)
+    return frames[..., : spec.frame_length].astype(np.float32, copy=False) * synthesis_window(spec)
 
 
 class StreamingStft:
@@ -95,16 +95,16 @@ class OverlapAdd:
 
     def reset(self) -> None:
         overlap = self.spec.frame_length - self.spec.frame_step
-        self._tail = np.zeros((overlap, self._num_channels), np.float32)
+        self._tail = np.zeros((self._num_channels, overlap), np.float32)
 
     def push(self, spectrum: npt.ArrayLike) -> Array:
         """Takes spectra (frames, bins, channels); returns frames · frame_step complete samples."""
         frames = inverse_frames(spectrum, self.spec)
         step, num_frames = self.spec.frame_step, frames.shape[0]
-        total = np.zeros((self._tail.shape[0] + num_frames * step, self._num_channels), np.float32)
-        total[: self._tail.shape[0]] = self._tail
+        done = num_frames * step
+        total = np.concatenate([self._tail, np.zeros((self._num_channels, done), np.float32)], axis=1)
         # One frame after the other, oldest first: the sum must not depend on how frames are grouped.
         for t in range(num_frames):
-            total[t * step : t * step + self.spec.frame_length] += frames[t]
-        self._tail = total[num_frames * step :].copy()
-        return total[: num_frames * step]
+            total[:, t * step : t * step + self.spec.frame_length] += frames[t]
+        self._tail = total[:, done:].copy()
+        return total[:, :done].T

@@ -55,9 +55,7 @@ def build_step(model: keras.Model, *, batch_size: int = 1) -> keras.Model:
 def initial_states(step: keras.Model) -> dict:
     """Zero states of a model made by `build_step`, by input name: `state_<i>` (B, units)."""
     return {
-        tensor.name: ops.zeros(tensor.shape, tensor.dtype)
-        for tensor in step.inputs
-        if tensor.name.startswith("state_")
+        tensor.name: ops.zeros(tensor.shape, tensor.dtype) for tensor in step.inputs if tensor.name.startswith("state_")
     }
 
 

@@ -93,7 +93,9 @@ def load_pool(
         raise ValueError(f"licences=free needs the licences of a manifest.csv. Received: {data}, which has none")
     files = sorted(p for p in root.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
     if not files:
-        raise ValueError(f"expected audio below {root}. Received: no file ending in {', '.join(sorted(AUDIO_SUFFIXES))}")
+        raise ValueError(
+            f"expected audio below {root}. Received: no file ending in {', '.join(sorted(AUDIO_SUFFIXES))}"
+        )
     pool = StemPool()
     songs: dict[str, dict[str, Stem]] = {}
     for file in tqdm(files, desc=f"decode {split}", unit="file", disable=not progress):

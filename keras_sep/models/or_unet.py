@@ -91,9 +91,7 @@ def build_or_unet(
     encoder = _build_encoder(config, spec)
     gru = layers.GRU(config.gru_units, return_sequences=True, stateful=stateful, name="gru")
     decoder = _build_decoder(config, spec, encoder)
-    return build_sequence_model(
-        encoder, [gru], decoder, batch_size=batch_size, num_frames=num_frames, name="or_unet"
-    )
+    return build_sequence_model(encoder, [gru], decoder, batch_size=batch_size, num_frames=num_frames, name="or_unet")
 
 
 def compress(magnitude):
@@ -132,9 +130,7 @@ def _build_decoder(config: OrUnetConfig, spec: StreamSpec, encoder: keras.Model)
         x = layers.Reshape((bins, filters), name=f"up_{level}_reshape")(x)
     x = layers.Concatenate(name="mask_skip")([x, skips[0]])
     # Eq. (1): a mask for each source and channel; the Nyquist bin takes its neighbour's.
-    x = layers.Conv1D(
-        len(spec.sources) * spec.num_channels, config.decoder_kernel, padding="same", name="mask_conv"
-    )(x)
+    x = layers.Conv1D(len(spec.sources) * spec.num_channels, config.decoder_kernel, padding="same", name="mask_conv")(x)
     x = layers.Activation("sigmoid", dtype="float32", name="mask_sigmoid")(x)
     x = ops.concatenate([x, x[:, -1:]], axis=1)
     masks = ops.split(x, len(spec.sources), axis=-1)

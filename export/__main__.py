@@ -1,0 +1,78 @@
+"""Command line of the export folder: `python -m export COMMAND`, from a checkout."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m export", description="Convert, publish and measure models.")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    convert = commands.add_parser("convert", help="a training run to .tflite files, each checked against Keras")
+    convert.add_argument("run", type=Path, metavar="RUN", help="run folder of `python -m training train`")
+    convert.add_argument("-o", "--out", type=Path, required=True, metavar="DIR")
+    convert.add_argument("--name", help="of the files (default: the run folder's name)")
+    convert.add_argument("--graphs", default="mask,waveform", help="comma-separated: mask, waveform")
+    convert.add_argument("--precisions", default="float32,dynamic_int8", help="comma-separated: float32, dynamic_int8")
+    convert.set_defaults(call=_convert)
+
+    publish = commands.add_parser("publish", help="converted files to a preset in keras_sep/assets")
+    publish.add_argument("converted", type=Path, metavar="DIR")
+    publish.add_argument("--name", required=True, help="of the preset, as given to convert")
+    publish.add_argument("--files", required=True, help="comma-separated, such as waveform-float32")
+    publish.add_argument("--description", required=True)
+    publish.add_argument("--licence", required=True, help="SPDX identifier of the weights")
+    publish.add_argument("--licence-file", type=Path, required=True)
+    publish.set_defaults(call=_publish)
+
+    benchmark = commands.add_parser("benchmark", help="time and memory of the shipped files and of keras-sep separate")
+    benchmark.add_argument("--out", type=Path, help="JSON file for the figures")
+    benchmark.add_argument("--minutes", type=int, default=60, help="length of the long song (default: 60)")
+    benchmark.set_defaults(call=_benchmark)
+
+    args = parser.parse_args(argv)
+    try:
+        args.call(args)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _convert(args: argparse.Namespace) -> None:
+    graphs, precisions = tuple(args.graphs.split(",")), tuple(args.precisions.split(","))
+    # Heavy imports inside commands: --help stays quick, benchmark needs no TensorFlow.
+    from export.convert import PRECISIONS, convert, load_run
+    from export.graphs import GRAPHS
+
+    for name, values, known in (("graphs", graphs, GRAPHS), ("precisions", precisions, PRECISIONS)):
+        if unknown := [value for value in values if value not in known]:
+            raise ValueError(f"--{name}: expected some of {', '.join(known)}. Received: {', '.join(unknown)}")
+    model, spec, config = load_run(args.run)
+    name = args.name or args.run.resolve().name.replace("_", "-")
+    for file in convert(model, spec, args.out, name, graphs=graphs, precisions=precisions, provenance=config):
+        agreement = ", ".join(f"{key} {value:g}" for key, value in file["agreement"].items())
+        print(f"{args.out / file['file']}  {file['bytes'] / 1e6:.2f} MB  against Keras: {agreement}")
+
+
+def _publish(args: argparse.Namespace) -> None:
+    from export.publish import publish
+
+    entry = publish(args.converted, args.name, args.files.split(","), args.description, args.licence, args.licence_file)
+    print(json.dumps(entry, indent=1))
+
+
+def _benchmark(args: argparse.Namespace) -> None:
+    from export.benchmark import benchmark
+
+    benchmark(args.out, args.minutes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

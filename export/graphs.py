@@ -1,0 +1,98 @@
+"""The two graphs that are exported, as TensorFlow modules with one signature, `step`.
+
+`MaskCore`: magnitude in, masks out; the caller does the STFT and the overlap-add.
+`WaveformGraph`: samples in, stems out; the STFT, the network and the overlap-add are all inside.
+
+Tensor names are API, read by signature, never by position. Builtin ops only.
+"""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from keras_sep.signal import analysis_window, synthesis_window
+from keras_sep.spec import StreamSpec
+from keras_sep.streaming import build_step
+
+
+class MaskCore(tf.Module):
+    """step: magnitude (1, 1, F, C), state_<i> → <source>_mask (1, 1, F, C), new_state_<i>."""
+
+    def __init__(self, model: keras.Model, spec: StreamSpec):
+        super().__init__()
+        self.network = build_step(model)
+        # Keras variables are not TensorFlow's; a SavedModel keeps only what the module itself tracks.
+        self.tracked = [variable.value for variable in self.network.variables]
+        self.spec = spec
+        signature = {t.name: tf.TensorSpec(t.shape, tf.float32, name=t.name) for t in self.network.inputs}
+        self.step = tf.function(self._step, input_signature=[signature])
+
+    def _step(self, inputs):
+        return self.network(inputs)
+
+
+class WaveformGraph(tf.Module):
+    """step: samples (1, frame_step, C), state_* → one (1, frame_step, C) a source, new_state_*.
+
+    The stems lag behind by frame_length − frame_step samples; feeding whole steps adds frame_step.
+    States, all zero at first: `state_<i>` of the network, `state_samples` (C, overlap), the mixture's
+    last samples, and `state_overlap` (sources · C, overlap), the stems' unfinished ones.
+    """
+
+    def __init__(self, model: keras.Model, spec: StreamSpec):
+        super().__init__()
+        self.network = build_step(model)
+        # Keras variables are not TensorFlow's; a SavedModel keeps only what the module itself tracks.
+        self.tracked = [variable.value for variable in self.network.variables]
+        self.spec = spec
+        overlap = spec.frame_length - spec.frame_step
+        shapes = {
+            "samples": (1, spec.frame_step, spec.num_channels),
+            "state_samples": (spec.num_channels, overlap),
+            "state_overlap": (len(spec.sources) * spec.num_channels, overlap),
+            **{t.name: t.shape for t in self.network.inputs if t.name != "magnitude"},
+        }
+        signature = {name: tf.TensorSpec(shape, tf.float32, name=name) for name, shape in shapes.items()}
+        self.step = tf.function(self._step, input_signature=[signature])
+
+    def _step(self, inputs):
+        spec, step = self.spec, self.spec.frame_step
+        num_sources, num_channels, num_bins = len(spec.sources), spec.num_channels, spec.num_bins
+        samples = tf.reshape(inputs["samples"], (step, num_channels))
+        samples = tf.concat([inputs["state_samples"], tf.transpose(samples)], axis=1)
+        spectrum = tf.signal.rfft(samples * analysis_window(spec), [spec.fft_length])
+        real, imaginary = tf.math.real(spectrum), tf.math.imag(spectrum)  # (C, F)
+        magnitude = tf.transpose(tf.sqrt(real * real + imaginary * imaginary))
+
+        states = {name: value for name, value in inputs.items() if name.startswith("state_") and name[6:].isdigit()}
+        outputs = self.network({"magnitude": tf.reshape(magnitude, (1, 1, num_bins, num_channels)), **states})
+        masks = [tf.reshape(outputs[f"{source}_mask"], (num_bins, num_channels)) for source in spec.sources]
+        masks = tf.reshape(tf.transpose(tf.concat(masks, axis=-1)), (num_sources, num_channels, num_bins))
+        frames = self._inverse_fft(masks * real, masks * imaginary)
+
+        frames = frames[:, :, : spec.frame_length] * (synthesis_window(spec) / spec.fft_length)
+        frames = tf.reshape(frames, (num_sources * num_channels, spec.frame_length))
+        frames += tf.pad(inputs["state_overlap"], [[0, 0], [0, step]])
+        stems = tf.split(tf.transpose(frames[:, :step]), num_sources, axis=1)
+        result = {
+            source: tf.reshape(stem, (1, step, num_channels)) for source, stem in zip(spec.sources, stems, strict=True)
+        }
+        result |= {name: value for name, value in outputs.items() if name.startswith("new_state_")}
+        return {**result, "new_state_samples": samples[:, step:], "new_state_overlap": frames[:, step:]}
+
+    def _inverse_fft(self, real, imaginary):
+        """Inverse real FFT, times N, as one forward FFT: the inverse is not a TFLite builtin.
+
+        With R the even and I the odd extension of the half spectrum to length N, S = R + I is real,
+        and with Y = rfft(S): N · x[n] = Re Y[n] + Im Y[n], N · x[N − n] = Re Y[n] − Im Y[n] (Hartley
+        1942). The imaginary parts at 0 Hz and at Nyquist are zero, as they are in every real FFT.
+        """
+        size = self.spec.fft_length
+        mirrored = tf.reverse((real - imaginary)[:, :, 1:-1], axis=[2])
+        transform = tf.signal.rfft(tf.concat([real + imaginary, mirrored], axis=2), [size])
+        re, im = tf.math.real(transform), tf.math.imag(transform)
+        return tf.concat([re + im, tf.reverse((re - im)[:, :, 1:-1], axis=[2])], axis=2)
+
+
+GRAPHS: dict[str, type[MaskCore] | type[WaveformGraph]] = {"mask": MaskCore, "waveform": WaveformGraph}

@@ -1,0 +1,105 @@
+"""Is an exported file the Keras model? Asked before a file is written, through the runtime that will use it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from keras_sep.runtime import StepModel
+from keras_sep.signal import OverlapAdd, StreamingStft
+from keras_sep.spec import StreamSpec
+
+# float32: largest absolute error of masks and samples. Quantised: signal-to-noise ratio of each stem.
+MAX_ERROR = {"float32": 1e-4}
+MIN_SNR_DB = {"dynamic_int8": 20.0}
+NUM_FRAMES = 400
+
+
+class VerificationError(ValueError):
+    """A file that is not the model it should be; it is not written."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How near a file is to the float Keras sequence model, on `probe_signal`.
+
+    max_error: largest absolute difference of a mask or sample; snr_db: that of the worst source;
+    its estimate against the difference.
+    """
+
+    max_error: float
+    snr_db: float
+
+    def to_dict(self) -> dict[str, float]:
+        return {name: float(f"{value:.4g}") for name, value in asdict(self).items()}
+
+
+def probe_signal(spec: StreamSpec, num_frames: int = NUM_FRAMES) -> npt.NDArray[np.float32]:
+    """Music-like samples, the same every time: gliding harmonics, noise bursts, a silence, a loud end."""
+    rng = np.random.default_rng(7)
+    samples = num_frames * spec.frame_step
+    time = np.arange(samples) / spec.sample_rate
+    x = np.zeros((samples, spec.num_channels))
+    for _ in range(6):
+        pitch = rng.uniform(80, 700) * 2 ** (0.05 * np.sin(2 * np.pi * rng.uniform(3, 7) * time))
+        phase = 2 * np.pi * np.cumsum(pitch) / spec.sample_rate
+        tone = sum(np.sin(k * phase) / k for k in range(1, 12)) * (np.sin(2 * np.pi * rng.uniform(0.3, 2) * time) > 0)
+        x += 0.06 * tone[:, None] * rng.uniform(0.3, 1.0, spec.num_channels)
+    x += 0.05 * rng.standard_normal(x.shape) * (np.sin(2 * np.pi * 4 * time) > 0.9)[:, None]
+    x[samples // 2 : samples // 2 + samples // 16] = 0
+    x[-samples // 8 :] *= 4
+    return np.clip(x, -1, 1).astype(np.float32)
+
+
+def check_file(path: Path, model: keras.Model, spec: StreamSpec, precision: str) -> Agreement:
+    """Streams the probe through a file and through Keras, and compares.
+
+    Raises:
+        VerificationError: says by how much the file misses the tolerance of its precision.
+    """
+    step = StepModel(path)
+    mixture = probe_signal(spec)
+    spectrum = StreamingStft(spec).push(mixture)
+    masks = model.predict(np.abs(spectrum)[None], verbose=0)
+    expected = [np.asarray(masks[f"{source}_mask"][0]) for source in spec.sources]
+    if step.graph == "waveform":
+        expected = [OverlapAdd(spec).push(mask * spectrum) for mask in expected]
+        blocks = mixture.reshape(-1, spec.frame_step, spec.num_channels)
+        found = list(np.concatenate([step(block) for block in blocks], axis=1))
+    else:
+        found = list(np.stack([step(np.abs(frame)) for frame in spectrum], axis=1))
+    return compare(expected, found, precision, weight=np.abs(spectrum) if step.graph == "mask" else None)
+
+
+def compare(
+    expected: list[npt.NDArray[np.float32]],
+    found: list[npt.NDArray[np.float32]],
+    precision: str,
+    weight: npt.NDArray[np.float32] | None = None,
+) -> Agreement:
+    """Agreement of two lists of outputs; masks are weighted by the magnitude they act on for their SNR."""
+    if not all(np.all(np.isfinite(array)) for array in found):
+        raise VerificationError("the file's output is not finite")
+    max_error = max(float(np.max(np.abs(e - f))) for e, f in zip(expected, found, strict=True))
+    w = 1.0 if weight is None else weight
+    snr_db = min(
+        10
+        * math.log10(
+            (np.sum((w * e) ** 2, dtype=np.float64) + 1e-20) / (np.sum((w * (e - f)) ** 2, dtype=np.float64) + 1e-20)
+        )
+        for e, f in zip(expected, found, strict=True)
+    )
+    if precision in MAX_ERROR and max_error > MAX_ERROR[precision]:
+        raise VerificationError(
+            f"{precision}: expected a largest error of at most {MAX_ERROR[precision]:g}. Received: {max_error:.3g}"
+        )
+    if precision in MIN_SNR_DB and snr_db < MIN_SNR_DB[precision]:
+        raise VerificationError(
+            f"{precision}: expected at least {MIN_SNR_DB[precision]:g} dB SNR. Received: {snr_db:.1f} dB"
+        )
+    return Agreement(max_error, snr_db)

@@ -1,0 +1,237 @@
+"""The `keras-sep` command: a thin layer over keras_sep's Python interface."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from keras_sep._version import __version__
+from keras_sep.errors import AudioError, ModelFileError
+
+
+class _Stopped(Exception):
+    """Raised inside a separation that the user has interrupted."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit status (0, 1 for a failed input, 2 for usage, 130 for Ctrl-C)."""
+    args = _parser().parse_args(argv)
+    try:
+        return args.run(args)
+    except (AudioError, ModelFileError) as error:
+        return _fail(error)
+    except KeyboardInterrupt:
+        print("keras-sep: interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="keras-sep", description="Separate the singing voice and the accompaniment of songs.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"keras-sep {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    separate = commands.add_parser(
+        "separate",
+        help="split songs into stems",
+        description="Writes OUTDIR/<input name>/vocals.wav and accompaniment.wav for each input, aligned to the input "
+        "to the sample, with its length, sample rate and channels. Finished outputs are skipped, so an interrupted "
+        "command can be given again.",
+        allow_abbrev=False,
+    )
+    separate.add_argument(
+        "inputs", nargs="+", type=Path, metavar="INPUT", help="wav, flac, ogg, mp3; with ffmpeg also m4a, mp4, webm"
+    )
+    separate.add_argument("-o", "--out", type=Path, required=True, metavar="OUTDIR", help="folder for the stems")
+    model = separate.add_mutually_exclusive_group()
+    model.add_argument("--preset", help="shipped model, see `keras-sep presets` (default: or-unet)")
+    model.add_argument("--model", type=Path, metavar="FILE.tflite", help="a model file of your own")
+    separate.add_argument(
+        "--stems", type=_names, metavar="NAMES", help="comma-separated (default: vocals,accompaniment)"
+    )
+    separate.add_argument(
+        "--format", choices=("wav", "flac", "ogg"), default="wav", help="wav is 32-bit float, flac 24 bit"
+    )
+    separate.add_argument(
+        "--start", type=_seconds, default=0.0, metavar="S", help="seconds to leave out at the beginning"
+    )
+    separate.add_argument(
+        "--duration", type=_positive_seconds, metavar="S", help="seconds to separate (default: to the end)"
+    )
+    separate.add_argument(
+        "--jobs", type=_positive_int, default=1, metavar="N", help="songs at the same time, in threads (default: 1)"
+    )
+    separate.add_argument("--overwrite", action="store_true", help="replace stems that are already there")
+    separate.add_argument("--quiet", action="store_true", help="no progress bar, no list of outputs")
+    separate.set_defaults(run=_separate)
+
+    presets = commands.add_parser("presets", help="list the shipped models", allow_abbrev=False)
+    presets.add_argument("--json", action="store_true", help="everything about them, for programs")
+    presets.set_defaults(run=_presets)
+    return parser
+
+
+def _separate(args: argparse.Namespace) -> int:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from tqdm import tqdm
+
+    from keras_sep.presets import DEFAULT_PRESET
+    from keras_sep.separator import Separator
+
+    preset = args.preset or DEFAULT_PRESET
+    separator = Separator(preset, model=args.model)  # fails here, before any input is touched
+    sources = separator.spec.sources
+    stems = args.stems or list(sources)
+    for stem in stems:
+        if stem not in sources:
+            raise AudioError(f"--stems: expected some of {', '.join(sources)}. Received: {stem!r}")
+    folders = _folders(args.inputs, args.out)
+
+    spare, stop, lock = [separator], threading.Event(), threading.Lock()
+    bar = tqdm(total=0, unit="s", unit_scale=True, disable=None if not args.quiet else True, leave=False)
+
+    def work(item: tuple[Path, Path]) -> str | None:
+        """Separates one input; returns what went wrong, if anything."""
+        path, folder = item
+        if stop.is_set():
+            return None
+        targets = [folder / f"{stem}.{args.format}" for stem in stems]
+        if not args.overwrite and all(target.exists() for target in targets):
+            tqdm.write(f"keras-sep: {path}: skipped, its stems are in {folder} (--overwrite replaces them)", sys.stderr)
+            return None
+        with lock:
+            mine = spare.pop() if spare else None
+        seen = [0.0, 0.0]  # seconds done and in all, as shown
+
+        def progress(done: int, total: int | None, rate: int) -> None:
+            if stop.is_set():
+                raise _Stopped
+            with lock:
+                now, whole = done / rate, (total or done) / rate
+                bar.total += whole - seen[1]
+                bar.update(now - seen[0])
+                seen[:] = now, whole
+
+        try:
+            mine = mine or Separator(preset, model=args.model)
+            bar.set_description_str(path.name, refresh=False)
+            written = mine.separate_file(
+                path,
+                folder,
+                stems=stems,
+                format=args.format,
+                start=args.start,
+                duration=args.duration,
+                progress=progress,
+            )
+        except _Stopped:
+            return None
+        except (AudioError, ModelFileError) as error:
+            return str(error)
+        finally:
+            if mine:
+                with lock:
+                    spare.append(mine)
+        if not args.quiet:
+            for target in written.values():
+                tqdm.write(str(target), sys.stdout)
+        return None
+
+    failed = 0
+    with ThreadPoolExecutor(args.jobs) as pool:
+        try:
+            for problem in pool.map(work, folders.items()):
+                if problem:
+                    failed += 1
+                    tqdm.write(f"keras-sep: error: {problem}", sys.stderr)
+        except BaseException:
+            stop.set()
+            raise
+        finally:
+            bar.close()
+    return 1 if failed else 0
+
+
+def _presets(args: argparse.Namespace) -> int:
+    import dataclasses
+
+    from keras_sep.presets import DEFAULT_PRESET, presets
+
+    if args.json:
+        print(json.dumps({name: dataclasses.asdict(preset) for name, preset in presets().items()}, indent=1))
+        return 0
+    for name, preset in presets().items():
+        default = " (default)" if name == DEFAULT_PRESET else ""
+        print(f"{name}{default}: {preset.description}")
+        print(
+            f"    {preset.parameters / 1e6:.2f} M parameters, {preset.spec.sample_rate} Hz, "
+            f"{preset.spec.algorithmic_latency_ms:.1f} ms latency, licence {preset.licence}"
+        )
+        for file in preset.files:
+            print(f"    {file.graph:8} {file.precision:12} {file.bytes / 1e6:5.2f} MB  {file.path()}")
+    return 0
+
+
+def _folders(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
+    """Output folder of each input; two inputs of one name would overwrite each other."""
+    folders: dict[Path, Path] = {}
+    owners: dict[Path, Path] = {}
+    for path in dict.fromkeys(inputs):
+        folder = out / path.stem
+        if folder in owners:
+            raise AudioError(f"{owners[folder]} and {path} would both be written to {folder}: separate them one by one")
+        owners[folder], folders[path] = path, folder
+    return folders
+
+
+def _fail(error: Exception) -> int:
+    print(f"keras-sep: error: {error}", file=sys.stderr)
+    return 1
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise argparse.ArgumentTypeError(f"expected names separated by commas. Received: {text!r}")
+    return list(dict.fromkeys(names))
+
+
+def _number(text: str, expected: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected {expected}. Received: {text!r}")
+    return value
+
+
+def _seconds(text: str) -> float:
+    return _number(text, "seconds, 0 or more")
+
+
+def _positive_seconds(text: str) -> float:
+    value = _number(text, "seconds, more than 0")
+    if value == 0:
+        raise argparse.ArgumentTypeError(f"expected seconds, more than 0. Received: {text!r}")
+    return value
+
+
+def _positive_int(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1. Received: {text!r}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""Samples in, stems out, for either exported graph, in three stages that can run in different threads.
+
+    analyse (samples → frames)  →  infer (the network, frame by frame)  →  synthesise (→ stems)
+
+Every stage gives the same bits however its input is cut into blocks, so streaming and offline use are
+one computation. Stems lag behind by `delay` samples.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_sep.runtime import StepModel
+from keras_sep.signal import OverlapAdd, StreamingStft
+from keras_sep.spec import StreamSpec
+
+Array = npt.NDArray[np.float32]
+Spectrum = npt.NDArray[np.complex64]
+
+
+class Engine(Protocol):
+    """What both engines do; feed the stages in this order, every result to the next."""
+
+    spec: StreamSpec
+
+    def reset(self) -> None: ...
+
+    def analyse(self, samples: Array) -> Any:
+        """Takes any number of samples (n, C); returns what the frames they complete need."""
+
+    def infer(self, analysed: Any) -> Any: ...
+
+    def synthesise(self, inferred: Any) -> Array:
+        """Returns the stems (sources, frames · frame_step, C)."""
+
+
+def delay(spec: StreamSpec) -> int:
+    """Samples by which an engine's stems lag behind: a frame less its own step."""
+    return spec.frame_length - spec.frame_step
+
+
+def build_engine(step: StepModel) -> Engine:
+    return WaveformEngine(step) if step.graph == "waveform" else MaskEngine(step)
+
+
+class MaskEngine:
+    """The mask core between NumPy's STFT and overlap-add."""
+
+    def __init__(self, step: StepModel):
+        self.spec = step.spec
+        self._step = step
+        self._stft = StreamingStft(self.spec)
+        self._overlap_adds = [OverlapAdd(self.spec) for _ in self.spec.sources]
+
+    def reset(self) -> None:
+        self._step.reset()
+        self._stft.reset()
+        for overlap_add in self._overlap_adds:
+            overlap_add.reset()
+
+    def analyse(self, samples: Array) -> tuple[Spectrum, Array]:
+        spectrum = self._stft.push(samples)
+        # Not np.abs: its rounding depends on where a number lies in the array.
+        return spectrum, np.sqrt(spectrum.real**2 + spectrum.imag**2)
+
+    def infer(self, analysed: tuple[Spectrum, Array]) -> tuple[Spectrum, list[Array]]:
+        spectrum, magnitude = analysed
+        masks = [np.empty_like(magnitude) for _ in self.spec.sources]  # in the spectrum's memory order
+        for t in range(len(magnitude)):
+            self._step(magnitude[t], [mask[t] for mask in masks])
+        return spectrum, masks
+
+    def synthesise(self, inferred: tuple[Spectrum, list[Array]]) -> Array:
+        spectrum, masks = inferred
+        return np.stack([o.push(mask * spectrum) for o, mask in zip(self._overlap_adds, masks, strict=True)])
+
+
+class WaveformEngine:
+    """The waveform graph: everything is inside the step."""
+
+    def __init__(self, step: StepModel):
+        self.spec = step.spec
+        self._step = step
+        self._pending = np.zeros((0, self.spec.num_channels), np.float32)
+
+    def reset(self) -> None:
+        self._step.reset()
+        self._pending = self._pending[:0]
+
+    def analyse(self, samples: Array) -> Array:
+        size = self.spec.frame_step
+        pending = np.concatenate([self._pending, samples])
+        whole = len(pending) // size * size
+        self._pending = pending[whole:].copy()
+        return pending[:whole].reshape(-1, size, self.spec.num_channels)
+
+    def infer(self, analysed: Array) -> Array:
+        stems = np.empty((len(self.spec.sources), *analysed.shape), np.float32)
+        for t, samples in enumerate(analysed):
+            self._step(samples, list(stems[:, t]))
+        return stems
+
+    def synthesise(self, inferred: Array) -> Array:
+        sources, frames, size, channels = inferred.shape
+        return inferred.reshape(sources, frames * size, channels)

@@ -1,0 +1,9 @@
+"""Errors that a user can act on: one clear line each, names the value and what was expected."""
+
+
+class AudioError(ValueError):
+    """Audio that cannot be read, separated or written."""
+
+
+class ModelFileError(ValueError):
+    """A .tflite file, or a preset, that cannot be used."""

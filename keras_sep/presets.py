@@ -1,0 +1,77 @@
+"""The shipped models. Presets are data: `assets/presets.json`, written by `python -m export publish`."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from keras_sep.errors import ModelFileError
+from keras_sep.spec import StreamSpec
+
+DEFAULT_PRESET = "or-unet"
+ASSETS = Path(__file__).parent / "assets"
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One .tflite file of a preset."""
+
+    graph: str
+    precision: str
+    file: str
+    sha256: str
+    bytes: int
+
+    def path(self) -> Path:
+        """Path of the file, after a check of its SHA-256."""
+        path = ASSETS / self.file
+        try:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise ModelFileError(f"{path}: cannot read the preset's file: {error.strerror}") from error
+        if digest != self.sha256:
+            raise ModelFileError(f"{path}: expected SHA-256 {self.sha256}. Received: {digest}; install keras_sep anew")
+        return path
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A shipped model: what it is, where it comes from, and its files."""
+
+    name: str
+    description: str
+    parameters: int
+    licence: str
+    provenance: dict[str, Any]
+    spec: StreamSpec
+    files: tuple[ModelFile, ...]
+
+    def file(self, graph: str, precision: str) -> ModelFile:
+        for file in self.files:
+            if (file.graph, file.precision) == (graph, precision):
+                return file
+        found = ", ".join(f"{file.graph} {file.precision}" for file in self.files)
+        raise ModelFileError(f"preset {self.name}: has no {graph} graph in {precision}. It has: {found}")
+
+
+@functools.lru_cache(maxsize=1)
+def presets() -> dict[str, Preset]:
+    """All presets by name."""
+    data = json.loads((ASSETS / "presets.json").read_text(encoding="utf-8"))
+    result = {}
+    for name, fields in data.items():
+        files = tuple(ModelFile(**file) for file in fields["files"])
+        result[name] = Preset(**{**fields, "name": name, "files": files, "spec": StreamSpec.from_dict(fields["spec"])})
+    return result
+
+
+def get_preset(name: str) -> Preset:
+    """Raises ModelFileError, which lists the presets, for an unknown name."""
+    try:
+        return presets()[name]
+    except KeyError:
+        raise ModelFileError(f"unknown preset {name!r}: expected one of {', '.join(sorted(presets()))}") from None

@@ -1,0 +1,138 @@
+"""A .tflite file as a step: NumPy and LiteRT alone, no TensorFlow, no Keras."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_sep.errors import ModelFileError
+from keras_sep.metadata import read_metadata
+from keras_sep.spec import StreamSpec
+
+# In this order: small and kept, small and old, large.
+_INTERPRETERS = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter", "tensorflow.lite")
+SIGNATURE = "step"
+_INPUT = {"mask": "magnitude", "waveform": "samples"}
+
+
+class StepModel:
+    """One-frame step of an exported graph; keeps the states between calls.
+
+    Tensors are found by their names in the signature `step`, never by position. One thread: at these
+    sizes a second one only makes the slowest steps slower.
+
+    Args:
+        path: .tflite file written by `python -m export convert`.
+
+    Attributes:
+        spec: StreamSpec of the file.
+        graph: "mask", a step from magnitude (F, C) to one mask (F, C) a source, or "waveform", from
+            samples (frame_step, C) to one stem (frame_step, C) a source, late by frame_length − frame_step.
+        metadata: everything the file says about itself.
+
+    Raises:
+        ModelFileError: a missing, damaged or foreign file, or one whose tensors do not fit its spec.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]):
+        self.path = Path(path)
+        try:
+            content = self.path.read_bytes()
+        except OSError as error:
+            raise ModelFileError(f"{self.path}: cannot read the model: {error.strerror}") from error
+        self.metadata = read_metadata(content, str(self.path))
+        try:
+            self.spec = StreamSpec.from_dict(self.metadata["spec"])
+            self.graph: str = self.metadata["graph"]
+            self._input_name = _INPUT[self.graph]
+        except (KeyError, ValueError) as error:
+            raise ModelFileError(f"{self.path}: unusable metadata: {error}") from error
+        try:
+            self._interpreter: Any = _interpreter_class()(model_content=content, num_threads=1)
+            self._interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            raise ModelFileError(
+                f"{self.path}: {_interpreter_class().__module__} cannot run this file: {str(error).splitlines()[0]}"
+            ) from error
+        self._bind()
+        self.reset()
+
+    def reset(self) -> None:
+        """Sets every state to zero."""
+        for _, old in self._carry:
+            old()[:] = 0.0
+
+    def __call__(
+        self, x: npt.NDArray[np.float32], out: Sequence[npt.NDArray[np.float32]] | None = None
+    ) -> Sequence[npt.NDArray[np.float32]]:
+        """One step.
+
+        Args:
+            x: float32, (F, C) magnitude or (frame_step, C) samples, by `graph`.
+            out: a float32 array of the same shape for each source, filled and returned; None for new ones.
+
+        Returns:
+            One array of the same shape for each of `spec.sources`.
+        """
+        # Views of the interpreter's memory are made and dropped at once: it must not run while one is held.
+        self._input()[:] = x
+        self._interpreter.invoke()
+        for new, old in self._carry:
+            old()[:] = new()
+        if out is None:
+            out = [np.empty(x.shape, np.float32) for _ in self._outputs]
+        for target, view in zip(out, self._outputs, strict=True):
+            target[:] = view().reshape(x.shape)
+        return out
+
+    def _bind(self) -> None:
+        signatures = self._interpreter.get_signature_list()
+        if SIGNATURE not in signatures:
+            raise ModelFileError(f"{self.path}: expected a signature {SIGNATURE!r}. Received: {sorted(signatures)}")
+        runner = self._interpreter.get_signature_runner(SIGNATURE)
+        inputs, outputs = runner.get_input_details(), runner.get_output_details()
+        spec = self.spec
+        if self.graph == "mask":
+            shape: tuple[int, ...] = (1, 1, spec.num_bins, spec.num_channels)
+            names = [f"{source}_mask" for source in spec.sources]
+        else:
+            shape = (1, spec.frame_step, spec.num_channels)
+            names = list(spec.sources)
+        self._require_shape(inputs, self._input_name, shape)
+        for name in names:
+            self._require_shape(outputs, name, shape)
+        view = self._interpreter.tensor  # index → function that returns a view
+        self._input = view(inputs[self._input_name]["index"])
+        self._outputs = [view(outputs[name]["index"]) for name in names]
+        self._carry = []
+        for name, detail in inputs.items():
+            if name.startswith("state_"):
+                state_shape = tuple(int(n) for n in detail["shape"])
+                self._require_shape(outputs, f"new_{name}", state_shape)
+                self._carry.append((view(outputs[f"new_{name}"]["index"]), view(detail["index"])))
+
+    def _require_shape(self, details: dict[str, Any], name: str, shape: tuple[int, ...]) -> None:
+        found = tuple(int(n) for n in details[name]["shape"]) if name in details else None
+        if found != shape or details[name]["dtype"] != np.float32:
+            raise ModelFileError(
+                f"{self.path}: expected a float32 tensor {name!r} of shape {shape}. "
+                f"Received: {found or 'none'} among {sorted(details)}"
+            )
+
+
+@functools.lru_cache(maxsize=1)
+def _interpreter_class() -> Any:
+    for module in _INTERPRETERS:
+        try:
+            imported = importlib.import_module(module)
+        except ImportError:
+            continue
+        return imported.Interpreter
+    raise ModelFileError("no TFLite runtime: `pip install ai-edge-litert`")

@@ -1,0 +1,362 @@
+"""Arrays, blocks and files in, stems out.
+
+Waveforms are float (samples, channels), full scale ±1. `StreamingSeparator` takes blocks of any size
+at the model's sample rate and returns as many samples, late by `algorithmic_latency`. `Separator`
+takes whole arrays and files of any sample rate and channel count; its stems are aligned to the input
+to the sample, and have its length and sample rate. Both compute the same bits.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import queue
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+
+from keras_sep.audio import BLOCK, FORMATS, AudioReader, AudioWriter
+from keras_sep.engine import Engine, build_engine, delay
+from keras_sep.errors import AudioError
+from keras_sep.presets import DEFAULT_PRESET, get_preset
+from keras_sep.runtime import StepModel
+
+Array = npt.NDArray[np.float32]
+Progress = Callable[[int, "int | None", int], None]  # samples done, samples in all or None, sample rate
+T = TypeVar("T")
+
+
+class StreamingSeparator:
+    """Separates a stream as it arrives.
+
+    Args:
+        preset: name of a shipped model (`keras-sep presets`).
+        model: path of a .tflite file instead, mask core or waveform graph.
+        graph, precision: which of the preset's files.
+
+    Attributes:
+        spec: StreamSpec.  algorithmic_latency: samples by which the stems lag, 2048 = 46.4 ms.
+
+    Example:
+        >>> separator = StreamingSeparator("or-unet")
+        >>> stems = separator.push(block)  # (n, 2) in; {"vocals": (n, 2), "accompaniment": (n, 2)} out
+    """
+
+    def __init__(
+        self,
+        preset: str = DEFAULT_PRESET,
+        *,
+        model: str | os.PathLike[str] | None = None,
+        graph: str = "mask",
+        precision: str = "dynamic_int8",
+    ):
+        self._engine = _open(preset, model, graph, precision)
+        self.spec = self._engine.spec
+        self.algorithmic_latency = self.spec.algorithmic_latency
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets everything heard so far."""
+        self._engine.reset()
+        # Steps come whole, samples come singly: one step of silence ahead, and there is always enough.
+        shape = (len(self.spec.sources), self.spec.frame_step, self.spec.num_channels)
+        self._ready: Array = np.zeros(shape, np.float32)
+
+    def push(self, block: npt.ArrayLike) -> dict[str, Array]:
+        """Takes the next samples of the mixture, returns as many of each stem.
+
+        Args:
+            block: (n, channels) at `spec.sample_rate`, any n ≥ 0, finite.
+
+        Returns:
+            One new (n, channels) array a source. Sample i of the stream comes out as sample
+            i + algorithmic_latency; the first algorithmic_latency samples are silence.
+
+        Raises:
+            AudioError: another shape, integers, NaN or infinity; the stream goes on as if the block
+                had not been pushed.
+        """
+        samples = _checked(block, self.spec.num_channels)
+        stems = self._engine.synthesise(self._engine.infer(self._engine.analyse(samples)))
+        ready = np.concatenate([self._ready, stems], axis=1)
+        self._ready = ready[:, len(samples) :].copy()
+        return {source: ready[i, : len(samples)].copy() for i, source in enumerate(self.spec.sources)}
+
+    def flush(self) -> dict[str, Array]:
+        """Returns the last `algorithmic_latency` samples of each stem and starts anew."""
+        stems = self.push(np.zeros((self.algorithmic_latency, self.spec.num_channels), np.float32))
+        self.reset()
+        return stems
+
+
+class Separator:
+    """Separates arrays and files.
+
+    Channels: mono is separated as a centred stereo signal and comes out mono; more than two are
+    separated in pairs in file order (1-2, 3-4, …), an odd last one as mono.
+
+    Args:
+        preset, model, graph, precision: as for `StreamingSeparator`.
+    """
+
+    def __init__(
+        self,
+        preset: str = DEFAULT_PRESET,
+        *,
+        model: str | os.PathLike[str] | None = None,
+        graph: str = "mask",
+        precision: str = "dynamic_int8",
+    ):
+        self._open: Callable[[], Engine] = lambda: _open(preset, model, graph, precision)
+        self._engines = [self._open()]
+        self.spec = self._engines[0].spec
+
+    def separate(self, waveform: npt.ArrayLike, sample_rate: int, progress: Progress | None = None) -> dict[str, Array]:
+        """Separates a whole array.
+
+        Args:
+            waveform: (samples, channels) or (samples,), at least one STFT frame long.
+            sample_rate: Hz.
+            progress: called with (samples done, samples in all, sample_rate).
+
+        Returns:
+            One array a source, of the waveform's shape.
+
+        Raises:
+            AudioError: names what is wrong with the waveform.
+        """
+        x = np.asarray(waveform)
+        checked = _checked(x[:, np.newaxis] if x.ndim == 1 else x, None)
+        self._require_frame(len(checked), sample_rate, "waveform")
+        blocks = (checked[i : i + BLOCK] for i in range(0, len(checked), BLOCK))
+        parts = []
+        for part in self.separate_blocks(blocks, sample_rate, checked.shape[1]):
+            parts.append(part)
+            if progress:
+                progress(sum(p.shape[1] for p in parts), len(checked), sample_rate)
+        stems = np.concatenate(parts, axis=1)
+        return {source: stems[i].reshape(x.shape) for i, source in enumerate(self.spec.sources)}
+
+    def separate_file(
+        self,
+        path: str | os.PathLike[str],
+        folder: str | os.PathLike[str],
+        *,
+        stems: Sequence[str] | None = None,
+        format: str = "wav",
+        start: float = 0.0,
+        duration: float | None = None,
+        progress: Progress | None = None,
+    ) -> dict[str, Path]:
+        """Separates a file into `folder`/<stem>.<format>, block by block.
+
+        Args:
+            path: audio file.
+            folder: made if needed; stems of the same name are replaced.
+            stems: which of `spec.sources`; None for all.
+            format: "wav", "flac" or "ogg".
+            start, duration: seconds; the excerpt to separate.
+            progress: called with (samples done, samples in all or None, sample rate); may raise to stop.
+
+        Returns:
+            Path of each stem. Either all of them are written, or none.
+
+        Raises:
+            AudioError: an input that cannot be read or an output that cannot be written.
+        """
+        folder = Path(folder)
+        wanted = list(self.spec.sources if stems is None else stems)
+        with AudioReader(path, start, duration) as reader:
+            if reader.num_samples is not None:
+                self._require_frame(reader.num_samples, reader.sample_rate, str(path))
+            try:
+                made = [p for p in (folder, *folder.parents) if not p.exists()]
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise AudioError(f"{folder}: cannot make the folder: {error.strerror}") from error
+            writers: dict[str, AudioWriter] = {}
+            try:
+                for stem in wanted:
+                    target = folder / f"{stem}.{format}"
+                    writers[stem] = AudioWriter(
+                        target, reader.sample_rate, reader.num_channels, format, reader.num_samples
+                    )
+                done = 0
+                for part in self.separate_blocks(reader.blocks(), reader.sample_rate, reader.num_channels):
+                    for stem, writer in writers.items():
+                        writer.write(part[self.spec.sources.index(stem)])
+                    done += part.shape[1]
+                    if progress:
+                        progress(done, reader.num_samples, reader.sample_rate)
+                self._require_frame(done, reader.sample_rate, str(path))
+                for writer in writers.values():
+                    writer.commit()
+            except BaseException:
+                for writer in writers.values():
+                    writer.abort()
+                for empty in made:
+                    if empty.is_dir() and not any(empty.iterdir()):
+                        empty.rmdir()
+                raise
+        return {stem: writer.path for stem, writer in writers.items()}
+
+    def separate_blocks(
+        self, blocks: Iterable[Array], sample_rate: int, num_channels: int
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        """Separates blocks (n, channels) into blocks (sources, m, channels), in bounded memory.
+
+        Reading, the network, and the rest run in a thread each, with small queues between.
+        """
+        pairs = [list(range(i, min(i + 2, num_channels))) for i in range(0, num_channels, 2)]
+        while len(self._engines) < len(pairs):
+            self._engines.append(self._open())
+        engines = self._engines[: len(pairs)]
+        for engine in engines:
+            engine.reset()
+        spec, model_rate = self.spec, self.spec.sample_rate
+        width = spec.num_channels * len(pairs)
+        received = 0
+
+        def analysed() -> Iterator[list[Any]]:
+            nonlocal received
+            resample = _Resampler(sample_rate, model_rate, width)
+            for block in blocks:
+                received += len(block)
+                yield analyse(resample(_to_pairs(block, pairs)))
+            rest = resample(np.zeros((0, width), np.float32), last=True)
+            yield analyse(np.concatenate([rest, np.zeros((spec.algorithmic_latency, width), np.float32)]))
+
+        def analyse(samples: Array) -> list[Any]:
+            return [e.analyse(s) for e, s in zip(engines, np.split(samples, len(engines), axis=1), strict=True)]
+
+        def inferred(frames: Iterable[list[Any]]) -> Iterator[list[Any]]:
+            for frame in frames:
+                yield [e.infer(f) for e, f in zip(engines, frame, strict=True)]
+
+        resample_back = _Resampler(model_rate, sample_rate, len(spec.sources) * width)
+        late, sent = delay(spec), 0
+        ending = [None]  # one round more, to empty the resampler
+        results = _in_thread(inferred(_in_thread(analysed())))
+        try:
+            for frames in itertools.chain(results, ending):
+                if frames is None:
+                    stems = np.zeros((len(spec.sources), 0, width), np.float32)
+                else:
+                    parts = [e.synthesise(f) for e, f in zip(engines, frames, strict=True)]
+                    stems = np.concatenate(parts, axis=2)[:, late:]
+                    late -= min(late, parts[0].shape[1])
+                flat = np.moveaxis(stems, 0, 1).reshape(stems.shape[1], len(spec.sources) * width)
+                flat = resample_back(flat, last=frames is None)
+                stems = np.moveaxis(flat.reshape(len(flat), len(spec.sources), width), 1, 0)
+                if frames is None or sent + stems.shape[1] > received:
+                    short = received - sent - stems.shape[1]
+                    stems = np.pad(stems, ((0, 0), (0, max(0, short)), (0, 0)))[:, : received - sent]
+                sent += stems.shape[1]
+                if stems.shape[1]:
+                    yield _from_pairs(stems, pairs)
+        finally:
+            results.close()
+
+    def _require_frame(self, samples: int, sample_rate: int, name: str) -> None:
+        least = -(-self.spec.frame_length * sample_rate // self.spec.sample_rate)
+        if samples < least:
+            raise AudioError(
+                f"{name}: expected at least {least} samples (one frame, "
+                f"{self.spec.algorithmic_latency_ms:.1f} ms). Received: {samples}"
+            )
+
+
+def _open(preset: str, model: str | os.PathLike[str] | None, graph: str, precision: str) -> Engine:
+    path = get_preset(preset).file(graph, precision).path() if model is None else Path(model)
+    return build_engine(StepModel(path))
+
+
+def _checked(block: npt.ArrayLike, num_channels: int | None) -> Array:
+    x = np.asarray(block)
+    if x.ndim != 2 or x.shape[1] == 0 or (num_channels and x.shape[1] != num_channels):
+        expected = f"(samples, {num_channels or 'channels'})"
+        raise AudioError(f"expected a waveform of shape {expected}. Received: shape {x.shape}")
+    if not np.issubdtype(x.dtype, np.floating):
+        raise AudioError(f"expected floating-point samples, full scale ±1. Received: dtype {x.dtype}")
+    x = x.astype(np.float32, copy=False)
+    if not np.all(np.isfinite(x)):
+        raise AudioError("expected finite samples. Received: NaN or infinity")
+    return x
+
+
+def _to_pairs(block: Array, pairs: list[list[int]]) -> Array:
+    """(n, channels) → (n, 2 · pairs): a lone channel stands on both sides."""
+    return block[:, [channel for pair in pairs for channel in (pair * 2)[:2]]]
+
+
+def _from_pairs(stems: Array, pairs: list[list[int]]) -> Array:
+    """(sources, n, 2 · pairs) → (sources, n, channels): a lone channel is the mean of both sides."""
+    channels = []
+    for index, pair in enumerate(pairs):
+        two = stems[..., 2 * index : 2 * index + 2]
+        channels.append(two if len(pair) == 2 else two.mean(axis=-1, keepdims=True))
+    return np.concatenate(channels, axis=-1)
+
+
+class _Resampler:
+    """soxr's streaming resampler, or nothing where the rates are equal."""
+
+    def __init__(self, rate_in: int, rate_out: int, num_channels: int):
+        self._stream = None if rate_in == rate_out else soxr.ResampleStream(rate_in, rate_out, num_channels)
+
+    def __call__(self, x: Array, last: bool = False) -> Array:
+        if self._stream is None:
+            return x
+        return self._stream.resample_chunk(np.ascontiguousarray(x), last=last).reshape(-1, x.shape[1])
+
+
+def _in_thread(iterable: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
+    """Runs an iterable in a thread of its own, at most `depth` items ahead; errors come out here."""
+    items: queue.Queue[tuple[str, Any]] = queue.Queue(depth)
+    stopped = threading.Event()
+
+    def put(item: tuple[str, Any]) -> bool:
+        while not stopped.is_set():
+            try:
+                items.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def run() -> None:
+        iterator = iter(iterable)
+        try:
+            for item in iterator:
+                if not put(("item", item)):
+                    break
+            else:
+                put(("end", None))
+        except BaseException as error:
+            put(("error", error))
+        finally:
+            close = getattr(iterator, "close", None)
+            if close:
+                close()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        while True:
+            kind, value = items.get()
+            if kind == "error":
+                raise value
+            if kind == "end":
+                return
+            yield value
+    finally:
+        stopped.set()
+        thread.join()
+
+
+__all__ = ["FORMATS", "Separator", "StreamingSeparator"]
