@@ -1,16 +1,21 @@
 """Audio files in and out, block by block, so that memory does not grow with a song's length.
 
-Reading: wav, flac, ogg, mp3 and the like through libsndfile; what it does not know (m4a, mp4, webm)
-through the ffmpeg program where it is installed. Writing: beside the target, then renamed.
+Reading: wav, flac, ogg, mp3 and the like through libsndfile; what it does not know (m4a, mp4, webm, files
+that do not say how long they are) through the ffmpeg program where it is installed. Writing: beside the
+target, then renamed.
 Samples are float32 (samples, channels), full scale ±1.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
+import math
 import os
 import re
 import shutil
+import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -29,6 +34,14 @@ BLOCK = 1 << 13  # samples, 0.2 s: what a stage works on stays in the cache
 # 32-bit float never clips; 24 bits are more than any ear needs.
 FORMATS = {"wav": ("WAV", "FLOAT"), "flac": ("FLAC", "PCM_24"), "ogg": ("OGG", "VORBIS")}
 _RF64_BYTES = 2**32 - 2**20
+_ENDLESS = 2**62  # what libsndfile takes for the length of a flac that does not say it
+# Far above any audio, far below what overflows when squared: one such sample would stay in the states for ever.
+LOUDEST = 1e12
+
+
+def require_sample_rate(sample_rate: float, name: str) -> None:
+    if not 1000 <= sample_rate <= 768000:
+        raise AudioError(f"{name}: expected a sample rate from 1000 to 768000 Hz. Received: {sample_rate}")
 
 
 class AudioReader:
@@ -48,39 +61,40 @@ class AudioReader:
 
     def __init__(self, path: str | os.PathLike[str], start: float = 0.0, duration: float | None = None):
         self.path = Path(path)
-        if not self.path.is_file():
-            raise AudioError(f"{self.path}: {'is a folder, not a file' if self.path.is_dir() else 'no such file'}")
-        if self.path.stat().st_size == 0:
-            raise AudioError(f"{self.path}: expected audio. Received: an empty file")
-        self._source: _SoundFile | _Ffmpeg
+        if not (0 <= start < math.inf and (duration is None or 0 < duration < math.inf)):
+            raise AudioError(
+                f"{self.path}: expected a start of 0 s or more and a duration above 0 s. "
+                f"Received: start {start} s, duration {duration}"
+            )
         try:
-            self._source = _SoundFile(self.path)
-        except soundfile.LibsndfileError as error:
-            if not os.access(self.path, os.R_OK):
-                raise AudioError(f"{self.path}: cannot read: permission denied") from error
-            self._source = _Ffmpeg(self.path, str(error))
+            self._source = self._open()
+        except OSError as error:  # also: permission, name too long
+            raise AudioError(f"{self.path}: cannot read: {error.strerror or error}") from error
         self.sample_rate, self.num_channels = self._source.sample_rate, self._source.num_channels
-        if not 1000 <= self.sample_rate <= 768000:
-            raise AudioError(
-                f"{self.path}: expected a sample rate from 1000 to 768000 Hz. Received: {self.sample_rate}"
-            )
-        self._first = round(start * self.sample_rate)
-        self._limit = None if duration is None else max(0, round(duration * self.sample_rate))
-        self.num_samples = self._excerpt(self._source.num_samples)
-        if self.num_samples == 0 and self._source.num_samples:
-            raise AudioError(
-                f"{self.path}: expected --start below its {self._source.num_samples / self.sample_rate:.3f} s "
-                f"and a --duration above 0. Received: start {start:g} s, duration {duration}"
-            )
+        try:
+            require_sample_rate(self.sample_rate, str(self.path))
+            self._first = round(start * self.sample_rate)
+            self._limit = None if duration is None else round(duration * self.sample_rate)
+            self.num_samples = self._excerpt(self._source.num_samples)
+            if self.num_samples == 0 and self._source.num_samples:
+                raise AudioError(
+                    f"{self.path}: expected a start below its {self._source.num_samples / self.sample_rate:.3f} s. "
+                    f"Received: start {start:g} s, duration {duration}"
+                )
+        except AudioError:
+            self.close()
+            raise
 
     def blocks(self) -> Iterator[Array]:
         """Yields (≤ BLOCK, channels); raises AudioError at damage, NaN or infinity."""
         position, last = 0, None if self._limit is None else self._first + self._limit
         for block in self._source.blocks():
-            if not np.all(np.isfinite(block)):
-                seconds = (position + int(np.argmax(~np.isfinite(block).all(axis=1)))) / self.sample_rate
+            fits = (np.abs(block) <= LOUDEST).all(axis=1)  # NaN does not
+            if not fits.all():
+                seconds = (position + int(np.argmin(fits))) / self.sample_rate
                 raise AudioError(
-                    f"{self.path}: expected finite samples. Received: NaN or infinity at {seconds:.3f} s"
+                    f"{self.path}: expected finite samples. "
+                    f"Received: NaN, infinity or more than {LOUDEST:g} at {seconds:.3f} s"
                 )
             begin = max(0, self._first - position)
             end = len(block) if last is None else min(len(block), last - position)
@@ -99,6 +113,20 @@ class AudioReader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _open(self) -> _SoundFile | _Ffmpeg:
+        status = self.path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise AudioError(
+                f"{self.path}: expected a file. Received: a {'folder' if self.path.is_dir() else 'device'}"
+            )
+        if status.st_size == 0:
+            raise AudioError(f"{self.path}: expected audio. Received: an empty file")
+        self.path.open("rb").close()  # libsndfile would not say that it was not allowed to
+        try:
+            return _SoundFile(self.path)
+        except (soundfile.LibsndfileError, _Unsuited) as error:
+            return _Ffmpeg(self.path, str(error) if isinstance(error, _Unsuited) else "cannot read it")
+
     def _excerpt(self, total: int | None) -> int | None:
         if total is None:
             return None
@@ -106,21 +134,50 @@ class AudioReader:
         return rest if self._limit is None else min(rest, self._limit)
 
 
+class _Unsuited(Exception):
+    """A file that libsndfile opens but cannot be trusted with; says what it cannot do."""
+
+
+class _Sequential(soundfile.SoundFile):
+    """Read from front to back. Left to itself, soundfile seeks to where it is after every block, and libmpg123
+    then decodes the next few hundred samples of an mp3 to silence."""
+
+    def seekable(self) -> bool:
+        return False
+
+
 class _SoundFile:
     """libsndfile."""
 
+    # It shortens a cut-off file without a word, except in its log: wav and au and aiff and w64, then rf64 and ogg.
+    _SHORTENED = re.compile(r"(?:data|SSND|Data Size|riff)\s*: (\d+) \(should be (\d+)\)")
+    _UNFINISHED = re.compile(r"does not match value from 'ds64'|end-of-stream bit", re.IGNORECASE)
+
     def __init__(self, path: Path):
         self._path = path
-        self._file = soundfile.SoundFile(path)
-        self.sample_rate, self.num_channels = self._file.samplerate, self._file.channels
-        self.num_samples: int | None = self._file.frames
-        # libsndfile shortens a cut-off file without a word, except in its log.
-        cut = re.search(r"data\s*:\s*(\w+) \(should be (\d+)\)", self._file.extra_info or "")
-        if cut and int(cut[2]) < int(cut[1], 0) < 0xFFFFFF00:  # ffmpeg's pipes write the largest size
+        try:
+            self._file = _Sequential(_name(path))
+        except TypeError as error:  # a name that ends in .raw
+            raise _Unsuited("cannot read files without a header") from error
+        try:
+            self._check_whole()
+        except BaseException:
             self._file.close()
-            raise AudioError(
-                f"{path}: the file is cut off: expected {int(cut[1], 0)} bytes of audio. Received: {cut[2]}"
-            )
+            raise
+        self.sample_rate, self.num_channels = self._file.samplerate, self._file.channels
+        self.num_samples: int | None = self._file.frames if self._file.frames < _ENDLESS else None
+
+    def _check_whole(self) -> None:
+        log = self._file.extra_info or ""
+        # It ends at the length it has guessed: a third of a song, for some mp3 files of variable bit rate.
+        if self._file.format == "MP3" and not _says_its_length(self._path):
+            raise _Unsuited("cannot tell its length")
+        cut = self._SHORTENED.search(log)
+        # Pipes write the largest size (ffmpeg) or one just below 2 GiB (sox, arecord).
+        if cut and int(cut[2]) < int(cut[1]) < 0xFFFFFF00 and not 0x7FFF0000 <= int(cut[1]) <= 0x80000000:
+            raise AudioError(f"{self._path}: the file is cut off: expected {cut[1]} bytes of audio. Received: {cut[2]}")
+        if self._UNFINISHED.search(log):
+            raise AudioError(f"{self._path}: the file is cut off: expected more than {self._file.frames} samples")
 
     def blocks(self) -> Iterator[Array]:
         position = 0
@@ -147,15 +204,16 @@ class _Ffmpeg:
     """The ffmpeg program, as a pipe of float32 samples; it may open local files only."""
 
     _LOCAL = ("-protocol_whitelist", "file,pipe")
+    _GUESSED = ("mp3", "aac", "ac3", "eac3", "dts")  # bare streams: ffprobe's duration is size over bit rate
 
     def __init__(self, path: Path, reason: str):
         self._path = path
         if not (shutil.which("ffmpeg") and shutil.which("ffprobe")):
             raise AudioError(
-                f"{path}: libsndfile cannot read it, and ffmpeg, which reads m4a, mp4 or webm, is not installed"
+                f"{path}: libsndfile {reason}, and ffmpeg, which reads m4a, mp4, webm and more, is not installed"
             )
         command = ["ffprobe", "-v", "error", *self._LOCAL, "-select_streams", "a:0", "-show_entries"]
-        command += ["stream=sample_rate,channels,duration:format=duration", "-of", "json", f"file:{path}"]
+        command += ["stream=sample_rate,channels,duration:format=duration,format_name", "-of", "json", f"file:{path}"]
         result = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         try:
             answer = json.loads(result.stdout or "{}")
@@ -165,25 +223,24 @@ class _Ffmpeg:
             raise AudioError(
                 f"{path}: expected an audio file. Received: one that libsndfile and ffmpeg cannot read"
             ) from error
-        duration = stream.get("duration") or answer.get("format", {}).get("duration")
-        self.num_samples = round(float(duration) * self.sample_rate) if duration not in (None, "N/A") else None
+        container = answer.get("format", {})
+        duration = stream.get("duration") or container.get("duration")
+        known = duration not in (None, "N/A") and container.get("format_name") not in self._GUESSED
+        self.num_samples = round(float(duration) * self.sample_rate) if known else None
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self._process: subprocess.Popen[bytes] | None = None
 
     def blocks(self) -> Iterator[Array]:
-        command = ["ffmpeg", "-nostdin", "-v", "error", *self._LOCAL, "-i", f"file:{self._path}"]
-        command += [
-            "-map",
-            "0:a:0",
-            "-f",
-            "f32le",
-            "-ar",
-            str(self.sample_rate),
-            "-ac",
-            str(self.num_channels),
-            "pipe:1",
-        ]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._errors, stdin=subprocess.DEVNULL)
+        command = ["ffmpeg", "-nostdin", "-v", "error", *self._LOCAL, "-i", f"file:{self._path}", "-map", "0:a:0"]
+        command += ["-f", "f32le", "-ar", str(self.sample_rate), "-ac", str(self.num_channels), "pipe:1"]
+        # In a session of its own, where Ctrl-C does not reach it: its end would look like a damaged file.
+        self._process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         assert self._process.stdout is not None
         position, size = 0, BLOCK * 4 * self.num_channels
         while data := _read_fully(self._process.stdout, size):
@@ -196,7 +253,7 @@ class _Ffmpeg:
         # Containers round their duration; a tenth of a second is more than any codec's padding.
         short = self.num_samples is not None and position < self.num_samples - 0.1 * self.sample_rate
         if code or short:
-            said = f" (ffmpeg: {lines[-1]})" if lines else ""
+            said = f" (ffmpeg: {re.sub(r'^(?:.* @ 0x.*?] )+', '', lines[-1])})" if lines else ""
             raise AudioError(f"{self._path}: the file is damaged after {position / self.sample_rate:.3f} s{said}")
 
     def close(self) -> None:
@@ -208,6 +265,23 @@ class _Ffmpeg:
         self._errors.close()
 
 
+def _name(path: Path) -> str | bytes:
+    """A name that libsndfile takes; on POSIX a name is bytes and need not be text."""
+    return os.fsencode(path) if os.name == "posix" else str(path)
+
+
+def _says_its_length(path: Path) -> bool:
+    """Whether an mp3's first frame is the one (Xing, Info or VBRI) that counts the others."""
+    with path.open("rb") as file:
+        head = file.read(10)
+        if head.startswith(b"ID3"):  # its length comes in four times seven bits
+            file.seek(sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True)), 1)
+        else:
+            file.seek(0)
+        frame = file.read(2048)
+    return any(tag in frame for tag in (b"Xing", b"Info", b"VBRI"))
+
+
 def _read_fully(stream: IO[bytes], size: int) -> bytes:
     data = stream.read(size)
     while len(data) < size and (more := stream.read(size - len(data))):
@@ -216,7 +290,7 @@ def _read_fully(stream: IO[bytes], size: int) -> bytes:
 
 
 class AudioWriter:
-    """Writes a file beside its target; `commit` renames it into place, anything else leaves no trace.
+    """Writes a file beside its target; `finish` and `commit` put it in place, anything else leaves no trace.
 
     Args:
         path: target.
@@ -236,9 +310,10 @@ class AudioWriter:
         self._clips = subtype != "FLOAT"
         try:
             self._file = soundfile.SoundFile(
-                self._part, "w", samplerate=sample_rate, channels=num_channels, format=container, subtype=subtype
+                _name(self._part), "w", samplerate=sample_rate, channels=num_channels, format=container, subtype=subtype
             )
         except (soundfile.LibsndfileError, OSError) as error:
+            self._part.unlink(missing_ok=True)
             raise self._failure(error, f"{sample_rate} Hz, {num_channels} channels as {format}: ") from error
 
     def write(self, block: Array) -> None:
@@ -252,23 +327,31 @@ class AudioWriter:
             raise self._failure(error) from error
         self._written += len(block)
 
-    def commit(self) -> None:
-        """Closes the file, makes sure that all of it is there, and puts it in place."""
+    def finish(self) -> None:
+        """Closes the file and makes sure that all of it is there."""
         try:
             self._file.close()
-            with soundfile.SoundFile(self._part) as check:
+            with soundfile.SoundFile(_name(self._part)) as check:
                 complete = check.frames == self._written
             if not complete:
-                raise OSError(28, "No space left on device")
-            self._part.replace(self.path)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except (soundfile.LibsndfileError, OSError) as error:
             raise self._failure(error) from error
 
+    def commit(self) -> None:
+        """Puts the finished file in place."""
+        try:
+            self._part.replace(self.path)
+        except OSError as error:
+            raise self._failure(error) from error
+
     def abort(self) -> None:
-        self._file.close()
+        with contextlib.suppress(soundfile.LibsndfileError):  # a full disk fails once more
+            self._file.close()
         self._part.unlink(missing_ok=True)
 
     def _failure(self, error: BaseException, what: str = "") -> AudioError:
-        self._part.unlink(missing_ok=True)
-        reason = getattr(error, "strerror", None) or str(error) or "the disk is full"
+        reason = getattr(error, "strerror", None) or str(error)
+        if reason in ("", "System error."):  # libsndfile says no more
+            reason = "is the disk full?"
         return AudioError(f"{self.path}: cannot write: {what}{reason}")

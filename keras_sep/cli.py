@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
+import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from keras_sep._version import __version__
 from keras_sep.errors import AudioError, ModelFileError
@@ -20,21 +24,70 @@ class _Stopped(Exception):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status (0, 1 for a failed input, 2 for usage, 130 for Ctrl-C)."""
+    _open_standard_streams()
     args = _parser().parse_args(argv)
+    with _quiet_libraries():
+        try:
+            status = args.run(args)
+            sys.stdout.flush()
+            return status
+        except (AudioError, ModelFileError) as error:
+            return _fail(error)
+        except KeyboardInterrupt:
+            print("keras-sep: interrupted", file=sys.stderr)
+            return 128 + signal.SIGINT
+        except OSError as error:  # standard output: a closed pipe (`| head`) or a full disk
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains of it once more at exit
+            return 1 if isinstance(error, BrokenPipeError) else _fail(f"cannot print: {error.strerror or error}")
+
+
+def _open_standard_streams() -> None:
+    """Sees to it that there is something to print to, which takes any file name."""
+    # Where one is closed, the next file to be opened, an output maybe, would get its number and our messages.
+    while (number := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass
+    os.close(number)
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - open to the end
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def _quiet_libraries() -> Iterator[None]:
+    """Keeps LiteRT's and libmpg123's chatter off the terminal: they write to file 2, we to what it was."""
+    ours = sys.stderr
     try:
-        return args.run(args)
-    except (AudioError, ModelFileError) as error:
-        return _fail(error)
-    except KeyboardInterrupt:
-        print("keras-sep: interrupted", file=sys.stderr)
-        return 128 + signal.SIGINT
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 1
+        is_file_2 = ours.fileno() == 2
+    except (OSError, ValueError):
+        is_file_2 = False
+    if not is_file_2:  # somebody has put something else there, a test for one
+        yield
+        return
+    ours.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        sys.stderr = os.fdopen(kept, "w", buffering=1, encoding=ours.encoding, errors=ours.errors, closefd=False)
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        sys.stderr.flush()
+        sys.stderr = ours
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as everything here does."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"keras-sep: error: {_one_line(message)} (see `{self.prog} --help`)\n")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="keras-sep", description="Separate the singing voice and the accompaniment of songs.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"keras-sep {__version__}")
@@ -44,8 +97,8 @@ def _parser() -> argparse.ArgumentParser:
         "separate",
         help="split songs into stems",
         description="Writes OUTDIR/<input name>/vocals.wav and accompaniment.wav for each input, aligned to the input "
-        "to the sample, with its length, sample rate and channels. Finished outputs are skipped, so an interrupted "
-        "command can be given again.",
+        "to the sample, with its length, sample rate and channels. Stems that are already there are skipped, so an "
+        "interrupted command can be given again.",
         allow_abbrev=False,
     )
     separate.add_argument(
@@ -105,8 +158,9 @@ def _separate(args: argparse.Namespace) -> int:
         path, folder = item
         if stop.is_set():
             return None
-        targets = [folder / f"{stem}.{args.format}" for stem in stems]
-        if not args.overwrite and all(target.exists() for target in targets):
+        # isfile of os.path, not of Path, which raises for a name that is too long.
+        missing = [s for s in stems if args.overwrite or not os.path.isfile(folder / f"{s}.{args.format}")]
+        if not missing:
             tqdm.write(f"keras-sep: {path}: skipped, its stems are in {folder} (--overwrite replaces them)", sys.stderr)
             return None
         with lock:
@@ -128,7 +182,7 @@ def _separate(args: argparse.Namespace) -> int:
             written = mine.separate_file(
                 path,
                 folder,
-                stems=stems,
+                stems=missing,
                 format=args.format,
                 start=args.start,
                 duration=args.duration,
@@ -138,6 +192,8 @@ def _separate(args: argparse.Namespace) -> int:
             return None
         except (AudioError, ModelFileError) as error:
             return str(error)
+        except OSError as error:
+            return f"{path}: {error.strerror or error}"
         finally:
             if mine:
                 with lock:
@@ -153,7 +209,7 @@ def _separate(args: argparse.Namespace) -> int:
             for problem in pool.map(work, folders.items()):
                 if problem:
                     failed += 1
-                    tqdm.write(f"keras-sep: error: {problem}", sys.stderr)
+                    tqdm.write(f"keras-sep: error: {_one_line(problem)}", sys.stderr)
         except BaseException:
             stop.set()
             raise
@@ -194,9 +250,14 @@ def _folders(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
     return folders
 
 
-def _fail(error: Exception) -> int:
-    print(f"keras-sep: error: {error}", file=sys.stderr)
+def _fail(error: Exception | str) -> int:
+    print(f"keras-sep: error: {_one_line(error)}", file=sys.stderr)
     return 1
+
+
+def _one_line(message: Exception | str) -> str:
+    """A file's name may hold a line break."""
+    return " ".join(str(message).splitlines())
 
 
 def _names(text: str) -> list[str]:

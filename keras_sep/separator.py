@@ -8,6 +8,7 @@ to the sample, and have its length and sample rate. Both compute the same bits.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import queue
@@ -20,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from keras_sep.audio import BLOCK, FORMATS, AudioReader, AudioWriter
+from keras_sep.audio import BLOCK, FORMATS, LOUDEST, AudioReader, AudioWriter, require_sample_rate
 from keras_sep.engine import Engine, build_engine, delay
 from keras_sep.errors import AudioError
 from keras_sep.presets import DEFAULT_PRESET, get_preset
@@ -63,9 +64,11 @@ class StreamingSeparator:
     def reset(self) -> None:
         """Forgets everything heard so far."""
         self._engine.reset()
-        # Steps come whole, samples come singly: one step of silence ahead, and there is always enough.
-        shape = (len(self.spec.sources), self.spec.frame_step, self.spec.num_channels)
+        # Silence stands for what the engine puts before the first sample: its first frames' echo, ahead of time.
+        # It lasts one step longer: steps come whole, samples come singly, and so there is always enough.
+        shape = (len(self.spec.sources), self.algorithmic_latency, self.spec.num_channels)
         self._ready: Array = np.zeros(shape, np.float32)
+        self._late = delay(self.spec)
 
     def push(self, block: npt.ArrayLike) -> dict[str, Array]:
         """Takes the next samples of the mixture, returns as many of each stem.
@@ -83,7 +86,8 @@ class StreamingSeparator:
         """
         samples = _checked(block, self.spec.num_channels)
         stems = self._engine.synthesise(self._engine.infer(self._engine.analyse(samples)))
-        ready = np.concatenate([self._ready, stems], axis=1)
+        ready = np.concatenate([self._ready, stems[:, self._late :]], axis=1)
+        self._late -= min(self._late, stems.shape[1])
         self._ready = ready[:, len(samples) :].copy()
         return {source: ready[i, : len(samples)].copy() for i, source in enumerate(self.spec.sources)}
 
@@ -132,13 +136,15 @@ class Separator:
         """
         x = np.asarray(waveform)
         checked = _checked(x[:, np.newaxis] if x.ndim == 1 else x, None)
+        require_sample_rate(sample_rate, "waveform")
         self._require_frame(len(checked), sample_rate, "waveform")
         blocks = (checked[i : i + BLOCK] for i in range(0, len(checked), BLOCK))
         parts = []
-        for part in self.separate_blocks(blocks, sample_rate, checked.shape[1]):
-            parts.append(part)
-            if progress:
-                progress(sum(p.shape[1] for p in parts), len(checked), sample_rate)
+        with contextlib.closing(self.separate_blocks(blocks, sample_rate, checked.shape[1])) as separated:
+            for part in separated:
+                parts.append(part)
+                if progress:
+                    progress(sum(p.shape[1] for p in parts), len(checked), sample_rate)
         stems = np.concatenate(parts, axis=1)
         return {source: stems[i].reshape(x.shape) for i, source in enumerate(self.spec.sources)}
 
@@ -167,33 +173,44 @@ class Separator:
             Path of each stem. Either all of them are written, or none.
 
         Raises:
-            AudioError: an input that cannot be read or an output that cannot be written.
+            AudioError: an input that cannot be read, an output that cannot be written or would replace the input.
         """
         folder = Path(folder)
         wanted = list(self.spec.sources if stems is None else stems)
+        if not wanted or not set(wanted) <= set(self.spec.sources):
+            raise AudioError(f"stems: expected some of {', '.join(self.spec.sources)}. Received: {wanted}")
+        if format not in FORMATS:
+            raise AudioError(f"format: expected one of {', '.join(FORMATS)}. Received: {format!r}")
         with AudioReader(path, start, duration) as reader:
             if reader.num_samples is not None:
                 self._require_frame(reader.num_samples, reader.sample_rate, str(path))
-            try:
-                made = [p for p in (folder, *folder.parents) if not p.exists()]
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise AudioError(f"{folder}: cannot make the folder: {error.strerror}") from error
+            targets = {stem: folder / f"{stem}.{format}" for stem in wanted}
+            made: list[Path] = []
             writers: dict[str, AudioWriter] = {}
             try:
-                for stem in wanted:
-                    target = folder / f"{stem}.{format}"
+                _make_folder(folder, made)
+                for stem, target in targets.items():
+                    if target.is_dir():
+                        raise AudioError(f"{target}: cannot write: it is a folder")
+                    if target.exists() and target.samefile(path):
+                        raise AudioError(f"{target}: cannot write: it is the input; choose another folder")
                     writers[stem] = AudioWriter(
                         target, reader.sample_rate, reader.num_channels, format, reader.num_samples
                     )
                 done = 0
-                for part in self.separate_blocks(reader.blocks(), reader.sample_rate, reader.num_channels):
-                    for stem, writer in writers.items():
-                        writer.write(part[self.spec.sources.index(stem)])
-                    done += part.shape[1]
-                    if progress:
-                        progress(done, reader.num_samples, reader.sample_rate)
+                # Closed before the reader is: a thread may be reading.
+                with contextlib.closing(
+                    self.separate_blocks(reader.blocks(), reader.sample_rate, reader.num_channels)
+                ) as separated:
+                    for part in separated:
+                        for stem, writer in writers.items():
+                            writer.write(part[self.spec.sources.index(stem)])
+                        done += part.shape[1]
+                        if progress:
+                            progress(done, reader.num_samples, reader.sample_rate)
                 self._require_frame(done, reader.sample_rate, str(path))
+                for writer in writers.values():
+                    writer.finish()
                 for writer in writers.values():
                     writer.commit()
             except BaseException:
@@ -207,7 +224,7 @@ class Separator:
 
     def separate_blocks(
         self, blocks: Iterable[Array], sample_rate: int, num_channels: int
-    ) -> Iterator[npt.NDArray[np.float32]]:
+    ) -> Generator[Array, None, None]:
         """Separates blocks (n, channels) into blocks (sources, m, channels), in bounded memory.
 
         Reading, the network, and the rest run in a thread each, with small queues between.
@@ -283,10 +300,20 @@ def _checked(block: npt.ArrayLike, num_channels: int | None) -> Array:
         raise AudioError(f"expected a waveform of shape {expected}. Received: shape {x.shape}")
     if not np.issubdtype(x.dtype, np.floating):
         raise AudioError(f"expected floating-point samples, full scale ±1. Received: dtype {x.dtype}")
-    x = x.astype(np.float32, copy=False)
-    if not np.all(np.isfinite(x)):
-        raise AudioError("expected finite samples. Received: NaN or infinity")
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
+        x = x.astype(np.float32, copy=False)
+    if not np.all(np.abs(x) <= LOUDEST):  # NaN is not
+        raise AudioError(f"expected finite samples, full scale ±1. Received: NaN, infinity or more than {LOUDEST:g}")
     return x
+
+
+def _make_folder(folder: Path, made: list[Path]) -> None:
+    """Makes a folder and notes which ones were missing, deepest first."""
+    try:
+        made += [p for p in (folder, *folder.parents) if not p.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AudioError(f"{folder}: cannot make the folder: {error.strerror}") from error
 
 
 def _to_pairs(block: Array, pairs: list[list[int]]) -> Array:

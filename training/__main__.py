@@ -18,20 +18,63 @@ def main(argv: list[str] | None = None) -> int:
     train.add_argument("--cache", type=Path, help="folder for decoded audio (default: OUT/cache)")
     train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override the configuration")
 
+    train.set_defaults(call=_train)
+
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="SDR of a model on songs with stems",
+        description="BSS Eval v4 (museval), median over 1 s frames.",
+    )
+    which = evaluate.add_mutually_exclusive_group()
+    which.add_argument("--preset", default="or-unet", help="shipped model (default: or-unet)")
+    which.add_argument("--model", type=Path, metavar="FILE.tflite")
+    evaluate.add_argument("--precision", default="dynamic_int8", help="of the preset (default: dynamic_int8)")
+    evaluate.add_argument("--data", type=Path, required=True, help="folder with <split>/songs/<song>/ stems")
+    evaluate.add_argument("--split", default="test", help="default: test")
+    evaluate.add_argument("--excerpt", type=int, metavar="S", help="score the S seconds with the most voice only")
+    evaluate.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
+    evaluate.add_argument("--out", type=Path, metavar="FILE.json", help="write the figures")
+    evaluate.set_defaults(call=_evaluate)
+
+    credits = commands.add_parser("credits", help="licence and credits for the weights of a run")
+    credits.add_argument("run", type=Path, metavar="RUN")
+    credits.add_argument("--data", type=Path, required=True, help="folder with the manifest.csv")
+    credits.add_argument("--name", required=True, help="of the weights")
+    credits.set_defaults(call=_credits)
+
     args = parser.parse_args(argv)
     try:
-        # Heavy imports inside commands: --help stays quick.
-        from training.config import TrainConfig
-        from training.train import train as run_training
-
-        run_training(TrainConfig.load(args.config, args.set), args.data, args.out, args.cache or args.out / "cache")
+        args.call(args)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from the last epoch", file=sys.stderr)
+        print("interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _train(args: argparse.Namespace) -> None:
+    # Heavy imports inside commands: --help stays quick.
+    from training.config import TrainConfig
+    from training.train import train
+
+    train(TrainConfig.load(args.config, args.set), args.data, args.out, args.cache or args.out / "cache")
+
+
+def _credits(args: argparse.Namespace) -> None:
+    from training.credits import credits_text
+
+    print(credits_text(args.run, args.data, args.name), end="")
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from training.evaluate import evaluate, save, table
+
+    scores = evaluate(args.data, args.split, args.preset, args.model, args.precision, args.excerpt, args.jobs)
+    if args.out:
+        save(scores, args.out)
+    print(table(scores))
 
 
 if __name__ == "__main__":

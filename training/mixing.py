@@ -140,7 +140,7 @@ class RandomMixer:
         """Two to five dry tracks, each with its own place and level."""
         tracks = self.pool.instrument_tracks
         band = np.zeros((self.num_samples, 2), np.float32)
-        for index in rng.choice(len(tracks), size=int(rng.integers(2, 6)), replace=False):
+        for index in rng.choice(len(tracks), size=int(rng.integers(2, min(6, len(tracks) + 1))), replace=False):
             track = self._take(tracks[index], rng)
             level = _rms_db(track)
             if level > -60:

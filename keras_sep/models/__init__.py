@@ -8,8 +8,17 @@ import keras
 
 from keras_sep.models.framewise import FoldFrames, UnfoldFrames, build_sequence_model
 from keras_sep.models.or_unet import OrUnetConfig, build_or_unet
+from keras_sep.models.polyphase import PolyphaseConv1D
 
-__all__ = ["FoldFrames", "OrUnetConfig", "UnfoldFrames", "build_or_unet", "build_sequence_model", "load_network"]
+__all__ = [
+    "FoldFrames",
+    "OrUnetConfig",
+    "PolyphaseConv1D",
+    "UnfoldFrames",
+    "build_or_unet",
+    "build_sequence_model",
+    "load_network",
+]
 
 
 def load_network(path: str | os.PathLike[str]) -> keras.Model:

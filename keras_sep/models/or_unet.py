@@ -19,6 +19,7 @@ import keras
 from keras import layers, ops
 
 from keras_sep.models.framewise import build_sequence_model
+from keras_sep.models.polyphase import PolyphaseConv1D
 from keras_sep.spec import StreamSpec
 
 
@@ -128,9 +129,8 @@ def _build_decoder(config: OrUnetConfig, spec: StreamSpec, encoder: keras.Model)
         x = _conv_block(x, 2 * filters, config.decoder_kernel, 1, f"up_{level}")
         bins *= 2
         x = layers.Reshape((bins, filters), name=f"up_{level}_reshape")(x)
-    x = layers.Concatenate(name="mask_skip")([x, skips[0]])
     # Eq. (1): a mask for each source and channel; the Nyquist bin takes its neighbour's.
-    x = layers.Conv1D(len(spec.sources) * spec.num_channels, config.decoder_kernel, padding="same", name="mask_conv")(x)
+    x = PolyphaseConv1D(len(spec.sources) * spec.num_channels, config.decoder_kernel, name="mask_conv")([x, skips[0]])
     x = layers.Activation("sigmoid", dtype="float32", name="mask_sigmoid")(x)
     x = ops.concatenate([x, x[:, -1:]], axis=1)
     masks = ops.split(x, len(spec.sources), axis=-1)

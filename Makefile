@@ -1,0 +1,59 @@
+# The front door. Every target sets up what it needs in .venv; `make PYTHON=python3.12 …` chooses another Python.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo test lint bench check-install system clean
+
+help:
+	@echo "make demo           separate the example song: stems, figures and a picture in demo/"
+	@echo "make test           all tests"
+	@echo "make lint           ruff and mypy"
+	@echo "make bench          time and memory of the shipped models (about 10 minutes)"
+	@echo "make check-install  the wheel alone, in an empty environment"
+
+demo: .venv/.demo
+	$(BIN)/python -m examples.demo
+
+test: .venv/.dev
+	$(BIN)/python -m pytest
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/.demo
+	$(BIN)/python -m export benchmark
+
+# What a user gets: no TensorFlow, no Keras, nothing of the checkout.
+check-install: .venv/.dev
+	rm -rf build/check && $(BIN)/python -m build --wheel --outdir build/check . >/dev/null
+	$(PYTHON) -m venv build/check/venv && build/check/venv/bin/pip install --quiet build/check/*.whl
+	cd build/check && venv/bin/keras-sep separate ../../examples/lithium/mixture.flac -o stems
+	! build/check/venv/bin/python -c "import keras" 2>/dev/null
+	! build/check/venv/bin/python -c "import tensorflow" 2>/dev/null
+
+.venv/.demo: pyproject.toml | system
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[demo]"
+	@touch $@
+
+.venv/.dev: pyproject.toml | system
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[train,dev]"
+	@touch $@ .venv/.demo
+
+# museval needs the ffmpeg program, Debian's Python its venv package: installed for root, named for others.
+system:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "expected Python 3.10 or newer as $(PYTHON); choose one with: make PYTHON=python3.12 ..."; exit 1; }
+	@missing=""; \
+	command -v ffmpeg >/dev/null || missing="$$missing ffmpeg"; \
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	else echo "please install:$$missing (on Debian: sudo apt install$$missing)"; exit 1; fi
+
+clean:
+	rm -rf .venv build dist demo *.egg-info .*_cache

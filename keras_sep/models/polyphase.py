@@ -1,0 +1,68 @@
+"""A convolution over many positions with few channels, computed for several positions at once."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+
+@keras.saving.register_keras_serializable("keras_sep")
+class PolyphaseConv1D(layers.Layer):
+    """`Conv1D` (stride 1, padding "same") of the concatenation of its inputs, in polyphase form.
+
+    The same weights and the same result. `phases` neighbouring positions become channels, so that a
+    convolution from (F, C) to (F, filters) runs from (F / phases, phases · C) to
+    (F / phases, phases · filters): fewer and fuller rows, which matrix kernels like better, although
+    most of the wider kernel is zero. At 1024 × 18 → 4 and 4 phases it takes half the time in TFLite.
+
+    Args:
+        filters: output channels.
+        kernel_size: odd number of taps, at most 2 · phases + 1.
+        phases: positions at once; divides the inputs' length F.
+
+    Call: list of (N, F, C_i) → (N, F, filters).
+    """
+
+    def __init__(self, filters: int, kernel_size: int = 3, phases: int = 4, **kwargs):
+        super().__init__(**kwargs)
+        if kernel_size % 2 == 0 or kernel_size > 2 * phases + 1:
+            raise ValueError(
+                f"PolyphaseConv1D: kernel_size must be odd and at most 2 · phases + 1. "
+                f"Received: kernel_size={kernel_size}, phases={phases}"
+            )
+        self.filters, self.kernel_size, self.phases = filters, kernel_size, phases
+
+    def build(self, input_shapes):
+        channels = sum(shape[-1] for shape in input_shapes)
+        self.kernel = self.add_weight((self.kernel_size, channels, self.filters), "glorot_uniform", name="kernel")
+        self.bias = self.add_weight((self.filters,), "zeros", name="bias")
+
+    def call(self, inputs):
+        kernels, columns, first = [], [], 0
+        for x in inputs:
+            length, channels = x.shape[1:]
+            columns.append(ops.reshape(x, (-1, length // self.phases, self.phases * channels)))
+            kernels.append(self._polyphase(self.kernel[:, first : first + channels]))
+            first += channels
+        x = ops.conv(ops.concatenate(columns, -1), ops.concatenate(kernels, 1), padding="same")
+        x = ops.reshape(x, (-1, inputs[0].shape[1], self.filters))
+        return x + ops.cast(self.bias, x.dtype)
+
+    def _polyphase(self, kernel):
+        """(taps, C, filters) → (3, phases · C, phases · filters)."""
+        # One where output phase j looks through tap d at input phase i of row g: the last, this, the next.
+        place = np.zeros((3, self.phases, self.phases, self.kernel_size), np.float32)
+        for j in range(self.phases):
+            for d in range(self.kernel_size):
+                row, i = divmod(j + d - self.kernel_size // 2, self.phases)
+                place[row + 1, i, j, d] = 1.0
+        wide = ops.einsum("gijd,dcf->gicjf", ops.convert_to_tensor(place, kernel.dtype), kernel)
+        return ops.reshape(wide, (3, self.phases * kernel.shape[1], self.phases * self.filters))
+
+    def compute_output_shape(self, input_shapes):
+        return (*input_shapes[0][:2], self.filters)
+
+    def get_config(self):
+        own = {"filters": self.filters, "kernel_size": self.kernel_size, "phases": self.phases}
+        return {**super().get_config(), **own}

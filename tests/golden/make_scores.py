@@ -1,0 +1,34 @@
+"""Makes scores.json: SDR of the default preset on the example song, which later versions must not fall below.
+
+Run from the repository's root: python tests/golden/make_scores.py
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from keras_sep import Separator
+from training.scoring import bss_eval
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "lithium"
+SOURCES = ("vocals", "accompaniment")
+FILES = (("mask", "dynamic_int8"), ("waveform", "dynamic_int8"), ("waveform", "float32"))
+
+
+def score(graph: str, precision: str) -> dict[str, float]:
+    """SDR in dB by source: BSS Eval v4, median over 1 s frames."""
+    mixture, rate = soundfile.read(EXAMPLE / "mixture.flac", dtype="float32")
+    references = [soundfile.read(EXAMPLE / f"{source}.ogg", dtype="float32")[0] for source in SOURCES]
+    stems = Separator(graph=graph, precision=precision).separate(mixture, rate)
+    sdr = bss_eval(references, [stems[source] for source in SOURCES], rate)["SDR"]
+    return {source: round(float(np.nanmedian(row)), 3) for source, row in zip(SOURCES, sdr, strict=True)}
+
+
+if __name__ == "__main__":
+    scores = {f"{graph} {precision}": score(graph, precision) for graph, precision in FILES}
+    Path(__file__).with_name("scores.json").write_text(json.dumps(scores, indent=1) + "\n")
+    print(json.dumps(scores, indent=1))

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import json
+
+import flatbuffers
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from export.convert import add_metadata, convert
+from export.graphs import MaskCore
+from export.verify import MAX_ERROR, VerificationError, check_file, compare, probe_signal
+from keras_sep import Separator
+from keras_sep.errors import ModelFileError
+from keras_sep.metadata import read_metadata
+from keras_sep.models import build_or_unet
+from keras_sep.runtime import StepModel
+from keras_sep.signal import OverlapAdd, StreamingStft
+from tests.test_or_unet import SMALL, SMALL_SPEC
+
+# Everything a plain TFLite runtime has; no Flex, no custom op.
+KNOWN_OPS = {
+    *("ADD", "CONCATENATION", "CONV_2D", "FULLY_CONNECTED", "IMAG", "LOGISTIC", "MUL", "PAD", "REAL", "RESHAPE"),
+    *("REVERSE_V2", "RFFT2D", "SPLIT", "SQRT", "STRIDED_SLICE", "SUB", "TANH", "TRANSPOSE"),
+}
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    keras.utils.set_random_seed(4)
+    model = build_or_unet(SMALL, SMALL_SPEC)
+    rng = np.random.default_rng(4)
+    for variable in model.weights:
+        if "norm" in variable.path:
+            variable.assign(variable + rng.uniform(0, 0.5, variable.shape))
+    return model
+
+
+@pytest.fixture(scope="module")
+def converted(model, tmp_path_factory):
+    out = tmp_path_factory.mktemp("converted")
+    files = convert(model, SMALL_SPEC, out, "small", provenance={"seed": 4})
+    return out, {(file["graph"], file["precision"]): file for file in files}
+
+
+def test_four_files_and_a_summary(converted):
+    out, files = converted
+    assert set(files) == {(g, p) for g in ("mask", "waveform") for p in ("float32", "dynamic_int8")}
+    summary = json.loads((out / "small.json").read_text())
+    assert {file["file"] for file in summary["files"]} == {path.name for path in out.glob("*.tflite")}
+    assert not list(out.glob(".*"))
+
+
+def test_metadata_says_what_the_file_is(converted, model):
+    out, files = converted
+    for (graph, precision), file in files.items():
+        metadata = read_metadata((out / file["file"]).read_bytes())
+        assert (metadata["graph"], metadata["precision"]) == (graph, precision)
+        assert metadata["parameters"] == model.count_params()
+        assert metadata["provenance"] == {"seed": 4}
+
+
+def test_builtin_ops_only(converted):
+    out, files = converted
+    for file in files.values():
+        interpreter = tf.lite.Interpreter(model_path=str(out / file["file"]))
+        ops = {op["op_name"] for op in interpreter._get_ops_details()} - {"DELEGATE"}
+        assert ops <= KNOWN_OPS
+
+
+def test_names_in_the_signature_are_the_contract(converted):
+    out, files = converted
+    names = {}
+    for graph in ("mask", "waveform"):
+        interpreter = tf.lite.Interpreter(model_path=str(out / files[graph, "float32"]["file"]))
+        signature = interpreter.get_signature_list()["step"]
+        names[graph] = set(signature["inputs"]), set(signature["outputs"])
+    assert names["mask"] == (
+        {"magnitude", "state_0"},
+        {"vocals_mask", "accompaniment_mask", "new_state_0"},
+    )
+    assert names["waveform"] == (
+        {"samples", "state_0", "state_samples", "state_overlap"},
+        {"vocals", "accompaniment", "new_state_0", "new_state_samples", "new_state_overlap"},
+    )
+
+
+@pytest.mark.parametrize("graph", ["mask", "waveform"])
+def test_the_float32_file_is_keras(converted, model, graph):
+    """The whole path a user takes against the Keras sequence model between NumPy's STFT and overlap-add."""
+    out, files = converted
+    mixture = probe_signal(SMALL_SPEC, num_frames=60)
+    spectrum = StreamingStft(SMALL_SPEC).push(mixture)
+    mask = np.asarray(model.predict(np.abs(spectrum)[None], verbose=0)["vocals_mask"][0])
+    late = SMALL_SPEC.frame_length - SMALL_SPEC.frame_step
+    expected = OverlapAdd(SMALL_SPEC).push(mask * spectrum)[late:]
+    found = Separator(model=out / files[graph, "float32"]["file"]).separate(mixture, SMALL_SPEC.sample_rate)["vocals"]
+    np.testing.assert_allclose(found[: len(expected)], expected, atol=1e-4)
+    assert np.abs(found[1 : len(expected)] - expected[:-1]).max() > 1e-2  # a sample's shift is seen
+
+
+def test_quantisation_is_small_and_is_there(converted):
+    _, files = converted
+    for graph in ("mask", "waveform"):
+        exact, quantised = (files[graph, precision]["agreement"]["snr_db"] for precision in ("float32", "dynamic_int8"))
+        assert exact > 100
+        assert 20 < quantised < exact - 10
+
+
+def test_a_file_of_another_model_is_refused(converted):
+    out, files = converted
+    keras.utils.set_random_seed(5)
+    other = build_or_unet(SMALL, SMALL_SPEC)
+    with pytest.raises(VerificationError, match="largest error of at most"):
+        check_file(out / files["mask", "float32"]["file"], other, SMALL_SPEC, "float32")
+    with pytest.raises(VerificationError, match="dB SNR"):
+        check_file(out / files["waveform", "dynamic_int8"]["file"], other, SMALL_SPEC, "dynamic_int8")
+
+
+def test_a_dropped_state_is_refused(model, tmp_path, monkeypatch):
+    class Forgetful(MaskCore):
+        def _step(self, inputs):
+            outputs = super()._step(inputs)
+            return {**outputs, "new_state_0": outputs["new_state_0"] * 0.0}
+
+    monkeypatch.setitem(__import__("export.graphs", fromlist=["GRAPHS"]).GRAPHS, "mask", Forgetful)
+    with pytest.raises(VerificationError):
+        convert(model, SMALL_SPEC, tmp_path, "bad", graphs=("mask",), precisions=("float32",))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_output_that_is_not_finite_is_refused(tmp_path):
+    model = build_or_unet(SMALL, SMALL_SPEC)
+    variable = next(v for v in model.weights if "mask_conv" in v.path)
+    variable.assign(variable * np.nan)
+    with pytest.raises(VerificationError, match="not finite"):
+        convert(model, SMALL_SPEC, tmp_path, "bad", graphs=("waveform",), precisions=("float32",))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_compare_measures_what_it_says():
+    expected, noisy = [np.ones((10, 2), np.float32)], [np.full((10, 2), 1.01, np.float32)]
+    agreement = compare(expected, noisy, "dynamic_int8")
+    assert agreement.max_error == pytest.approx(0.01, rel=1e-3)
+    assert agreement.snr_db == pytest.approx(40, abs=0.01)
+    with pytest.raises(VerificationError):
+        compare(expected, [expected[0] + 2 * MAX_ERROR["float32"]], "float32")
+
+
+def test_a_file_whose_tensors_do_not_fit_its_spec_is_refused(converted, tmp_path):
+    out, files = converted
+    content = (out / files["mask", "float32"]["file"]).read_bytes()
+    about = read_metadata(content)
+    about.pop("sha256")
+    # The first entry of the name counts, so give the file a fresh start without one.
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    flat = schema.ModelT.InitFromPackedBuf(content, 0)
+    flat.metadata = [entry for entry in flat.metadata if entry.name != b"keras_sep"]
+    builder = flatbuffers.Builder(len(content))
+    builder.Finish(flat.Pack(builder), file_identifier=b"TFL3")
+    plain = bytes(builder.Output())
+    with pytest.raises(ModelFileError, match="without its spec"):
+        read_metadata(plain)
+    wrong = {**about, "spec": {**about["spec"], "fft_length": 512}}
+    path = tmp_path / "wrong.tflite"
+    path.write_bytes(add_metadata(plain, wrong))
+    with pytest.raises(ModelFileError, match=r"'magnitude' of shape \(1, 1, 257, 2\).*\(1, 1, 129, 2\)"):
+        StepModel(path)

@@ -1,0 +1,40 @@
+"""Quality cannot silently regress: the shipped files keep their score on the example song."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+from keras_sep import Separator, presets
+from keras_sep.presets import DEFAULT_PRESET
+from tests.golden.make_scores import EXAMPLE, FILES, score
+
+SCORES = json.loads((EXAMPLE.parents[1] / "tests" / "golden" / "scores.json").read_text())
+
+
+@pytest.mark.parametrize(("graph", "precision"), FILES)
+def test_the_score_is_the_golden_one(graph, precision):
+    found, golden = score(graph, precision), SCORES[f"{graph} {precision}"]
+    assert found == pytest.approx(golden, abs=0.05)
+    assert found["vocals"] > 0  # the mixture: −4.1 dB
+
+
+def test_every_file_of_the_preset_is_scored():
+    assert {(file.graph, file.precision) for file in presets()[DEFAULT_PRESET].files} == set(FILES)
+
+
+def test_quantisation_costs_at_most_a_tenth_of_a_decibel():
+    exact = SCORES["waveform float32"]
+    for name, found in SCORES.items():
+        assert found == pytest.approx(exact, abs=0.1), name
+
+
+def test_both_graphs_are_one_model():
+    mixture, rate = soundfile.read(EXAMPLE / "mixture.flac", dtype="float32", frames=5 * 44100)
+    mask, waveform = (Separator(graph=graph).separate(mixture, rate)["vocals"] for graph in ("mask", "waveform"))
+    error = np.sum((mask - waveform) ** 2) / np.sum(waveform**2)
+    # They differ by where a rounding falls before quantisation, far below the quantisation itself.
+    assert 10 * np.log10(error) < -25

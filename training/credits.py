@@ -1,0 +1,48 @@
+"""`python -m training credits`: whose recordings a run was trained on, for the licence of its weights."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import defaultdict
+from pathlib import Path
+
+HEADER = """{name}: weights of keras_sep
+
+{terms}
+
+Trained and validated on recordings by these people and projects, under the licences that their
+sources state. None of the recordings is contained in the weights' files.
+"""
+TERMS = {
+    "nc": "Licensed under Creative Commons Attribution-NonCommercial-ShareAlike 4.0 International (CC BY-NC-SA 4.0),\n"
+    "https://creativecommons.org/licenses/by-nc-sa/4.0/legalcode: not for commercial use, because a part of the\n"
+    "recordings is licensed that way.",
+    "free": "Licensed under Creative Commons Attribution-ShareAlike 4.0 International (CC BY-SA 4.0),\n"
+    "https://creativecommons.org/licenses/by-sa/4.0/legalcode.",
+}
+
+
+def credits_text(run: Path, data: Path, name: str) -> str:
+    """Terms and credits for the weights of a run.
+
+    Args:
+        run: folder of `python -m training train`, with its manifest.json.
+        data: folder with the manifest.csv of the recordings.
+        name: of the weights.
+    """
+    used = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+    paths = {stem["path"] for split in used.values() for stem in split}
+    with (data / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["path"] in paths]
+    if missing := paths - {row["path"] for row in rows}:
+        raise ValueError(f"{data}/manifest.csv: expected {len(missing)} more files. First: {min(missing)}")
+    family = "nc" if any(row["licence_family"] != "free" for row in rows) else "free"
+    sources: dict[tuple[str, str], int] = defaultdict(int)
+    for row in rows:
+        sources[row["source"].removeprefix("github:"), row["licence"]] += 1
+    lines = [
+        f"- {source}: {count} file{'s' if count > 1 else ''}, {licence}"
+        for (source, licence), count in sorted(sources.items())
+    ]
+    return HEADER.format(name=name, terms=TERMS[family]) + "\n" + "\n".join(lines) + "\n"
