@@ -27,7 +27,7 @@ bench: .venv/.demo
 
 # What a user gets: no TensorFlow, no Keras, nothing of the checkout.
 check-install: .venv/.dev
-	rm -rf build/check && $(BIN)/python -m build --wheel --outdir build/check . >/dev/null
+	rm -rf build && $(BIN)/python -m build --wheel --outdir build/check . >/dev/null
 	$(PYTHON) -m venv build/check/venv && build/check/venv/bin/pip install --quiet build/check/*.whl
 	cd build/check && venv/bin/keras-sep separate ../../examples/lithium/mixture.flac -o stems
 	! build/check/venv/bin/python -c "import keras" 2>/dev/null

@@ -9,10 +9,14 @@ from pathlib import Path
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m export", description="Convert, publish and measure models.")
+    parser = argparse.ArgumentParser(
+        prog="python -m export", description="Convert, publish and measure models.", allow_abbrev=False
+    )
     commands = parser.add_subparsers(dest="command", required=True)
 
-    convert = commands.add_parser("convert", help="a training run to .tflite files, each checked against Keras")
+    convert = commands.add_parser(
+        "convert", allow_abbrev=False, help="a training run to .tflite files, each checked against Keras"
+    )
     convert.add_argument("run", type=Path, metavar="RUN", help="run folder of `python -m training train`")
     convert.add_argument("-o", "--out", type=Path, required=True, metavar="DIR")
     convert.add_argument("--name", help="of the files (default: the run folder's name)")
@@ -20,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     convert.add_argument("--precisions", default="float32,dynamic_int8", help="comma-separated: float32, dynamic_int8")
     convert.set_defaults(call=_convert)
 
-    publish = commands.add_parser("publish", help="converted files to a preset in keras_sep/assets")
+    publish = commands.add_parser("publish", allow_abbrev=False, help="converted files to a preset in keras_sep/assets")
     publish.add_argument("converted", type=Path, metavar="DIR")
     publish.add_argument("--name", required=True, help="of the preset, as given to convert")
     publish.add_argument("--files", required=True, help="comma-separated, such as waveform-float32")
@@ -29,7 +33,9 @@ def main(argv: list[str] | None = None) -> int:
     publish.add_argument("--licence-file", type=Path, required=True)
     publish.set_defaults(call=_publish)
 
-    benchmark = commands.add_parser("benchmark", help="time and memory of the shipped files and of keras-sep separate")
+    benchmark = commands.add_parser(
+        "benchmark", allow_abbrev=False, help="time and memory of the shipped files and of keras-sep separate"
+    )
     benchmark.add_argument("--out", type=Path, help="JSON file for the figures")
     benchmark.add_argument("--minutes", type=int, default=60, help="length of the long song (default: 60)")
     benchmark.set_defaults(call=_benchmark)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -25,13 +26,25 @@ PRECISIONS = ("float32", "dynamic_int8")
 
 
 def load_run(run: Path) -> tuple[keras.Model, StreamSpec, dict[str, Any]]:
-    """The best mask network of a run folder, its spec and its configuration."""
+    """The best mask network of a run folder, its spec and its provenance.
+
+    The configuration says what is built, the run gives the weights.
+    """
     try:
         config = json.loads((run / "config.json").read_text(encoding="utf-8"))
-        model = models.load_network(run / "best.keras")
+        weights = models.load_network(run / "best.keras").get_weights()
+        with (run / "history.csv").open(newline="", encoding="utf-8") as file:
+            history = list(csv.DictReader(file))
     except (OSError, json.JSONDecodeError) as error:
         raise ValueError(f"{run}: expected a run folder of `python -m training train`: {error}") from error
-    return model, StreamSpec.from_dict(config.pop("spec")), config
+    spec = StreamSpec.from_dict(config.pop("spec"))
+    model = models.build_or_unet(config["size"], spec)
+    model.set_weights(weights)
+    best = min(history, key=lambda row: float(row["val_loss"]))
+    frames = int(best["step"]) * config["batch_size"] * config["segment_frames"]
+    summary = {"best_step": int(best["step"]), "frames_seen": frames, "val_loss": float(best["val_loss"])}
+    hours = sum(float(row["seconds"]) for row in history) / 3600
+    return model, spec, {**config, **summary, "training_hours": round(hours, 2)}
 
 
 def convert(

@@ -16,8 +16,8 @@ from keras_sep.spec import StreamSpec
 from keras_sep.streaming import build_step
 
 
-class MaskCore(tf.Module):
-    """step: magnitude (1, 1, F, C), state_<i> → <source>_mask (1, 1, F, C), new_state_<i>."""
+class _Graph(tf.Module):
+    """A step network, its spec, and what TensorFlow must know to save it."""
 
     def __init__(self, model: keras.Model, spec: StreamSpec):
         super().__init__()
@@ -25,14 +25,28 @@ class MaskCore(tf.Module):
         # Keras variables are not TensorFlow's; a SavedModel keeps only what the module itself tracks.
         self.tracked = [variable.value for variable in self.network.variables]
         self.spec = spec
-        signature = {t.name: tf.TensorSpec(t.shape, tf.float32, name=t.name) for t in self.network.inputs}
+        shapes = self._input_shapes()
+        signature = {name: tf.TensorSpec(shape, tf.float32, name=name) for name, shape in shapes.items()}
         self.step = tf.function(self._step, input_signature=[signature])
+
+    def _input_shapes(self) -> dict[str, tuple[int, ...]]:
+        raise NotImplementedError
+
+    def _step(self, inputs):
+        raise NotImplementedError
+
+
+class MaskCore(_Graph):
+    """step: magnitude (1, 1, F, C), state_<i> → <source>_mask (1, 1, F, C), new_state_<i>."""
+
+    def _input_shapes(self) -> dict[str, tuple[int, ...]]:
+        return {tensor.name: tensor.shape for tensor in self.network.inputs}
 
     def _step(self, inputs):
         return self.network(inputs)
 
 
-class WaveformGraph(tf.Module):
+class WaveformGraph(_Graph):
     """step: samples (1, frame_step, C), state_* → one (1, frame_step, C) a source, new_state_*.
 
     The stems lag behind by frame_length − frame_step samples; feeding whole steps adds frame_step.
@@ -40,21 +54,15 @@ class WaveformGraph(tf.Module):
     last samples, and `state_overlap` (sources · C, overlap), the stems' unfinished ones.
     """
 
-    def __init__(self, model: keras.Model, spec: StreamSpec):
-        super().__init__()
-        self.network = build_step(model)
-        # Keras variables are not TensorFlow's; a SavedModel keeps only what the module itself tracks.
-        self.tracked = [variable.value for variable in self.network.variables]
-        self.spec = spec
+    def _input_shapes(self) -> dict[str, tuple[int, ...]]:
+        spec = self.spec
         overlap = spec.frame_length - spec.frame_step
-        shapes = {
+        return {
             "samples": (1, spec.frame_step, spec.num_channels),
             "state_samples": (spec.num_channels, overlap),
             "state_overlap": (len(spec.sources) * spec.num_channels, overlap),
-            **{t.name: t.shape for t in self.network.inputs if t.name != "magnitude"},
+            **{tensor.name: tensor.shape for tensor in self.network.inputs if tensor.name != "magnitude"},
         }
-        signature = {name: tf.TensorSpec(shape, tf.float32, name=name) for name, shape in shapes.items()}
-        self.step = tf.function(self._step, input_signature=[signature])
 
     def _step(self, inputs):
         spec, step = self.spec, self.spec.frame_step
@@ -95,4 +103,4 @@ class WaveformGraph(tf.Module):
         return tf.concat([re + im, tf.reverse((re - im)[:, :, 1:-1], axis=[2])], axis=2)
 
 
-GRAPHS: dict[str, type[MaskCore] | type[WaveformGraph]] = {"mask": MaskCore, "waveform": WaveformGraph}
+GRAPHS: dict[str, type[_Graph]] = {"mask": MaskCore, "waveform": WaveformGraph}

@@ -50,7 +50,10 @@ def publish(
         "licence": licence,
         "provenance": summary["provenance"],
         "spec": summary["spec"],
-        "files": [{key: file[key] for key in ("graph", "precision", "file", "sha256", "bytes")} for file in chosen],
+        "files": [
+            {key: file[key] for key in ("graph", "precision", "file", "sha256", "bytes", "agreement")}
+            for file in chosen
+        ],
     }
     path = assets / "presets.json"
     presets = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

@@ -77,8 +77,9 @@ class AudioReader:
             self._limit = None if duration is None else round(duration * self.sample_rate)
             self.num_samples = self._excerpt(self._source.num_samples)
             if self.num_samples == 0 and self._source.num_samples:
+                length = self._source.num_samples / self.sample_rate
                 raise AudioError(
-                    f"{self.path}: expected a start below its {self._source.num_samples / self.sample_rate:.3f} s. "
+                    f"{self.path}: expected a part of its {length:.3f} s that holds samples. "
                     f"Received: start {start:g} s, duration {duration}"
                 )
         except AudioError:

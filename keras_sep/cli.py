@@ -26,6 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status (0, 1 for a failed input, 2 for usage, 130 for Ctrl-C)."""
     _open_standard_streams()
     args = _parser().parse_args(argv)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave nothing half-written behind either way
     with _quiet_libraries():
         try:
             status = args.run(args)
@@ -36,9 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             print("keras-sep: interrupted", file=sys.stderr)
             return 128 + signal.SIGINT
-        except OSError as error:  # standard output: a closed pipe (`| head`) or a full disk
+        except OSError as error:  # mostly standard output: a closed pipe (`| head`) or a full disk
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains of it once more at exit
-            return 1 if isinstance(error, BrokenPipeError) else _fail(f"cannot print: {error.strerror or error}")
+            what = f"{error.filename}: " if error.filename else "cannot print: "
+            return 1 if isinstance(error, BrokenPipeError) else _fail(f"{what}{error.strerror or error}")
 
 
 def _open_standard_streams() -> None:
@@ -243,9 +246,13 @@ def _folders(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
     folders: dict[Path, Path] = {}
     owners: dict[Path, Path] = {}
     for path in dict.fromkeys(inputs):
+        if path.stem in ("", ".", ".."):
+            raise AudioError(f"{path}: expected a file name to call the output's folder by. Received: {path.name!r}")
         folder = out / path.stem
         if folder in owners:
-            raise AudioError(f"{owners[folder]} and {path} would both be written to {folder}: separate them one by one")
+            raise AudioError(
+                f"{owners[folder]} and {path} would both be written to {folder}: choose another OUTDIR for one"
+            )
         owners[folder], folders[path] = path, folder
     return folders
 

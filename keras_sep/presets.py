@@ -25,6 +25,7 @@ class ModelFile:
     file: str
     sha256: str
     bytes: int
+    agreement: dict[str, float]  # with the float Keras model, see export/verify.py
 
     def path(self) -> Path:
         """Path of the file, after a check of its SHA-256."""
@@ -61,7 +62,11 @@ class Preset:
 @functools.lru_cache(maxsize=1)
 def presets() -> dict[str, Preset]:
     """All presets by name."""
-    data = json.loads((ASSETS / "presets.json").read_text(encoding="utf-8"))
+    path = ASSETS / "presets.json"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise ModelFileError(f"{path}: cannot read the presets ({error}); install keras_sep anew") from error
     result = {}
     for name, fields in data.items():
         files = tuple(ModelFile(**file) for file in fields["files"])

@@ -17,7 +17,7 @@ from keras_sep.metadata import read_metadata
 from keras_sep.spec import StreamSpec
 
 # In this order: small and kept, small and old, large.
-_INTERPRETERS = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter", "tensorflow.lite")
+_INTERPRETERS = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter", "tensorflow.lite.python.interpreter")
 SIGNATURE = "step"
 _INPUT = {"mask": "magnitude", "waveform": "samples"}
 
@@ -81,6 +81,8 @@ class StepModel:
         Returns:
             One array of the same shape for each of `spec.sources`.
         """
+        if x.shape != self._frame_shape:
+            raise ValueError(f"expected a frame of shape {self._frame_shape}. Received: {x.shape}")
         # Views of the interpreter's memory are made and dropped at once: it must not run while one is held.
         self._input()[:] = x
         self._interpreter.invoke()
@@ -109,6 +111,7 @@ class StepModel:
         for name in names:
             self._require_shape(outputs, name, shape)
         view = self._interpreter.tensor  # index → function that returns a view
+        self._frame_shape = shape[-2:]
         self._input = view(inputs[self._input_name]["index"])
         self._outputs = [view(outputs[name]["index"]) for name in names]
         self._carry = []

@@ -119,6 +119,7 @@ class Separator:
         self._open: Callable[[], Engine] = lambda: _open(preset, model, graph, precision)
         self._engines = [self._open()]
         self.spec = self._engines[0].spec
+        self._free = threading.Lock()
 
     def separate(self, waveform: npt.ArrayLike, sample_rate: int, progress: Progress | None = None) -> dict[str, Array]:
         """Separates a whole array.
@@ -139,12 +140,13 @@ class Separator:
         require_sample_rate(sample_rate, "waveform")
         self._require_frame(len(checked), sample_rate, "waveform")
         blocks = (checked[i : i + BLOCK] for i in range(0, len(checked), BLOCK))
-        parts = []
+        parts, done = [], 0
         with contextlib.closing(self.separate_blocks(blocks, sample_rate, checked.shape[1])) as separated:
             for part in separated:
                 parts.append(part)
+                done += part.shape[1]
                 if progress:
-                    progress(sum(p.shape[1] for p in parts), len(checked), sample_rate)
+                    progress(done, len(checked), sample_rate)
         stems = np.concatenate(parts, axis=1)
         return {source: stems[i].reshape(x.shape) for i, source in enumerate(self.spec.sources)}
 
@@ -170,7 +172,7 @@ class Separator:
             progress: called with (samples done, samples in all or None, sample rate); may raise to stop.
 
         Returns:
-            Path of each stem. Either all of them are written, or none.
+            Path of each stem. They are put in place when all of them are complete.
 
         Raises:
             AudioError: an input that cannot be read, an output that cannot be written or would replace the input.
@@ -227,8 +229,19 @@ class Separator:
     ) -> Generator[Array, None, None]:
         """Separates blocks (n, channels) into blocks (sources, m, channels), in bounded memory.
 
-        Reading, the network, and the rest run in a thread each, with small queues between.
+        Reading, the network, and the rest run in a thread each, with small queues between. One separation
+        at a time: a second one before the first has ended raises RuntimeError.
         """
+        if not self._free.acquire(blocking=False):
+            raise RuntimeError("Separator: one separation at a time; make another Separator for another thread")
+        try:
+            yield from self._separate_blocks(blocks, sample_rate, num_channels)
+        finally:
+            self._free.release()
+
+    def _separate_blocks(
+        self, blocks: Iterable[Array], sample_rate: int, num_channels: int
+    ) -> Generator[Array, None, None]:
         pairs = [list(range(i, min(i + 2, num_channels))) for i in range(0, num_channels, 2)]
         while len(self._engines) < len(pairs):
             self._engines.append(self._open())
@@ -251,14 +264,15 @@ class Separator:
         def analyse(samples: Array) -> list[Any]:
             return [e.analyse(s) for e, s in zip(engines, np.split(samples, len(engines), axis=1), strict=True)]
 
-        def inferred(frames: Iterable[list[Any]]) -> Iterator[list[Any]]:
-            for frame in frames:
-                yield [e.infer(f) for e, f in zip(engines, frame, strict=True)]
+        def inferred() -> Iterator[list[Any]]:
+            with contextlib.closing(_in_thread(analysed())) as frames:
+                for frame in frames:
+                    yield [e.infer(f) for e, f in zip(engines, frame, strict=True)]
 
         resample_back = _Resampler(model_rate, sample_rate, len(spec.sources) * width)
         late, sent = delay(spec), 0
         ending = [None]  # one round more, to empty the resampler
-        results = _in_thread(inferred(_in_thread(analysed())))
+        results = _in_thread(inferred())
         try:
             for frames in itertools.chain(results, ending):
                 if frames is None:

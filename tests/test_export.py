@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from export.convert import add_metadata, convert
-from export.graphs import MaskCore
+from export.graphs import GRAPHS, MaskCore
 from export.verify import MAX_ERROR, VerificationError, check_file, compare, probe_signal
 from keras_sep import Separator
 from keras_sep.errors import ModelFileError
@@ -124,7 +124,7 @@ def test_a_dropped_state_is_refused(model, tmp_path, monkeypatch):
             outputs = super()._step(inputs)
             return {**outputs, "new_state_0": outputs["new_state_0"] * 0.0}
 
-    monkeypatch.setitem(__import__("export.graphs", fromlist=["GRAPHS"]).GRAPHS, "mask", Forgetful)
+    monkeypatch.setitem(GRAPHS, "mask", Forgetful)
     with pytest.raises(VerificationError):
         convert(model, SMALL_SPEC, tmp_path, "bad", graphs=("mask",), precisions=("float32",))
     assert list(tmp_path.iterdir()) == []

@@ -45,3 +45,7 @@ def test_presets_are_whole_and_say_what_they_are():
             assert StreamSpec.from_dict(metadata["spec"]) == preset.spec
             assert metadata["parameters"] == preset.parameters
             assert file.path().stat().st_size == file.bytes
+            # As measured when the file was made, against the Keras model it was made from.
+            if file.precision == "float32":
+                assert file.agreement["max_error"] <= 1e-4
+            assert file.agreement["snr_db"] >= 20

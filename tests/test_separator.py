@@ -299,3 +299,28 @@ def test_memory_is_bounded(separator, music, sample_rate):
         ahead.append(last - taken)
     assert last == 199
     assert max(ahead) <= 12
+
+
+def test_an_error_in_the_network_stops_every_thread(unit_model, music):
+    separator = Separator(model=unit_model("mask"))
+    threads = threading.active_count()
+
+    def fail(_):
+        raise ValueError("network")
+
+    separator._engines[0].infer = fail
+    with pytest.raises(ValueError, match="network") as caught:  # the traceback is still held below
+        separator.separate(np.tile(music(2.0), (20, 1)), 44100)
+    assert threading.active_count() == threads
+    assert caught.value.__traceback__
+
+
+def test_one_separation_at_a_time(unit_model, music):
+    mixture = music(2.0)
+    separator = Separator(model=unit_model("mask"))
+    first = separator.separate_blocks([mixture, mixture], 44100, 2)
+    next(first)
+    with pytest.raises(RuntimeError, match="one separation at a time"):
+        separator.separate(mixture, 44100)
+    first.close()
+    assert separator.separate(mixture, 44100)["vocals"].shape == mixture.shape

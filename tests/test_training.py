@@ -152,6 +152,9 @@ def test_a_run_is_trained_and_keeps_what_made_it(data, tmp_path):
     assert len(manifest["train"]) == 11
     assert (run / "best.keras").exists()
     assert (run / "last.keras").exists()
+    again = _train(data, run, "total_steps=4")
+    assert "nothing to do" in again.stdout
+    assert (run / "history.csv").read_text().splitlines() == history
     other = _train(data, run, "total_steps=6")
     assert other.returncode == 1
     assert "another configuration (differs in total_steps)" in other.stderr

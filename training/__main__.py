@@ -8,10 +8,14 @@ from pathlib import Path
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m training", description="Train and score separators.")
+    parser = argparse.ArgumentParser(
+        prog="python -m training", description="Train and score separators.", allow_abbrev=False
+    )
     commands = parser.add_subparsers(dest="command", required=True)
 
-    train = commands.add_parser("train", help="train a model with fit", description="Train a model with fit.")
+    train = commands.add_parser(
+        "train", allow_abbrev=False, help="train a model with fit", description="Train a model with fit."
+    )
     train.add_argument("config", type=Path, metavar="CONFIG.toml")
     train.add_argument("--data", type=Path, required=True, help="folder with train/ and valid/ stems")
     train.add_argument("--out", type=Path, required=True, help="run folder; an interrupted run in it is resumed")
@@ -22,12 +26,14 @@ def main(argv: list[str] | None = None) -> int:
 
     evaluate = commands.add_parser(
         "evaluate",
+        allow_abbrev=False,
         help="SDR of a model on songs with stems",
         description="BSS Eval v4 (museval), median over 1 s frames.",
     )
     which = evaluate.add_mutually_exclusive_group()
     which.add_argument("--preset", default="or-unet", help="shipped model (default: or-unet)")
     which.add_argument("--model", type=Path, metavar="FILE.tflite")
+    evaluate.add_argument("--graph", default="mask", help="of the preset: mask or waveform (default: mask)")
     evaluate.add_argument("--precision", default="dynamic_int8", help="of the preset (default: dynamic_int8)")
     evaluate.add_argument("--data", type=Path, required=True, help="folder with <split>/songs/<song>/ stems")
     evaluate.add_argument("--split", default="test", help="default: test")
@@ -36,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     evaluate.add_argument("--out", type=Path, metavar="FILE.json", help="write the figures")
     evaluate.set_defaults(call=_evaluate)
 
-    credits = commands.add_parser("credits", help="licence and credits for the weights of a run")
+    credits = commands.add_parser("credits", allow_abbrev=False, help="licence and credits for the weights of a run")
     credits.add_argument("run", type=Path, metavar="RUN")
     credits.add_argument("--data", type=Path, required=True, help="folder with the manifest.csv")
     credits.add_argument("--name", required=True, help="of the weights")
@@ -71,7 +77,9 @@ def _credits(args: argparse.Namespace) -> None:
 def _evaluate(args: argparse.Namespace) -> None:
     from training.evaluate import evaluate, save, table
 
-    scores = evaluate(args.data, args.split, args.preset, args.model, args.precision, args.excerpt, args.jobs)
+    scores = evaluate(
+        args.data, args.split, args.preset, args.model, args.graph, args.precision, args.excerpt, args.jobs
+    )
     if args.out:
         save(scores, args.out)
     print(table(scores))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -13,6 +12,7 @@ import soundfile
 from tqdm import tqdm
 
 from keras_sep.separator import Separator
+from training.files import write_json
 from training.scoring import active_frames, bss_eval, most_active_excerpt, si_sdr
 
 SOURCES = ("vocals", "accompaniment")
@@ -34,26 +34,28 @@ class SongScore:
 
 
 def evaluate(
-    data: Path, split: str, preset: str, model: Path | None, precision: str, excerpt: int | None, jobs: int
+    data: Path, split: str, preset: str, model: Path | None, graph: str, precision: str, excerpt: int | None, jobs: int
 ) -> list[SongScore]:
     """Scores every song of `<data>/<split>/songs`.
 
     Args:
         data: folder of stems, see `training.stems`.
         split: "valid" or "test".
-        preset, model, precision: as for `keras_sep.Separator`.
+        preset, model, graph, precision: as for `keras_sep.Separator`.
         excerpt: score only the this many seconds in which the voice is most active.
         jobs: processes.
     """
     songs = sorted(path for path in (data / split / "songs").glob("*") if path.is_dir())
     if not songs:
         raise ValueError(f"expected songs with stems in {data / split / 'songs'}. Received: none")
-    score = partial(score_song, preset=preset, model=model, precision=precision, excerpt=excerpt)
+    score = partial(score_song, preset=preset, model=model, graph=graph, precision=precision, excerpt=excerpt)
     with ProcessPoolExecutor(jobs) as pool:
         return list(tqdm(pool.map(score, songs), total=len(songs), unit="song", disable=None))
 
 
-def score_song(folder: Path, *, preset: str, model: Path | None, precision: str, excerpt: int | None) -> SongScore:
+def score_song(
+    folder: Path, *, preset: str, model: Path | None, graph: str, precision: str, excerpt: int | None
+) -> SongScore:
     references, rate = [], 0
     for source in SOURCES:
         path = next(iter(sorted(folder.glob(f"{source}.*"))), None)
@@ -63,7 +65,6 @@ def score_song(folder: Path, *, preset: str, model: Path | None, precision: str,
         references.append(audio)
     mixture = references[0] + references[1]
     # The whole song is separated, whatever part is scored: the network has heard what came before.
-    graph = "mask" if precision == "dynamic_int8" else "waveform"
     stems = Separator(preset, model=model, graph=graph, precision=precision).separate(mixture, rate)
     part = most_active_excerpt(references[0], rate, excerpt) if excerpt else slice(None)
     references = [reference[part] for reference in references]
@@ -113,9 +114,7 @@ def table(scores: list[SongScore]) -> str:
 
 
 def save(scores: list[SongScore], path: Path) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps([asdict(score) for score in scores], indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_json(path, [asdict(score) for score in scores])
 
 
 def _pair(values, form: str = ".2f") -> str:

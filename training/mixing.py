@@ -18,7 +18,7 @@ from keras_sep.spec import StreamSpec
 from training.stems import Stem, StemPool
 
 Waveform = npt.NDArray[np.float32]
-SILENCE_RMS = 1e-3  # −60 dB: a voice segment below it is drawn again
+SILENCE_RMS = 1e-2  # −40 dB: a voice segment below it is drawn again
 
 
 @dataclass
@@ -41,6 +41,9 @@ class RandomMixer:
     """
 
     def __init__(self, pool: StemPool, spec: StreamSpec, num_frames: int, augment: bool = True):
+        if not pool.voices or not pool.instrumentals:
+            found = f"{len(pool.voices)} voices, {len(pool.instrumentals)} instrumentals"
+            raise ValueError(f"mixing: expected voices and instrumentals, at least one each. Received: {found}")
         self.pool, self.spec, self.num_frames, self.augment = pool, spec, num_frames, augment
         self.num_samples = (num_frames - 1) * spec.frame_step + spec.frame_length
         # Melodised syllables are long and few: a draw by file keeps real singers in the majority.
@@ -111,7 +114,7 @@ class RandomMixer:
         for _ in range(6):
             start = int(rng.integers(last))
             probe = stem.audio[start : start + length : 7].astype(np.float32) / 32768.0
-            if np.sqrt(np.mean(probe**2)) > SILENCE_RMS * 10:
+            if np.sqrt(np.mean(probe**2)) > SILENCE_RMS:
                 break
         return start
 

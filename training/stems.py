@@ -27,7 +27,6 @@ import soxr
 from tqdm import tqdm
 
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3"}
-KINDS = ("vocals", "accompaniment", "voice", "instrumental", "instrument_track")
 Audio = npt.NDArray[np.int16]
 
 

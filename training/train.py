@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from keras_sep.separation import Separation
 from keras_sep.spec import StreamSpec
 from training.batches import random_batches, validation_segments
 from training.config import TrainConfig
+from training.files import write_json
 from training.mixing import RandomMixer
 from training.stems import StemPool, load_pool
 
@@ -29,9 +31,7 @@ class SaveBestNetwork(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if logs["val_loss"] < self.best:
             self.best = logs["val_loss"]
-            part = self.path.with_name(f".{self.path.name}.part.keras")
-            self.model.network.save(part)
-            part.replace(self.path)
+            _save(self.model.network, self.path)
 
 
 class History(keras.callbacks.Callback):
@@ -79,13 +79,17 @@ def train(config: TrainConfig, data: Path, run: Path, cache: Path) -> None:
     spec = StreamSpec()
     run.mkdir(parents=True, exist_ok=True)
     _check_same_run(config, run)
+    if (run / "last.keras").exists():
+        print(f"{run} is trained: nothing to do")
+        return
     keras.utils.set_random_seed(config.seed)
     train_pool = load_pool(data, "train", cache, spec.sample_rate, config.licences)
     valid_pool = load_pool(data, "valid", cache, spec.sample_rate, config.licences)
-    _write_json(run / "manifest.json", {"train": _manifest(train_pool), "valid": _manifest(valid_pool)})
-    _write_json(run / "config.json", {**config.to_dict(), "spec": spec.to_dict(), "commit": _commit()})
+    _check_same_data({"train": _manifest(train_pool), "valid": _manifest(valid_pool)}, run)
+    if not (run / "config.json").exists():
+        write_json(run / "config.json", {**config.to_dict(), "spec": spec.to_dict(), "commit": _commit()})
 
-    history = History.read(run / "history.csv")
+    history = History.read(run / "history.csv")[: _finished_epochs(run)]
     batches = random_batches(
         RandomMixer(train_pool, spec, config.segment_frames),
         config.batch_size,
@@ -112,13 +116,20 @@ def train(config: TrainConfig, data: Path, run: Path, cache: Path) -> None:
         validation_batch_size=config.batch_size,
         callbacks=[
             SaveBestNetwork(run / "best.keras", min((float(row["val_loss"]) for row in history), default=float("inf"))),
+            keras.callbacks.BackupAndRestore(run / "backup", delete_checkpoint=False),
             History(run / "history.csv"),
-            keras.callbacks.BackupAndRestore(run / "backup"),
         ],
         shuffle=False,
         verbose=2,
     )
-    model.network.save(run / "last.keras")
+    _save(model.network, run / "last.keras")
+    shutil.rmtree(run / "backup")
+
+
+def _save(network: keras.Model, path: Path) -> None:
+    part = path.with_name(f".{path.stem}.part.keras")  # Keras wants the suffix
+    network.save(part)
+    part.replace(path)
 
 
 def _check_same_run(config: TrainConfig, run: Path) -> None:
@@ -133,6 +144,19 @@ def _check_same_run(config: TrainConfig, run: Path) -> None:
         )
 
 
+def _check_same_data(manifest: dict[str, list[dict[str, str]]], run: Path) -> None:
+    path = run / "manifest.json"
+    if path.exists() and json.loads(path.read_text(encoding="utf-8")) != manifest:
+        raise ValueError(f"{run} was trained on other files (see its manifest.json): choose another folder")
+    write_json(path, manifest)
+
+
+def _finished_epochs(run: Path) -> int:
+    """Epochs that the backup holds; a run killed between two files may have a row more in its history."""
+    path = run / "backup" / "training_metadata.json"
+    return json.loads(path.read_text(encoding="utf-8"))["epoch"] if path.exists() else 0
+
+
 def _manifest(pool: StemPool) -> list[dict[str, str]]:
     return [{"path": s.path, "sha256": s.sha256, "licence": s.licence} for s in pool.stems()]
 
@@ -145,9 +169,3 @@ def _commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return "unknown"
     return result.stdout.strip()
-
-
-def _write_json(path: Path, value: object) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)

@@ -1,6 +1,6 @@
 """Makes scores.json: SDR of the default preset on the example song, which later versions must not fall below.
 
-Run from the repository's root: python tests/golden/make_scores.py
+Run from the repository's root: .venv/bin/python -m tests.golden.make_scores
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Makes unit-{mask,waveform}-float32.tflite: a model whose vocals mask is 1 and whose accompaniment mask is 1/2.
 
 What goes in comes out of it, late by the algorithmic latency: the reference for delays, lengths and channels,
-without a trained network. Run from the repository's root: python tests/golden/make_unit_masks.py
+without a trained network. Run from the repository's root: .venv/bin/python -m tests.golden.make_unit_masks
 """
 
 from __future__ import annotations
