@@ -11,11 +11,12 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +30,7 @@ from keras_sep.runtime import StepModel
 
 Array = npt.NDArray[np.float32]
 Progress = Callable[[int, "int | None", int], None]  # samples done, samples in all or None, sample rate
-T = TypeVar("T")
+_BLOCKS_AHEAD = 2  # enough to keep the network busy
 
 
 class StreamingSeparator:
@@ -229,7 +230,7 @@ class Separator:
     ) -> Generator[Array, None, None]:
         """Separates blocks (n, channels) into blocks (sources, m, channels), in bounded memory.
 
-        Reading, the network, and the rest run in a thread each, with small queues between. One separation
+        The network runs in a thread of its own, a few blocks behind; the rest in the caller's. One separation
         at a time: a second one before the first has ended raises RuntimeError.
         """
         if not self._free.acquire(blocking=False):
@@ -264,16 +265,23 @@ class Separator:
         def analyse(samples: Array) -> list[Any]:
             return [e.analyse(s) for e, s in zip(engines, np.split(samples, len(engines), axis=1), strict=True)]
 
-        def inferred() -> Iterator[list[Any]]:
-            with contextlib.closing(_in_thread(analysed())) as frames:
-                for frame in frames:
-                    yield [e.infer(f) for e, f in zip(engines, frame, strict=True)]
+        def infer(frames: list[Any]) -> list[Any]:
+            return [e.infer(f) for e, f in zip(engines, frames, strict=True)]
+
+        def inferred() -> Generator[list[Any], None, None]:
+            with ThreadPoolExecutor(1, thread_name_prefix="network") as network:
+                ahead: deque[Future[list[Any]]] = deque()
+                for frames in analysed():
+                    ahead.append(network.submit(infer, frames))
+                    if len(ahead) > _BLOCKS_AHEAD:
+                        yield ahead.popleft().result()
+                while ahead:
+                    yield ahead.popleft().result()
 
         resample_back = _Resampler(model_rate, sample_rate, len(spec.sources) * width)
         late, sent = delay(spec), 0
         ending = [None]  # one round more, to empty the resampler
-        results = _in_thread(inferred())
-        try:
+        with contextlib.closing(inferred()) as results:
             for frames in itertools.chain(results, ending):
                 if frames is None:
                     stems = np.zeros((len(spec.sources), 0, width), np.float32)
@@ -290,8 +298,6 @@ class Separator:
                 sent += stems.shape[1]
                 if stems.shape[1]:
                     yield _from_pairs(stems, pairs)
-        finally:
-            results.close()
 
     def _require_frame(self, samples: int, sample_rate: int, name: str) -> None:
         least = -(-self.spec.frame_length * sample_rate // self.spec.sample_rate)
@@ -332,7 +338,9 @@ def _make_folder(folder: Path, made: list[Path]) -> None:
 
 def _to_pairs(block: Array, pairs: list[list[int]]) -> Array:
     """(n, channels) → (n, 2 · pairs): a lone channel stands on both sides."""
-    return block[:, [channel for pair in pairs for channel in (pair * 2)[:2]]]
+    if len(pairs[-1]) == 2:
+        return block
+    return np.concatenate([block, block[:, -1:]], axis=1)
 
 
 def _from_pairs(stems: Array, pairs: list[list[int]]) -> Array:
@@ -354,50 +362,6 @@ class _Resampler:
         if self._stream is None:
             return x
         return self._stream.resample_chunk(np.ascontiguousarray(x), last=last).reshape(-1, x.shape[1])
-
-
-def _in_thread(iterable: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
-    """Runs an iterable in a thread of its own, at most `depth` items ahead; errors come out here."""
-    items: queue.Queue[tuple[str, Any]] = queue.Queue(depth)
-    stopped = threading.Event()
-
-    def put(item: tuple[str, Any]) -> bool:
-        while not stopped.is_set():
-            try:
-                items.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def run() -> None:
-        iterator = iter(iterable)
-        try:
-            for item in iterator:
-                if not put(("item", item)):
-                    break
-            else:
-                put(("end", None))
-        except BaseException as error:
-            put(("error", error))
-        finally:
-            close = getattr(iterator, "close", None)
-            if close:
-                close()
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        while True:
-            kind, value = items.get()
-            if kind == "error":
-                raise value
-            if kind == "end":
-                return
-            yield value
-    finally:
-        stopped.set()
-        thread.join()
 
 
 __all__ = ["FORMATS", "Separator", "StreamingSeparator"]

@@ -63,6 +63,10 @@ def score_song(
             raise ValueError(f"{folder}: expected {source}.*. Received: no such file")
         audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
         references.append(audio)
+    lengths = [len(reference) for reference in references]
+    if max(lengths) - min(lengths) > 0.1 * rate:
+        raise ValueError(f"{folder}: expected stems of one length. Received: {lengths} samples")
+    references = [reference[: min(lengths)] for reference in references]  # coders pad to whole blocks
     mixture = references[0] + references[1]
     # The whole song is separated, whatever part is scored: the network has heard what came before.
     stems = Separator(preset, model=model, graph=graph, precision=precision).separate(mixture, rate)
