@@ -68,7 +68,7 @@ class MaskEngine:
 
     def infer(self, analysed: tuple[Spectrum, Array]) -> tuple[Spectrum, list[Array]]:
         spectrum, magnitude = analysed
-        masks = [np.empty_like(magnitude) for _ in self.spec.sources]  # in the spectrum's memory order
+        masks = [np.empty(magnitude.shape, np.float32) for _ in self.spec.sources]
         for t in range(len(magnitude)):
             self._step(magnitude[t], [mask[t] for mask in masks])
         return spectrum, masks

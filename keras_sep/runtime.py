@@ -76,7 +76,7 @@ class StepModel:
 
         Args:
             x: float32, (F, C) magnitude or (frame_step, C) samples, by `graph`.
-            out: a float32 array of the same shape for each source, filled and returned; None for new ones.
+            out: a contiguous float32 array of the same shape for each source, filled and returned; None for new ones.
 
         Returns:
             One array of the same shape for each of `spec.sources`.
@@ -84,14 +84,15 @@ class StepModel:
         if x.shape != self._frame_shape:
             raise ValueError(f"expected a frame of shape {self._frame_shape}. Received: {x.shape}")
         # Views of the interpreter's memory are made and dropped at once: it must not run while one is held.
-        self._input()[:] = x
+        # Copies by memoryview, because NumPy's let go of Python's lock, and getting it back takes longer.
+        self._set_input(x.reshape(self._input_shape))
         self._interpreter.invoke()
         for new, old in self._carry:
             old()[:] = new()
         if out is None:
             out = [np.empty(x.shape, np.float32) for _ in self._outputs]
         for target, view in zip(out, self._outputs, strict=True):
-            target[:] = view().reshape(x.shape)
+            memoryview(target).cast("B")[:] = memoryview(view()).cast("B")
         return out
 
     def _bind(self) -> None:
@@ -112,7 +113,8 @@ class StepModel:
             self._require_shape(outputs, name, shape)
         view = self._interpreter.tensor  # index → function that returns a view
         self._frame_shape = shape[-2:]
-        self._input = view(inputs[self._input_name]["index"])
+        self._input_shape = shape
+        self._set_input = functools.partial(self._interpreter.set_tensor, inputs[self._input_name]["index"])
         self._outputs = [view(outputs[name]["index"]) for name in names]
         self._carry = []
         for name, detail in inputs.items():
