@@ -92,7 +92,7 @@ class StepModel:
         if out is None:
             out = [np.empty(x.shape, np.float32) for _ in self._outputs]
         for target, view in zip(out, self._outputs, strict=True):
-            memoryview(target).cast("B")[:] = memoryview(view()).cast("B")
+            target.data.cast("B")[:] = view().data.cast("B")
         return out
 
     def _bind(self) -> None:
