@@ -12,12 +12,11 @@ from keras_sep.errors import AudioError, ModelFileError
 from keras_sep.spec import StreamSpec
 
 if TYPE_CHECKING:
-    from keras_sep.presets import presets
     from keras_sep.separator import Separator, StreamingSeparator
 
-__all__ = ["AudioError", "ModelFileError", "Separator", "StreamSpec", "StreamingSeparator", "__version__", "presets"]
+__all__ = ["AudioError", "ModelFileError", "Separator", "StreamSpec", "StreamingSeparator", "__version__"]
 
-_LAZY = {"Separator": "separator", "StreamingSeparator": "separator", "presets": "presets"}
+_LAZY = {"Separator": "separator", "StreamingSeparator": "separator"}
 
 
 def __getattr__(name: str) -> Any:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from keras_sep import Separator, presets
-from keras_sep.presets import DEFAULT_PRESET
+from keras_sep import Separator
+from keras_sep.presets import DEFAULT_PRESET, presets
 from tests.golden.make_scores import EXAMPLE, FILES, score
 
 SCORES = json.loads((EXAMPLE.parents[1] / "tests" / "golden" / "scores.json").read_text())
