@@ -201,7 +201,7 @@ class Separator:
                         target, reader.sample_rate, reader.num_channels, format, reader.num_samples
                     )
                 done = 0
-                # Closed before the reader is: a thread may be reading.
+                # Closed before the reader is, and before the files are: the network may be a few blocks behind.
                 with contextlib.closing(
                     self.separate_blocks(reader.blocks(), reader.sample_rate, reader.num_channels)
                 ) as separated:

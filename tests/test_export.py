@@ -17,7 +17,7 @@ from keras_sep.metadata import read_metadata
 from keras_sep.models import build_or_unet
 from keras_sep.runtime import StepModel
 from keras_sep.signal import OverlapAdd, StreamingStft
-from tests.test_or_unet import SMALL, SMALL_SPEC
+from tests.test_or_unet import SMALL, SMALL_SPEC, as_if_trained
 
 # Everything a plain TFLite runtime has; no Flex, no custom op.
 KNOWN_OPS = {
@@ -28,13 +28,7 @@ KNOWN_OPS = {
 
 @pytest.fixture(scope="module")
 def model() -> keras.Model:
-    keras.utils.set_random_seed(4)
-    model = build_or_unet(SMALL, SMALL_SPEC)
-    rng = np.random.default_rng(4)
-    for variable in model.weights:
-        if "norm" in variable.path:
-            variable.assign(variable + rng.uniform(0, 0.5, variable.shape))
-    return model
+    return as_if_trained(seed=4)
 
 
 @pytest.fixture(scope="module")

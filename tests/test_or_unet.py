@@ -18,6 +18,17 @@ def magnitude(frames: int, spec: StreamSpec = SMALL_SPEC, batch: int = 1) -> np.
     return np.abs(rng.standard_normal((batch, frames, spec.num_bins, spec.num_channels))).astype(np.float32)
 
 
+def as_if_trained(seed: int) -> keras.Model:
+    """A small network whose normalisation and state matter, as after training."""
+    keras.utils.set_random_seed(seed)
+    model = build_or_unet(SMALL, SMALL_SPEC)
+    rng = np.random.default_rng(seed)
+    for variable in model.weights:
+        if "norm" in variable.path:
+            variable.assign(variable + rng.uniform(0, 0.5, variable.shape))
+    return model
+
+
 @pytest.mark.parametrize(("size", "millions"), [("s", 0.5), ("m", 1.9), ("l", 8.0)])
 def test_sizes(size, millions):
     assert build_or_unet(size).count_params() / 1e6 == pytest.approx(millions, rel=0.1)

@@ -6,21 +6,14 @@ import pytest
 
 from keras_sep.models import build_or_unet, build_sequence_model
 from keras_sep.streaming import build_step, initial_states, reset_state
-from tests.test_or_unet import SMALL, SMALL_SPEC, magnitude
+from tests.test_or_unet import SMALL, SMALL_SPEC, as_if_trained, magnitude
 
 FRAMES = 40
 
 
 @pytest.fixture(scope="module")
 def model() -> keras.Model:
-    """A network whose normalisation and state matter, as after training."""
-    keras.utils.set_random_seed(2)
-    model = build_or_unet(SMALL, SMALL_SPEC)
-    rng = np.random.default_rng(2)
-    for variable in model.weights:
-        if "norm" in variable.path:
-            variable.assign(variable + rng.uniform(0, 0.5, variable.shape))
-    return model
+    return as_if_trained(seed=2)
 
 
 @pytest.fixture(scope="module")

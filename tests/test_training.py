@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -133,12 +135,16 @@ def test_a_wrong_setting_is_named(override, message):
         TrainConfig.load(CONFIG, [override])
 
 
-def _train(data: Path, run: Path, *settings: str) -> subprocess.CompletedProcess[str]:
+def _command(data: Path, run: Path, *settings: str) -> list[str]:
     command = [sys.executable, "-m", "training", "train", str(CONFIG), "--data", str(data), "--out", str(run)]
     fixed = ("size=s", "segment_frames=8", "batch_size=2", "steps_per_epoch=2", "validation_segments=2")
     for setting in (*fixed, "warmup_steps=1", *settings):
         command += ["--set", setting]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    return command
+
+
+def _train(data: Path, run: Path, *settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(_command(data, run, *settings), capture_output=True, text=True, cwd=ROOT)
 
 
 def test_a_run_is_trained_and_keeps_what_made_it(data, tmp_path):
@@ -158,6 +164,31 @@ def test_a_run_is_trained_and_keeps_what_made_it(data, tmp_path):
     other = _train(data, run, "total_steps=6")
     assert other.returncode == 1
     assert "another configuration (differs in total_steps)" in other.stderr
+
+
+def _history(run: Path) -> list[dict[str, str]]:
+    path = run / "history.csv"
+    return list(csv.DictReader(path.open())) if path.exists() else []
+
+
+def test_a_killed_run_goes_on_where_it_was(data, tmp_path):
+    run, settings = tmp_path / "run", ("total_steps=24",)
+    with subprocess.Popen(_command(data, run, *settings), cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        while len(_history(run)) < 3:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+    before = _history(run)
+    assert len(before) < 12
+    result = _train(data, run, *settings)
+    assert result.returncode == 0, result.stderr
+    after = _history(run)
+    assert after[: len(before)] == before
+    # The optimizer's count and its schedule go on; neither starts anew.
+    assert [int(row["step"]) for row in after] == list(range(2, 25, 2))
+    rates = [float(row["learning_rate"]) for row in after]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] == 0
 
 
 def test_bss_eval_of_a_score_known_by_construction():

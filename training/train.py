@@ -89,12 +89,12 @@ def train(config: TrainConfig, data: Path, run: Path, cache: Path) -> None:
     if not (run / "config.json").exists():
         write_json(run / "config.json", {**config.to_dict(), "spec": spec.to_dict(), "commit": _commit()})
 
-    history = History.read(run / "history.csv")[: _finished_epochs(run)]
+    history = History.read(run / "history.csv")
     batches = random_batches(
         RandomMixer(train_pool, spec, config.segment_frames),
         config.batch_size,
         config.seed,
-        first_step=len(history) * config.steps_per_epoch,
+        first_step=_finished_epochs(run) * config.steps_per_epoch,
     )
     validation = validation_segments(valid_pool, spec, config.segment_frames, config.validation_segments)
     model = Separation(build_or_unet(config.size, spec), config.compressed_weight)
@@ -152,7 +152,7 @@ def _check_same_data(manifest: dict[str, list[dict[str, str]]], run: Path) -> No
 
 
 def _finished_epochs(run: Path) -> int:
-    """Epochs that the backup holds; a run killed between two files may have a row more in its history."""
+    """Epochs that the backup holds, from which `fit` goes on."""
     path = run / "backup" / "training_metadata.json"
     return json.loads(path.read_text(encoding="utf-8"))["epoch"] if path.exists() else 0
 
