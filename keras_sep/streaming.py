@@ -6,8 +6,13 @@ copy of the network that could differ from the first.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
+
 import keras
 from keras import layers, ops
+
+from keras_sep.models.framewise import join
 
 _RECURRENT = (layers.GRU, layers.LSTM)
 
@@ -35,27 +40,44 @@ def build_step(model: keras.Model, *, batch_size: int = 1) -> keras.Model:
     """
     encoder, recurrent, decoder = _parts(model)
     magnitude = keras.Input((1, *encoder.input_shape[1:]), batch_size=batch_size, name="magnitude")
+    states = _state_inputs(recurrent, batch_size)
     vector, *skips = encoder(magnitude[:, 0])
-    states: list = []
+    # The cell, not the layer: one frame needs no loop, and converters break on a loop of one.
+    vector, new_states = _through(recurrent, vector, states, lambda layer, x, own: layer.cell(x, own))
+    masks = {name: ops.expand_dims(mask, 1) for name, mask in decoder([vector, *skips]).items()}
+    return _with_states(f"{model.name}_step", magnitude, states, masks, new_states)
+
+
+def build_chunk(model: keras.Model, *, batch_size: int | None = None, num_frames: int | None = None) -> keras.Model:
+    """`build_step` for many frames at once: a chunk of a sequence, with the states before and after it.
+
+    For training on consecutive segments and for offline use in bounded memory. Names and shapes are
+    those of `build_step`, with T frames for 1.
+    """
+    encoder, recurrent, decoder = _parts(model)
+    magnitude = keras.Input((num_frames, *encoder.input_shape[1:]), batch_size=batch_size, name="magnitude")
+    states = _state_inputs(recurrent, batch_size)
     new_states: list = []
-    for layer in recurrent:
-        own = []
-        for size in _state_sizes(layer):
-            own.append(keras.Input((size,), batch_size=batch_size, name=f"state_{len(states)}"))
-            states.append(own[-1])
-        # The cell, not the layer: one frame needs no loop, and converters break on a loop of one.
-        vector, new = layer.cell(vector, own)
+
+    def remember(sequence):
+        sequence, new = _through(recurrent, sequence, states, _run_layer)
         new_states.extend(new)
-    outputs = {name: ops.expand_dims(mask, 1) for name, mask in decoder([vector, *skips]).items()}
-    outputs |= {f"new_state_{i}": state for i, state in enumerate(new_states)}
-    inputs = {"magnitude": magnitude, **{f"state_{i}": state for i, state in enumerate(states)}}
-    return keras.Model(inputs, outputs, name=f"{model.name}_step")
+        return sequence
+
+    return _with_states(
+        f"{model.name}_chunk", magnitude, states, join(encoder, remember, decoder, magnitude), new_states
+    )
 
 
-def initial_states(step: keras.Model) -> dict:
-    """Zero states of a model made by `build_step`, by input name: `state_<i>` (B, units)."""
+def initial_states(step: keras.Model, batch_size: int | None = None) -> dict:
+    """Zero states of a model made by `build_step` or `build_chunk`, by input name: `state_<i>` (B, units).
+
+    `batch_size` is needed where the model does not fix it.
+    """
     return {
-        tensor.name: ops.zeros(tensor.shape, tensor.dtype) for tensor in step.inputs if tensor.name.startswith("state_")
+        tensor.name: ops.zeros((tensor.shape[0] or batch_size, *tensor.shape[1:]), tensor.dtype)
+        for tensor in step.inputs
+        if tensor.name.startswith("state_")
     }
 
 
@@ -64,6 +86,15 @@ def reset_state(model: keras.Model) -> None:
     for layer in model.layers:
         if isinstance(layer, layers.RNN) and layer.stateful:
             layer.reset_state()
+
+
+def is_online(model: keras.Model) -> bool:
+    """Whether `build_step` can turn `model` into a one-frame step."""
+    try:
+        _parts(model)
+    except ValueError:
+        return False
+    return True
 
 
 def _parts(model: keras.Model) -> tuple[keras.Model, list[layers.RNN], keras.Model]:
@@ -79,6 +110,35 @@ def _parts(model: keras.Model) -> tuple[keras.Model, list[layers.RNN], keras.Mod
                 raise ValueError(f"build_step: recurrent layers must be GRU or LSTM. Received: {layer.name!r}")
             recurrent.append(layer)
     return model.get_layer("encoder"), recurrent, model.get_layer("decoder")
+
+
+def _state_inputs(recurrent: list[layers.RNN], batch_size: int | None) -> list[list]:
+    """Inputs `state_<i>` (B, units): a list for each layer, one for a GRU, two for an LSTM."""
+    index = itertools.count()
+    return [
+        [keras.Input((size,), batch_size=batch_size, name=f"state_{next(index)}") for size in _state_sizes(layer)]
+        for layer in recurrent
+    ]
+
+
+def _through(recurrent: list[layers.RNN], x, states: list[list], advance: Callable) -> tuple:
+    new_states: list = []
+    for layer, own in zip(recurrent, states, strict=True):
+        x, new = advance(layer, x, own)
+        new_states.extend(new)
+    return x, new_states
+
+
+def _run_layer(layer: layers.RNN, sequence, states: list) -> tuple:
+    # A second layer around the same cell: only this one gives its states away.
+    run = layers.RNN(layer.cell, return_sequences=True, return_state=True, name=f"{layer.name}_chunk")
+    sequence, *new = run(sequence, initial_state=states)
+    return sequence, new
+
+
+def _with_states(name: str, magnitude, states: list[list], masks: dict, new_states: list) -> keras.Model:
+    inputs = {"magnitude": magnitude, **{state.name: state for own in states for state in own}}
+    return keras.Model(inputs, {**masks, **{f"new_state_{i}": new for i, new in enumerate(new_states)}}, name=name)
 
 
 def _state_sizes(layer: layers.RNN) -> list[int]:

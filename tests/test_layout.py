@@ -24,8 +24,10 @@ ALLOWED = {
     "signal": {"spec"},
     "models": GROUND | {"signal", "models"},
     "losses": set(),
-    "separation": {"losses"},
-    "streaming": GROUND,
+    "teachers": set(),
+    "streaming": GROUND | {"models"},
+    "separation": {"losses", "streaming", "teachers"},
+    "offline": GROUND | {"signal", "engine", "streaming"},
     "runtime": GROUND | {"signal"},
     "engine": GROUND | {"signal", "runtime"},
     "audio": {"errors"},
@@ -35,7 +37,7 @@ ALLOWED = {
     "__init__": GROUND | {"separator"},
     "assets": set(),
 }
-NEEDS_KERAS = {"models", "losses", "separation", "streaming"}
+NEEDS_KERAS = {"models", "losses", "teachers", "streaming", "separation", "offline"}
 
 
 def _imports(path: Path) -> set[str]:

@@ -17,11 +17,8 @@ def main(argv: list[str] | None = None) -> int:
         "train", allow_abbrev=False, help="train a model with fit", description="Train a model with fit."
     )
     train.add_argument("config", type=Path, metavar="CONFIG.toml")
-    train.add_argument("--data", type=Path, required=True, help="folder with train/ and valid/ stems")
     train.add_argument("--out", type=Path, required=True, help="run folder; an interrupted run in it is resumed")
-    train.add_argument("--cache", type=Path, help="folder for decoded audio (default: OUT/cache)")
-    train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override the configuration")
-
+    _add_training_options(train)
     train.set_defaults(call=_train)
 
     evaluate = commands.add_parser(
@@ -60,12 +57,36 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
+def _add_training_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data set")
+    parser.add_argument(
+        "--dataset",
+        default="folder",
+        help="folder (default), musdb18, musdb18hq, dsd100, medleydb, ccmixter, or paper: the paper's mixture of three",
+    )
+    parser.add_argument("--cache", type=Path, help="folder for decoded audio (default: cache/ in the output folder)")
+    parser.add_argument("--strict", action="store_true", help="a file that cannot be read is an error, not skipped")
+    parser.add_argument(
+        "--exclude-shared", action="store_true", help="leave out songs that are in the validation part too"
+    )
+    parser.add_argument("--max-minutes", type=float, metavar="M", help="stop in time; the same command goes on")
+    parser.add_argument("--devices", type=int, default=1, metavar="N", help="spread each batch over N devices")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override the configuration")
+
+
+def _training_options(args: argparse.Namespace) -> dict:
+    if args.max_minutes is not None and args.max_minutes <= 0:
+        raise ValueError(f"--max-minutes: expected minutes above 0. Received: {args.max_minutes:g}")
+    names = ("cache", "dataset", "exclude_shared", "strict", "max_minutes", "devices")
+    return {name: getattr(args, name) for name in names}
+
+
 def _train(args: argparse.Namespace) -> None:
     # Heavy imports inside commands: --help stays quick.
     from training.config import TrainConfig
     from training.train import train
 
-    train(TrainConfig.load(args.config, args.set), args.data, args.out, args.cache or args.out / "cache")
+    train(TrainConfig.load(args.config, args.set), args.data, args.out, **_training_options(args))
 
 
 def _credits(args: argparse.Namespace) -> None:

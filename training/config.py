@@ -13,37 +13,82 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """What `python -m training train` needs to know; units are in the configuration files."""
+    """What `python -m training train` needs to know.
+
+    Args:
+        architecture, size: of the network, see `keras_sep.models.build_network`.
+        teacher: run folder of the trained loss network, "" for none.
+        num_taps: N of eq. (5): taps of the teacher that are used, 0 for the plain L1.
+        compressed_weight: of the L1 on square-root magnitudes beside eq. (2), ≥ 0.
+        segment_frames: frames T of a segment.
+        consecutive: segments that follow one another with the recurrent state carried over, 1 for none.
+        batch_size: segments.
+        learning_rate: peak, after the warm-up.
+        warmup_steps: of a linear rise from 0.
+        total_steps: where the cosine decay has come down to 0 and training ends.
+        steps_per_epoch: steps between two validations and checkpoints.
+        clipnorm: largest norm of a variable's gradient.
+        ema_momentum: of the moving average of the weights that is validated and kept, 0 for none.
+        early_stopping_epochs: epochs without a lower validation loss after which training ends, 0 for none.
+        precision: "float32", "mixed_bfloat16" or "mixed_float16".
+        validation_segments: number of fixed validation segments.
+        licences: "all", or "free" for recordings that anybody may use.
+        seed: of initial weights, mixing and held-out songs.
+    """
 
     architecture: str
     size: str
+    teacher: str
+    num_taps: int
     compressed_weight: float
     segment_frames: int
+    consecutive: int
     batch_size: int
     learning_rate: float
     warmup_steps: int
     total_steps: int
     steps_per_epoch: int
     clipnorm: float
+    ema_momentum: float
+    early_stopping_epochs: int
+    precision: str
     validation_segments: int
     licences: str
     seed: int
 
     def __post_init__(self) -> None:
-        self._require(self.architecture == "or_unet", "architecture", '"or_unet"')
-        self._require(self.licences in ("all", "free"), "licences", '"all" or "free"')
-        for name in ("segment_frames", "batch_size", "total_steps", "steps_per_epoch", "validation_segments"):
+        for name in ("segment_frames", "consecutive", "batch_size", "total_steps", "steps_per_epoch"):
             self._require(getattr(self, name) >= 1, name, "at least 1")
+        self._require(self.validation_segments >= 1, "validation_segments", "at least 1")
+        self._require(self.licences in ("all", "free"), "licences", '"all" or "free"')
+        self._require(self.precision in PRECISIONS, "precision", f"one of {', '.join(PRECISIONS)}")
         self._require(0 <= self.warmup_steps < self.total_steps, "warmup_steps", "from 0 to total_steps - 1")
         self._require(self.learning_rate > 0, "learning_rate", "above 0")
+        self._require(self.compressed_weight >= 0, "compressed_weight", "at least 0")
         self._require(self.clipnorm > 0, "clipnorm", "above 0")
+        self._require(0 <= self.ema_momentum < 1, "ema_momentum", "from 0 to below 1")
+        self._require(self.early_stopping_epochs >= 0, "early_stopping_epochs", "at least 0")
+        self._require(self.seed >= 0, "seed", "at least 0")
+        self._require(self.num_taps >= 0, "num_taps", "at least 0")
+        if self.num_taps:
+            self._require(self.teacher != "", "teacher", f"a run folder, because num_taps is {self.num_taps}")
+        else:
+            self._require(self.teacher == "", "teacher", '"" because num_taps is 0')
+        # An epoch ends with a checkpoint: a resumed run begins where an excerpt begins.
+        self._require(self.steps_per_epoch % self.consecutive == 0, "consecutive", "a divisor of steps_per_epoch")
 
     def _require(self, condition: bool, name: str, expected: str) -> None:
         if not condition:
             raise ValueError(f"configuration: {name} must be {expected}. Received: {name}={getattr(self, name)!r}")
+
+    @property
+    def epochs(self) -> int:
+        return -(-self.total_steps // self.steps_per_epoch)
 
     @classmethod
     def load(cls, path: Path, overrides: list[str] | None = None) -> TrainConfig:

@@ -1,206 +1,459 @@
 """Random mixing: training segments put together from any voice and any music.
 
-Everything is drawn from one NumPy generator, so a segment is a function of its seed. The levels and
-probabilities are ours; they follow what songs do: a voice a few dB below its accompaniment, near the
-centre, with some reverberation.
+Everything is drawn from one NumPy generator, so a segment is a function of its seed. Levels and
+probabilities are ours and stand here, in capitals or beside their draw; what songs do is the guide: a
+voice near its accompaniment in level, near the centre, with reverberation, often silent for seconds.
+
+Waveforms are (channels, samples) float32, full scale ±1; one channel stays one until its transform.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
-import soxr
 
 from keras_sep.signal import stft
 from keras_sep.spec import StreamSpec
-from training.stems import Stem, StemPool
+from training import effects
+from training.effects import Waveform
+from training.stems import Song, Stem, StemPool
 
-Waveform = npt.NDArray[np.float32]
-SILENCE_RMS = 1e-2  # −40 dB: a voice segment below it is drawn again
+Array = npt.NDArray[np.float32]
+
+TOGETHER = 0.3  # vocals and accompaniment of one song, else each from anywhere
+SONG_SHARE = (0.25, 0.75)  # of voices (and of music) from songs: by count of files, within these bounds
+MELODISED_SHARE = 0.2  # of voices from synthetic syllables, which are long and few
+BAND_SHARE = 0.25  # of music put together from single instruments
+
+LOUD_DB, QUIET_DB, QUIET_SHARE = (-22.0, -7.0), (-42.0, -22.0), 0.3  # RMS of the accompaniment
+BALANCE_DB, BALANCE_SPREAD_DB, BALANCE_RANGE_DB = -2.0, 5.0, (-15.0, 12.0)  # voice over accompaniment
+PEAK = (0.9, 1.2)  # a mixture's highest sample; a louder one is turned down as a whole …
+MASTERED, MASTERED_DB = 0.6, (3.0, 10.0)  # … after, in this share, its peaks alone were brought down by so much
+
+VOICE_SILENT, MUSIC_SILENT = 0.07, 0.03  # for the whole excerpt
+VOICE_PAUSES, MUSIC_PAUSES = 0.45, 0.04  # share of excerpts with added pauses
+PAUSE_S = (0.8, 3.5)  # their length; what lies between is as long
+
+CHUNK = 32  # frames transformed at once: they stay in the cache
 
 
 @dataclass
 class Segment:
     """Magnitudes (T, F, C) of one training excerpt."""
 
-    mixture: npt.NDArray[np.float32]
-    vocals: npt.NDArray[np.float32]
-    accompaniment: npt.NDArray[np.float32]
+    mixture: Array
+    vocals: Array
+    accompaniment: Array
+
+    @classmethod
+    def empty(cls, shape: tuple[int, ...]) -> Segment:
+        return cls(np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, np.float32))
+
+
+@dataclass
+class Source:
+    """A waveform and what its spectrum is multiplied by: an equaliser (F,) and a gain for each channel (C,)."""
+
+    waveform: Waveform
+    equaliser: Array
+    gains: Array
+
+    def spectrum(self, first: int, frames: int, spec: StreamSpec) -> npt.NDArray[np.complex64]:
+        """(frames, C, F)."""
+        start = first * spec.frame_step
+        samples = self.waveform[:, start : start + (frames - 1) * spec.frame_step + spec.frame_length]
+        return stft(samples.T, spec).transpose(0, 2, 1) * (self.gains[:, None] * self.equaliser)
+
+    def scaled(self) -> Waveform:
+        """(C, samples), without the equaliser."""
+        return self.waveform * self.gains[:, None]
+
+
+@dataclass
+class Excerpt:
+    """Two sources over one or more segments: frame t of segment k is frame k·T + t of their spectra."""
+
+    vocals: Source
+    accompaniment: Source
+    spec: StreamSpec
+    num_frames: int
+
+    def segment(self, part: int = 0) -> Segment:
+        segment = Segment.empty((self.num_frames, self.spec.num_bins, self.spec.num_channels))
+        self.write(part, segment)
+        return segment
+
+    def write(self, part: int, segment: Segment) -> None:
+        """Fills the arrays (T, F, C) of a segment with number `part` of this excerpt."""
+        both = ((self.vocals, segment.vocals), (self.accompaniment, segment.accompaniment))
+        for first in range(0, self.num_frames, CHUNK):
+            frames = min(CHUNK, self.num_frames - first)
+            here, total = slice(first, first + frames), None
+            for source, out in both:
+                if not source.gains.any():
+                    out[here] = 0.0
+                    continue
+                spectrum = source.spectrum(part * self.num_frames + first, frames, self.spec)
+                np.abs(spectrum, out=out[here].transpose(0, 2, 1))
+                total = spectrum if total is None else np.add(total, spectrum, out=total)
+            if total is None:
+                segment.mixture[here] = 0.0
+            else:
+                np.abs(total, out=segment.mixture[here].transpose(0, 2, 1))
+
+
+class Activity:
+    """Where a stem sounds: blocks of 0.1 s within 30 dB of its loud tenth, and above −60 dB."""
+
+    def __init__(self, stem: Stem, sample_rate: int):
+        self.block, power = 4 * max(1, round(0.025 * sample_rate)), []
+        for start in range(0, len(stem.audio), 256 * self.block):
+            part = np.asarray(stem.audio[start : start + 256 * self.block : 4], np.float32)  # a fourth is enough
+            part = np.pad(part * np.float32(stem.scale / 32768), ((0, -len(part) % (self.block // 4)), (0, 0)))
+            blocks = part.reshape(-1, self.block // 4 * part.shape[1])
+            power.append(np.einsum("bs,bs->b", blocks, blocks) / blocks.shape[1])
+        levels = np.concatenate(power) if power else np.zeros(1)
+        audible = levels[levels > 1e-6]
+        loud = float(np.quantile(audible, 0.9)) if len(audible) else 1.0
+        active = levels > max(1e-6, 1e-3 * loud)
+        self.count = np.concatenate([[0], np.cumsum(active)])
+        self.level_db = float(10 * np.log10(levels[active].mean())) if active.any() else -120.0
+
+    def start(self, length: int, samples: int, share: float, rng: np.random.Generator) -> int:
+        """Start of `samples` of `length`, active in at least `share` of them, or in nearly as many as there are."""
+        blocks = min(len(self.count) - 1, -(-samples // self.block))
+        active = (self.count[blocks:] - self.count[:-blocks]) / blocks
+        (places,) = np.nonzero(active >= min(share, 0.8 * active.max()))
+        start = int(places[rng.integers(len(places))] * self.block + rng.integers(self.block))
+        return max(0, min(start, length - samples))
+
+    def bounds(self) -> tuple[int, int]:
+        """First sample and last (exclusive) of what is active."""
+        (active,) = np.nonzero(np.diff(self.count))
+        return (int(active[0]) * self.block, int(active[-1] + 1) * self.block) if len(active) else (0, self.block)
 
 
 class RandomMixer:
-    """Draws segments from a pool.
+    """Draws excerpts from a pool.
+
+    Voices are `pool.voices` and the vocals of songs; music is `pool.instrumentals`, bands of
+    `pool.instrument_tracks` and the accompaniments of songs. Either kind alone is enough.
 
     Args:
         pool: where voices and music come from.
-        spec: stream format.
-        num_frames: frames of a segment.
-        augment: False draws plain mixtures at realistic levels, for validation.
+        spec: stream format, one or two channels.
+        num_frames: frames of a segment; T frames hold (T − 1)·frame_step + frame_length samples.
+
+    Raises:
+        ValueError: if there is no voice or no music at all.
     """
 
-    def __init__(self, pool: StemPool, spec: StreamSpec, num_frames: int, augment: bool = True):
-        if not pool.voices or not pool.instrumentals:
-            found = f"{len(pool.voices)} voices, {len(pool.instrumentals)} instrumentals"
-            raise ValueError(f"mixing: expected voices and instrumentals, at least one each. Received: {found}")
-        self.pool, self.spec, self.num_frames, self.augment = pool, spec, num_frames, augment
-        self.num_samples = (num_frames - 1) * spec.frame_step + spec.frame_length
-        # Melodised syllables are long and few: a draw by file keeps real singers in the majority.
+    def __init__(self, pool: StemPool, spec: StreamSpec, num_frames: int):
+        music = len(pool.songs) + len(pool.instrumentals) + len(pool.instrument_tracks)
+        if not music or not (pool.songs or pool.voices):
+            found = (
+                f"{len(pool.songs)} songs, {len(pool.voices)} voices, {len(pool.instrumentals)} instrumentals, "
+                f"{len(pool.instrument_tracks)} instrument tracks"
+            )
+            raise ValueError(f"mixing: expected songs, or both voices and music. Received: {found}")
+        if spec.num_channels > 2:
+            raise ValueError(f"mixing: expected one or two channels. Received: num_channels={spec.num_channels}")
+        self.pool, self.spec, self.num_frames = pool, spec, num_frames
         self._voices = [stem for stem in pool.voices if stem.kind != "voice_melodised"]
-        self._synthetic = [stem for stem in pool.voices if stem.kind == "voice_melodised"]
+        self._melodised = [stem for stem in pool.voices if stem.kind == "voice_melodised"]
+        self._folders: dict[PurePosixPath, list[Stem]] = {}
+        for stem in pool.voices:
+            self._folders.setdefault(PurePosixPath(stem.path).parent, []).append(stem)
+        self._activities: dict[int, Activity] = {}
 
-    def draw(self, rng: np.random.Generator) -> Segment:
+    def num_samples(self, frames: int) -> int:
+        return (frames - 1) * self.spec.frame_step + self.spec.frame_length
+
+    def draw(self, rng: np.random.Generator, consecutive: int = 1) -> Excerpt:
+        """An excerpt of `consecutive` segments: one pair of sources, one mix, continuous over all of them."""
+        samples = self.num_samples(consecutive * self.num_frames)
         song = None
-        if self.pool.songs and rng.random() < 0.3:
+        if self.pool.songs and rng.random() < TOGETHER:
             song = self.pool.songs[rng.integers(len(self.pool.songs))]
-            start = self._active_start(song.vocals, self.num_samples, rng)
-            vocals = self._stereo(song.vocals.read(start, self.num_samples), rng)
-            accompaniment = self._stereo(song.accompaniment.read(start, self.num_samples), rng)
+            voice, music = self._song(song, samples, rng)
         else:
-            vocals, accompaniment = self._voice(rng), self._music(rng)
-        if self.augment and rng.random() < 0.5:
-            vocals, accompaniment = vocals[:, ::-1], accompaniment[:, ::-1]
+            voice, music = self._voice(samples, rng), self._music(samples, rng)
+        if rng.random() < VOICE_PAUSES:
+            self._pause(voice, rng)
+        if rng.random() < MUSIC_PAUSES:
+            self._pause(music, rng)
+        if song is None:
+            voice = self._sing_in_a_room(voice, samples, rng)
+        position = rng.normal(0, 0.15 if rng.random() < 0.8 else 0.7)
+        vocals = self._source(voice, position if len(voice) == 1 and song is None else 0.0, rng)
+        accompaniment = self._source(music, rng.normal(0, 0.5) if len(music) == 1 and song is None else 0.0, rng)
+        if rng.random() < 0.5:
+            for source in (vocals, accompaniment):
+                source.waveform, source.gains = source.waveform[::-1], source.gains[::-1]
 
-        voice_db, music_db = _rms_db(vocals), _rms_db(accompaniment)
-        level = rng.uniform(-34, -14) if self.augment else -20.0
-        if music_db > -70:
-            accompaniment = accompaniment * _gain(level - music_db)
-        if voice_db > -60:
-            balance = rng.normal(-3.0, 5.0)
-            if song is not None and music_db > -50:  # near the song's own balance
-                balance = voice_db - music_db + rng.normal(0.0, 3.0)
-            vocals = vocals * _gain(level + float(np.clip(balance, -15, 12)) - voice_db)
+        level = rng.uniform(*(QUIET_DB if rng.random() < QUIET_SHARE else LOUD_DB))
+        if song is None:
+            balance = float(np.clip(rng.normal(BALANCE_DB, BALANCE_SPREAD_DB), *BALANCE_RANGE_DB))
+        else:  # near the song's own, however quiet its voice is there
+            balance = min(_balance_db(vocals, accompaniment) + rng.normal(0, 3), BALANCE_RANGE_DB[1])
+        _set_level(accompaniment, level)
+        _set_level(vocals, level + balance)
         silent = rng.random()
-        if silent < 0.08:
-            vocals = np.zeros_like(vocals)
-        elif silent < 0.11:
-            accompaniment = np.zeros_like(accompaniment)
+        if silent < VOICE_SILENT:
+            vocals.gains = np.zeros_like(vocals.gains)
+        elif silent < VOICE_SILENT + MUSIC_SILENT:
+            accompaniment.gains = np.zeros_like(accompaniment.gains)
+        mastered_db = rng.uniform(*MASTERED_DB) if rng.random() < MASTERED else 0.0
+        _limit(vocals, accompaniment, rng.uniform(*PEAK), mastered_db)
+        return Excerpt(vocals, accompaniment, self.spec, self.num_frames)
 
-        v, a = stft(vocals, self.spec), stft(accompaniment, self.spec)
-        if self.augment:
-            v *= self._equaliser(rng)[None, :, None]
-            a *= self._equaliser(rng)[None, :, None]
-        return Segment(np.abs(v + a), np.abs(v), np.abs(a))
+    def draw_plain(self, index: int) -> Excerpt:
+        """Number `index` of the validation mixtures: no effects, and the same one in every run.
+
+        Songs play in turn, with their own balance; where there are voices and music without songs, every
+        second mixture is of those, the voice 2 dB (± 3 dB) below the music. The voice sounds for half of
+        the time or more where the stem allows. Mixtures are spread evenly from −32 to −10 dB RMS; peaks
+        above full scale are limited by up to 6 dB, beyond that the mixture is turned down.
+        """
+        rng = np.random.default_rng([20190512, index])
+        samples, neutral = self.num_samples(self.num_frames), np.ones(self.spec.num_bins, np.float32)
+        apart = self.pool.voices and (self.pool.instrumentals or self.pool.instrument_tracks)
+        if self.pool.songs and not (apart and index % 2):
+            song = self.pool.songs[(index // 2 if apart else index) % len(self.pool.songs)]
+            start = self._start(song.vocals, samples, 0.5, rng)
+            voice, music = (self._loop(stem, samples, start) for stem in (song.vocals, song.accompaniment))
+            balance = None
+        else:
+            voice = self._phrases(_one(self.pool.voices, rng), samples, 0.5, rng)
+            stems = self.pool.instrumentals or self.pool.instrument_tracks
+            stem = _one(stems, rng)
+            music = self._loop(stem, samples, int(rng.integers(max(1, len(stem.audio) - samples))))
+            balance = rng.normal(BALANCE_DB, 3.0)
+        vocals, accompaniment = (Source(self._channels(x), neutral, self._ones()) for x in (voice, music))
+        if balance is not None:
+            _set_level(accompaniment, -20.0)
+            _set_level(vocals, -20.0 + balance)
+        level = -32.0 + 22.0 * ((index * 0.6180339887) % 1.0)
+        change = level - effects.active_rms_db(vocals.scaled() + accompaniment.scaled())
+        for source in (vocals, accompaniment):
+            source.gains = source.gains * np.float32(effects.gain(min(change, 60.0)))
+        _limit(vocals, accompaniment, 1.0, 6.0)
+        return Excerpt(vocals, accompaniment, self.spec, self.num_frames)
 
     # --- voices
 
-    def _voice(self, rng: np.random.Generator) -> Waveform:
-        voice = self._one_voice(rng)
-        if self.augment and rng.random() < 0.2:  # a second singer, or the first once more
-            voice = voice + self._one_voice(rng) * _gain(rng.uniform(-12, 0))
-        if self.augment and rng.random() < 0.5:
-            voice = self._reverberate(voice, rng)
-        return voice
+    def _song(self, song: Song, samples: int, rng: np.random.Generator) -> tuple[Waveform, Waveform]:
+        """Both stems of one place in a song; one in three faster and higher, or slower and lower."""
+        ratio = _ratio(rng, 0.2) if rng.random() < 0.33 else 1.0
+        length = _needed(samples, ratio)
+        start = self._start(song.vocals, length, _wanted_share(rng), rng)
+        voice, music = (
+            effects.resample(self._loop(stem, length, start), ratio)[:, :samples]
+            for stem in (song.vocals, song.accompaniment)
+        )
+        return voice, music
 
-    def _one_voice(self, rng: np.random.Generator) -> Waveform:
-        kind = rng.random()
-        if self.pool.songs and kind < 0.25:
-            stem = self.pool.songs[rng.integers(len(self.pool.songs))].vocals
-        elif self._synthetic and (kind < 0.45 or not self._voices):
-            stem = self._synthetic[rng.integers(len(self._synthetic))]
+    def _voice(self, samples: int, rng: np.random.Generator) -> Waveform:
+        kind, songs = rng.random(), self._song_share(len(self._voices), bool(self.pool.voices))
+        if kind < songs:
+            stem = _one(self.pool.songs, rng).vocals
+        elif self._melodised and (kind < songs + MELODISED_SHARE or not self._voices):
+            stem = _one(self._melodised, rng)
         else:
-            stem = self._voices[rng.integers(len(self._voices))]
-        ratio = float(2.0 ** rng.uniform(-0.33, 0.33)) if self.augment and rng.random() < 0.7 else 1.0
-        length = int(np.ceil(self.num_samples * ratio)) + 8
-        voice = _respeed(stem.read(self._active_start(stem, length, rng), length), ratio)[: self.num_samples]
-        if voice.shape[1] == 1:
-            return self._pan(voice, rng, spread=0.15 if rng.random() < 0.8 else 0.7)
-        return self._stereo(voice, rng)
+            stem = _one(self._voices, rng)
+        pitch = tempo = 1.0
+        change = rng.random()
+        if change < 0.45:  # together, by up to four semitones
+            pitch = tempo = _ratio(rng, 0.33)
+        elif change < 0.7:  # each for itself
+            pitch, tempo = _ratio(rng, 0.33), _ratio(rng, 0.25)
+        voice = self._phrases(stem, _needed(samples, tempo), _wanted_share(rng), rng)
+        voice = effects.change_pitch_and_tempo(voice, pitch, tempo, self.spec.sample_rate)[:, :samples]
+        return effects.change_width(voice, rng.uniform(0.0, 1.4)) if len(voice) == 2 and rng.random() < 0.3 else voice
 
-    def _active_start(self, stem: Stem, length: int, rng: np.random.Generator) -> int:
-        last = max(1, len(stem.audio) - length)
-        start = 0
-        for _ in range(6):
-            start = int(rng.integers(last))
-            probe = stem.audio[start : start + length : 7].astype(np.float32) / 32768.0
-            if np.sqrt(np.mean(probe**2)) > SILENCE_RMS:
-                break
-        return start
+    def _sing_in_a_room(self, voice: Waveform, samples: int, rng: np.random.Generator) -> Waveform:
+        """Two in ten are doubled, by another singer or by the same; four in ten have a room."""
+        company = rng.random()
+        if company < 0.2:
+            if company < 0.1:
+                other = self._phrases(
+                    _one(self.pool.voices or [s.vocals for s in self.pool.songs], rng), samples, 0.5, rng
+                )
+                level = effects.active_rms_db(voice) - effects.active_rms_db(other) + rng.uniform(-12, 0)
+            else:
+                other, level = effects.double(voice, rng, self.spec.sample_rate), rng.uniform(-9, -1)
+            side = rng.uniform(-0.6, 0.6)
+            if len(other) == 1:
+                other = other * effects.pan_gains(side)[:, None]
+            voice = effects.stereo(voice) + other * np.float32(effects.gain(min(level, 60.0)))
+        return effects.reverberate(voice, rng, self.spec.sample_rate) if rng.random() < 0.4 else voice
+
+    def _phrases(self, stem: Stem, samples: int, share: float, rng: np.random.Generator) -> Waveform:
+        """A voice for `samples`: a place in the stem, or stems of its folder joined where it is shorter.
+
+        Joined phrases are cut to where they sound, brought to one level and set 0.1 to 0.6 s apart, as
+        breath would; they follow in the order of their paths, mostly one singer's, and begin anew after
+        the last. The first is entered anywhere in its first half.
+        """
+        if len(stem.audio) >= samples:
+            return _read(stem, self._start(stem, samples, share, rng), samples)
+        folder = self._folders.get(PurePosixPath(stem.path).parent, [stem])
+        index = next((i for i, other in enumerate(folder) if other is stem), 0)
+        rate, parts, length, skip = self.spec.sample_rate, [], 0, None
+        while skip is None or length < samples + skip:
+            activity = self._activity(folder[index % len(folder)])
+            begin, end = activity.bounds()
+            part = _read(folder[index % len(folder)], begin, min(end - begin, 2 * samples))
+            effects.silence(part, 0, 0, round(0.01 * rate))
+            effects.silence(part, part.shape[1], part.shape[1], round(0.01 * rate))
+            part *= np.float32(effects.gain(min(-20.0 - activity.level_db, 60.0)))
+            if skip is None:
+                skip = int(rng.integers(part.shape[1] // 2 + 1))
+            pause = np.zeros((len(part), int(rng.uniform(0.1, 0.6) * rate)), np.float32)
+            parts += [part, pause]
+            length += part.shape[1] + pause.shape[1]
+            index += 1
+        channels = max(len(part) for part in parts)
+        return np.concatenate([np.repeat(p, channels // len(p), axis=0) for p in parts], axis=1)[
+            :, skip : skip + samples
+        ]
 
     # --- music
 
-    def _music(self, rng: np.random.Generator) -> Waveform:
-        kind = rng.random()
-        if len(self.pool.instrument_tracks) >= 4 and kind < 0.3:
-            return self._band(rng)
-        if self.pool.songs and kind < 0.5:
-            stem = self.pool.songs[rng.integers(len(self.pool.songs))].accompaniment
-        else:
-            stem = self.pool.instrumentals[rng.integers(len(self.pool.instrumentals))]
-        return self._take(stem, rng)
+    def _music(self, samples: int, rng: np.random.Generator) -> Waveform:
+        kind, tracks = rng.random(), self.pool.instrument_tracks
+        if len(tracks) >= 4 and (kind < BAND_SHARE or not (self.pool.songs or self.pool.instrumentals)):
+            return self._band(samples, rng)
+        stems = self.pool.instrumentals or tracks
+        if rng.random() < self._song_share(len(stems), bool(stems)):
+            return self._take(_one(self.pool.songs, rng).accompaniment, samples, rng)
+        return self._take(_one(stems, rng), samples, rng)
 
-    def _take(self, stem: Stem, rng: np.random.Generator) -> Waveform:
-        ratio = float(2.0 ** rng.uniform(-0.2, 0.2)) if self.augment and rng.random() < 0.4 else 1.0
-        length = int(np.ceil(self.num_samples * ratio)) + 8
-        music = stem.read(int(rng.integers(max(1, len(stem.audio) - length))), length)
-        music = _respeed(music, ratio)[: self.num_samples]
-        if music.shape[1] == 1:
-            return self._pan(music, rng, spread=0.8)
-        return self._stereo(music, rng)
+    def _take(self, stem: Stem, samples: int, rng: np.random.Generator) -> Waveform:
+        """A place in a stem; four in ten faster and higher, or slower and lower, by up to 2.4 semitones."""
+        ratio = _ratio(rng, 0.2) if rng.random() < 0.4 else 1.0
+        length = _needed(samples, ratio)
+        # A stem that is shorter starts anywhere too: it is repeated.
+        start = int(rng.integers(max(1, abs(len(stem.audio) - length))))
+        music = effects.resample(self._loop(stem, length, start), ratio)[:, :samples]
+        return effects.change_width(music, rng.uniform(0.0, 1.4)) if len(music) == 2 and rng.random() < 0.3 else music
 
-    def _band(self, rng: np.random.Generator) -> Waveform:
-        """Two to five dry tracks, each with its own place and level."""
+    def _loop(self, stem: Stem, samples: int, start: int) -> Waveform:
+        """`samples` from `start` on; a stem that is too short is repeated, with a crossfade of 20 ms."""
+        length = len(stem.audio)
+        if length >= samples:
+            return _read(stem, min(start, length - samples), samples)
+        once, fade = _read(stem, 0, max(length, 1)), round(0.02 * self.spec.sample_rate)
+        if length > 4 * fade:
+            slope = np.linspace(0, 1, fade, dtype=np.float32)
+            once = np.concatenate([once[:, fade:-fade], once[:, -fade:] * (1 - slope) + once[:, :fade] * slope], axis=1)
+        start %= once.shape[1]
+        return np.tile(once, -(-(samples + start) // once.shape[1]))[:, start : start + samples]
+
+    def _band(self, samples: int, rng: np.random.Generator) -> Waveform:
+        """Two to five dry tracks, each with its own place and level; three in ten bands have a room."""
         tracks = self.pool.instrument_tracks
-        band = np.zeros((self.num_samples, 2), np.float32)
+        band = np.zeros((2, samples), np.float32)
         for index in rng.choice(len(tracks), size=int(rng.integers(2, min(6, len(tracks) + 1))), replace=False):
-            track = self._take(tracks[index], rng)
-            level = _rms_db(track)
+            track = self._take(tracks[index], samples, rng)
+            level = effects.active_rms_db(track)
             if level > -60:
-                band += track * _gain(rng.uniform(-8, 0) - 20 - level)
-        return self._reverberate(band, rng) if self.augment and rng.random() < 0.3 else band
+                gains = effects.pan_gains(rng.normal(0, 0.6)) if len(track) == 1 else self._ones()
+                band += track * (gains * np.float32(effects.gain(rng.uniform(-8, 0) - 20 - level)))[:, None]
+        return effects.reverberate(band, rng, self.spec.sample_rate) if rng.random() < 0.3 else band
 
-    # --- effects
+    # --- both
 
-    def _stereo(self, x: Waveform, rng: np.random.Generator) -> Waveform:
-        """Two channels, with a random width where there was one already."""
-        if x.shape[1] == 1:
-            return np.repeat(x, 2, axis=1)
-        if not self.augment or rng.random() < 0.5:
-            return x
-        mid, side = x.mean(axis=1, keepdims=True), (x[:, :1] - x[:, 1:]) / 2
-        side = side * rng.uniform(0.0, 1.4)
-        return np.concatenate([mid + side, mid - side], axis=1)
-
-    def _pan(self, x: Waveform, rng: np.random.Generator, spread: float) -> Waveform:
-        """Constant-power panning of a mono signal; 0 is the centre, ±1 the sides."""
-        angle = (float(np.clip(rng.normal(0, spread), -1, 1)) + 1) * np.pi / 4
-        return x * np.array([[np.cos(angle), np.sin(angle)]], np.float32) * np.float32(np.sqrt(2))
-
-    def _reverberate(self, x: Waveform, rng: np.random.Generator) -> Waveform:
-        """Exponentially decaying noise as room response: 0.2 to 2 s to −60 dB, different in each channel."""
+    def _pause(self, x: Waveform, rng: np.random.Generator) -> None:
+        """Silence and sound by turns, each for PAUSE_S, in place; fades of 20 to 80 ms."""
         rate = self.spec.sample_rate
-        decay = rng.uniform(0.2, 2.0)
-        length = int(min(decay, 1.0) * rate)
-        time = np.arange(length, dtype=np.float32) / rate
-        response = rng.standard_normal((length, 2), dtype=np.float32) * np.exp(-6.9 * time / decay)[:, None]
-        # Rooms swallow high frequencies: average neighbours.
-        response[1:] += response[:-1]
-        response[2:] += 0.7 * response[:-2]
-        delay = int(rng.uniform(0.0, 0.03) * rate)
-        response = np.concatenate([np.zeros((delay, 2), np.float32), response])
-        response /= np.sqrt(np.sum(response**2, axis=0, keepdims=True)) + 1e-9
-        size = 1 << int(np.ceil(np.log2(len(x) + len(response))))
-        wet = np.fft.irfft(np.fft.rfft(x.T, size) * np.fft.rfft(response.T, size), size)[:, : len(x)].T
-        return x + wet.astype(np.float32) * _gain(rng.uniform(-18, -3))
+        place = int(rng.uniform(-PAUSE_S[1], PAUSE_S[1]) * rate)
+        while place < x.shape[1]:
+            stop = place + int(rng.uniform(*PAUSE_S) * rate)
+            effects.silence(x, place, stop, int(rng.uniform(0.02, 0.08) * rate))
+            place = stop + int(rng.uniform(*PAUSE_S) * rate)
 
-    def _equaliser(self, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-        """Smooth random gain over log frequency, (F,): a tilt and a wave of a few dB."""
-        octave = np.log2(np.maximum(np.arange(self.spec.num_bins), 1)) / np.log2(self.spec.num_bins)
-        db = rng.normal(0, 4) * (octave - 0.6) + rng.normal(0, 2) * np.sin(
-            2 * np.pi * (rng.uniform(0.5, 3) * octave + rng.random())
-        )
-        return np.power(10.0, db / 20).astype(np.float32)
+    def _source(self, x: Waveform, position: float, rng: np.random.Generator) -> Source:
+        gains = effects.pan_gains(position) if self.spec.num_channels == 2 and len(x) == 1 else self._ones()
+        return Source(self._channels(x), effects.equaliser(rng, self.spec.num_bins), gains)
+
+    def _channels(self, x: Waveform) -> Waveform:
+        return x if len(x) <= self.spec.num_channels else x.mean(axis=0, keepdims=True)
+
+    def _ones(self) -> Array:
+        return np.ones(self.spec.num_channels, np.float32)
+
+    def _song_share(self, others: int, alternatives: bool) -> float:
+        songs = len(self.pool.songs)
+        if not songs or not alternatives:
+            return float(songs > 0)
+        return float(np.clip(songs / (songs + others), *SONG_SHARE))
+
+    def _start(self, stem: Stem, samples: int, share: float, rng: np.random.Generator) -> int:
+        return self._activity(stem).start(len(stem.audio), samples, share, rng)
+
+    def _activity(self, stem: Stem) -> Activity:
+        """Found at a stem's first use and kept: a few thousand numbers each."""
+        if id(stem) not in self._activities:
+            self._activities[id(stem)] = Activity(stem, self.spec.sample_rate)
+        return self._activities[id(stem)]
 
 
-def _respeed(x: Waveform, ratio: float) -> Waveform:
-    """Plays `ratio` times as fast: pitch and formants move along."""
-    return x if ratio == 1.0 else soxr.resample(x, ratio * 8000, 8000, quality="LQ").reshape(-1, x.shape[1])
+def _one(stems: Sequence, rng: np.random.Generator):
+    return stems[int(rng.integers(len(stems)))]
 
 
-def _rms_db(x: Waveform) -> float:
-    return float(10 * np.log10(np.mean(np.square(x), dtype=np.float64) + 1e-12))
+def _read(stem: Stem, start: int, samples: int) -> Waveform:
+    return np.ascontiguousarray(stem.read(start, samples).T)
 
 
-def _gain(db: float) -> np.float32:
-    return np.float32(10.0 ** (db / 20))
+def _needed(samples: int, ratio: float) -> int:
+    """Samples to read for `samples` played `ratio` times as fast, and a few for the filters' rounding."""
+    return samples if ratio == 1.0 else int(np.ceil(samples * ratio)) + 64
+
+
+def _ratio(rng: np.random.Generator, octaves: float) -> float:
+    """Up to `octaves` either way, in hundredths: soxr is faster at such ratios (measured)."""
+    return round(float(2.0 ** rng.uniform(-octaves, octaves)), 2)
+
+
+def _wanted_share(rng: np.random.Generator) -> float:
+    """Share of an excerpt in which the voice sounds: mostly singing, or with a song's own pauses."""
+    return 0.6 if rng.random() < 0.6 else 0.15
+
+
+def _level_db(source: Source) -> float:
+    power = float(np.mean(np.square(source.gains))) if len(source.waveform) == 1 else 1.0
+    return effects.active_rms_db(source.waveform) + 10 * float(np.log10(power + 1e-12))
+
+
+def _balance_db(vocals: Source, accompaniment: Source) -> float:
+    return _level_db(vocals) - _level_db(accompaniment)
+
+
+def _set_level(source: Source, level_db: float) -> None:
+    """A source that is nearly silent (below −60 dB) is left alone: its noise is not for listening."""
+    now = _level_db(source)
+    if now > -60:
+        source.gains = source.gains * np.float32(effects.gain(level_db - now))
+
+
+def _limit(vocals: Source, accompaniment: Source, peak: float, mastered_db: float) -> None:
+    """Keeps the mixture within `peak`: its peaks are limited by up to `mastered_db`, the rest is turned down.
+
+    Both sources get the same gain at each sample, so that they still add up to the mixture.
+    """
+    mixture = vocals.scaled() + accompaniment.scaled()
+    highest = max(float(mixture.max()), -float(mixture.min()))
+    if highest <= peak:
+        return
+    down = np.float32(min(1.0, peak / highest * effects.gain(mastered_db)))
+    curve = effects.limiter(mixture * down, peak) if mastered_db else np.float32(1.0)
+    for source in (vocals, accompaniment):
+        source.gains = source.gains * down
+        if mastered_db and source.gains.any():
+            source.waveform = source.waveform * curve

@@ -1,143 +1,257 @@
-"""`python -m training train`: one run folder from one configuration and one data folder."""
+"""`python -m training train`: one run folder from one configuration and one data set."""
 
 from __future__ import annotations
 
-import csv
+import hashlib
 import json
-import shutil
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import keras
 
-from keras_sep.models.or_unet import build_or_unet
+from keras_sep.models import build_network, load_network
 from keras_sep.separation import Separation
 from keras_sep.spec import StreamSpec
-from training.batches import random_batches, validation_segments
+from keras_sep.teachers import Teacher
+from training import callbacks
+from training.batches import Batch, random_batches, validation_segments
 from training.config import TrainConfig
+from training.datasets import load_split
+from training.datasets.leakage import pool_songs, refuse_shared, stem_hashes
 from training.files import write_json
 from training.mixing import RandomMixer
-from training.stems import StemPool, load_pool
+from training.parallel import data_parallel, synchronise_normalisation
+from training.stems import StemPool
+
+PREFETCH = 3  # batches; one of 4 segments of 5.2 s takes 44 MB
 
 
-class SaveBestNetwork(keras.callbacks.Callback):
-    """Writes the mask network whenever the validation loss is the lowest so far."""
-
-    def __init__(self, path: Path, best: float):
-        super().__init__()
-        self.path, self.best = path, best
-
-    def on_epoch_end(self, epoch, logs=None):
-        if logs["val_loss"] < self.best:
-            self.best = logs["val_loss"]
-            _save(self.model.network, self.path)
-
-
-class History(keras.callbacks.Callback):
-    """Appends a row an epoch to history.csv."""
-
-    FIELDS = ("epoch", "step", "loss", "val_loss", "learning_rate", "seconds")
-
-    def __init__(self, path: Path):
-        super().__init__()
-        self.path, self.begin = path, time.monotonic()
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.begin = time.monotonic()
-
-    def on_epoch_end(self, epoch, logs=None):
-        new = not self.path.exists()
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if new:
-                writer.writerow(self.FIELDS)
-            step = int(self.model.optimizer.iterations)
-            rate = float(self.model.optimizer.learning_rate)
-            seconds = time.monotonic() - self.begin
-            writer.writerow(
-                [epoch, step, f"{logs['loss']:.6f}", f"{logs['val_loss']:.6f}", f"{rate:.3e}", f"{seconds:.1f}"]
-            )
-
-    @staticmethod
-    def read(path: Path) -> list[dict[str, str]]:
-        if not path.exists():
-            return []
-        with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-
-
-def train(config: TrainConfig, data: Path, run: Path, cache: Path) -> None:
-    """Trains until `total_steps`; the same call on the same run goes on where the last epoch ended.
+def train(
+    config: TrainConfig,
+    data: Path,
+    run: Path,
+    *,
+    cache: Path | None = None,
+    dataset: str = "folder",
+    exclude_shared: bool = False,
+    strict: bool = False,
+    max_minutes: float | None = None,
+    devices: int = 1,
+) -> bool:
+    """Trains until `total_steps`; the same call on the same run goes on from its last checkpoint.
 
     Writes into `run`: config.json, manifest.json (every file with hash and licence), history.csv,
-    best.keras (the mask network with the lowest validation loss) and last.keras.
+    tensorboard/ where TensorFlow is, best.keras (the mask network with the lowest validation loss), last.keras, and
+    checkpoint.weights.h5, from which a stopped run goes on.
+
+    Args:
+        config: what to train.
+        data: folder of the data set.
+        run: folder, made if needed.
+        cache: folder for decoded audio; None for `run`/cache.
+        dataset: one of `training.datasets.DATASETS`.
+        exclude_shared: songs that are also in the validation part are left out of training, not refused.
+        strict: a file that cannot be read is an error, not skipped.
+        max_minutes: stop after the last epoch that fits into this time.
+        devices: number of devices to spread a batch over.
+
+    Returns:
+        Whether the run is finished.
 
     Raises:
-        ValueError: if `run` holds a run of another configuration.
+        ValueError: if `run` holds a run of another configuration or of other files, or the data are refused.
     """
-    spec = StreamSpec()
+    begin, spec = time.monotonic(), StreamSpec()
     run.mkdir(parents=True, exist_ok=True)
-    _check_same_run(config, run)
-    if (run / "last.keras").exists():
+    facts = {**config.to_dict(), "dataset": dataset, **_teacher_facts(config)}
+    _check_same_run(facts, run)
+    if _is_finished(config, run):
         print(f"{run} is trained: nothing to do")
-        return
+        return True
     keras.utils.set_random_seed(config.seed)
-    train_pool = load_pool(data, "train", cache, spec.sample_rate, config.licences)
-    valid_pool = load_pool(data, "valid", cache, spec.sample_rate, config.licences)
+    train_pool, valid_pool = _load_data(
+        config, data, cache or run / "cache", spec, dataset=dataset, exclude_shared=exclude_shared, strict=strict
+    )
     _check_same_data({"train": _manifest(train_pool), "valid": _manifest(valid_pool)}, run)
     if not (run / "config.json").exists():
-        write_json(run / "config.json", {**config.to_dict(), "spec": spec.to_dict(), "commit": _commit()})
+        write_json(run / "config.json", {**facts, "spec": spec.to_dict(), "commit": _commit()})
 
-    history = History.read(run / "history.csv")
-    batches = random_batches(
-        RandomMixer(train_pool, spec, config.segment_frames),
-        config.batch_size,
-        config.seed,
-        first_step=_finished_epochs(run) * config.steps_per_epoch,
+    keras.mixed_precision.set_global_policy(config.precision)
+    try:
+        with data_parallel(devices, config.batch_size):
+            model = _build(config, spec, devices)
+            step = _restore(model, run / "checkpoint.weights.h5")
+            history = callbacks.cut_history(run / "history.csv", step)
+            validation = validation_segments(valid_pool, spec, config.segment_frames, config.validation_segments)
+            batches = _TimedBatches(
+                random_batches(
+                    RandomMixer(train_pool, spec, config.segment_frames),
+                    config.batch_size,
+                    config.seed,
+                    first_step=step,
+                    prefetch=PREFETCH,
+                    consecutive=config.consecutive,
+                )
+            )
+            deadline = None if max_minutes is None else begin + 60 * max_minutes
+            with closing(batches):
+                model.fit(
+                    batches,
+                    steps_per_epoch=config.steps_per_epoch,
+                    initial_epoch=step // config.steps_per_epoch,
+                    epochs=config.epochs,
+                    validation_data=validation,
+                    validation_batch_size=config.batch_size,
+                    callbacks=_callbacks(config, run, history, batches, deadline),
+                    shuffle=False,
+                    verbose=2,
+                )
+            # `fit` ends with the averaged weights in the model, if there are any.
+            callbacks.save_network(model.network, run / "last.keras")
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    finished = _is_finished(config, run)
+    if not finished:
+        print(f"{run}: stopped after step {int(model.optimizer.iterations)}; the same command goes on from there")
+    return finished
+
+
+def build_separation(config: TrainConfig, spec: StreamSpec) -> Separation:
+    """The model that `fit` trains, not compiled."""
+    network = build_network(config.architecture, config.size, spec)
+    teacher = (
+        Teacher(load_network(Path(config.teacher) / "best.keras")).first(config.num_taps) if config.teacher else None
     )
-    validation = validation_segments(valid_pool, spec, config.segment_frames, config.validation_segments)
-    model = Separation(build_or_unet(config.size, spec), config.compressed_weight)
-    model.build((None, config.segment_frames, spec.num_bins, spec.num_channels))
+    carry = config.batch_size if config.consecutive > 1 else None
+    return Separation(network, config.compressed_weight, teacher, carry)
+
+
+def compile_separation(model: Separation, config: TrainConfig) -> None:
+    """Adam with warm-up, cosine decay to zero, clipping and the moving average of the configuration."""
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
         config.total_steps - config.warmup_steps,
         warmup_target=config.learning_rate,
         warmup_steps=config.warmup_steps,
     )
+    average = {"use_ema": True, "ema_momentum": config.ema_momentum} if config.ema_momentum else {}
+    optimizer = keras.optimizers.Adam(schedule, clipnorm=config.clipnorm, **average)
     # XLA on TensorFlow's CPU is a third slower (measured); JAX has nothing else.
-    jit_compile = keras.backend.backend() == "jax"
-    model.compile(keras.optimizers.Adam(schedule, clipnorm=config.clipnorm), jit_compile=jit_compile)
-    model.fit(
-        batches,
-        steps_per_epoch=config.steps_per_epoch,
-        epochs=-(-config.total_steps // config.steps_per_epoch),
-        validation_data=validation,
-        validation_batch_size=config.batch_size,
-        callbacks=[
-            SaveBestNetwork(run / "best.keras", min((float(row["val_loss"]) for row in history), default=float("inf"))),
-            keras.callbacks.BackupAndRestore(run / "backup", delete_checkpoint=False),
-            History(run / "history.csv"),
-        ],
-        shuffle=False,
-        verbose=2,
+    model.compile(optimizer, jit_compile=keras.backend.backend() == "jax")
+
+
+def _build(config: TrainConfig, spec: StreamSpec, devices: int) -> Separation:
+    model = build_separation(config, spec)
+    if devices > 1:
+        synchronise_normalisation(model.network)
+    model.build((None, config.segment_frames, spec.num_bins, spec.num_channels))
+    compile_separation(model, config)
+    return model
+
+
+def _restore(model: Separation, checkpoint: Path) -> int:
+    """Loads a checkpoint if there is one; returns the number of steps done."""
+    if checkpoint.exists():
+        model.optimizer.build(model.trainable_variables)
+        model.load_weights(checkpoint)
+    return int(model.optimizer.iterations)
+
+
+def _callbacks(
+    config: TrainConfig, run: Path, history: list[callbacks.Row], batches: _TimedBatches, deadline: float | None
+) -> list[keras.callbacks.Callback]:
+    average = callbacks.Average() if config.ema_momentum else None
+    best = min((float(row["val_loss"]) for row in history), default=float("inf"))
+    path = run / "history.csv"
+    result: list[keras.callbacks.Callback] = [average] if average else []
+    result += [
+        callbacks.SaveBestNetwork(run / "best.keras", best, average),
+        callbacks.History(path, config.batch_size * config.segment_frames, lambda: batches.waited_s),
+        callbacks.Checkpoint(run / "checkpoint.weights.h5"),
+        callbacks.StopEarly(path, config.early_stopping_epochs),
+    ]
+    if keras.backend.backend() == "tensorflow":
+        result.append(keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False))
+    if deadline is not None:
+        result.append(callbacks.StopInTime(deadline))
+    return result
+
+
+class _TimedBatches(Iterator[Batch]):
+    """Batches, and the seconds that their consumer has waited for them."""
+
+    def __init__(self, batches: Iterator[Batch]):
+        self._batches, self.waited_s = batches, 0.0
+
+    def __next__(self) -> Batch:
+        begin = time.monotonic()
+        batch = next(self._batches)
+        self.waited_s += time.monotonic() - begin
+        return batch
+
+    def close(self) -> None:
+        self._batches.close()  # type: ignore[attr-defined]
+
+
+def _load_data(
+    config: TrainConfig, data: Path, cache: Path, spec: StreamSpec, *, dataset: str, exclude_shared: bool, strict: bool
+) -> tuple[StemPool, StemPool]:
+    def load(split: Any, exclude: list[str]) -> StemPool:
+        return load_split(
+            data,
+            split,
+            cache,
+            spec.sample_rate,
+            dataset=dataset,
+            licences=config.licences,
+            strict=strict,
+            seed=config.seed,
+            exclude=exclude,
+        )
+
+    valid_pool = load("valid", [])
+    train_pool = load("train", pool_songs(valid_pool) if exclude_shared else [])
+    refuse_shared(
+        pool_songs(train_pool),
+        pool_songs(valid_pool),
+        "validation",
+        trained_sha256=set(stem_hashes(train_pool)),
+        other_sha256=stem_hashes(valid_pool),
     )
-    _save(model.network, run / "last.keras")
-    shutil.rmtree(run / "backup")
+    return train_pool, valid_pool
 
 
-def _save(network: keras.Model, path: Path) -> None:
-    part = path.with_name(f".{path.stem}.part.keras")  # Keras wants the suffix
-    network.save(part)
-    part.replace(path)
+def _is_finished(config: TrainConfig, run: Path) -> bool:
+    history = callbacks.read_history(run / "history.csv")
+    if not (run / "last.keras").exists() or not history:
+        return False
+    return int(history[-1]["step"]) >= config.epochs * config.steps_per_epoch or callbacks.stopped_early(
+        history, config.early_stopping_epochs
+    )
 
 
-def _check_same_run(config: TrainConfig, run: Path) -> None:
+def _teacher_facts(config: TrainConfig) -> dict[str, str]:
+    if not config.teacher:
+        return {}
+    path = Path(config.teacher) / "best.keras"
+    if not path.exists():
+        raise ValueError(
+            f"teacher: expected a run folder with best.keras; train one with training/configs/unet.toml first, "
+            f"then give it by --set teacher=RUN. Received: {config.teacher}"
+        )
+    return {"teacher_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def _check_same_run(facts: dict[str, Any], run: Path) -> None:
     path = run / "config.json"
     if not path.exists():
         return
     before = json.loads(path.read_text(encoding="utf-8"))
-    changed = [key for key, value in config.to_dict().items() if before.get(key) != value]
+    changed = [key for key, value in facts.items() if before.get(key) != value]
     if changed:
         raise ValueError(
             f"{run} holds a run of another configuration (differs in {', '.join(changed)}): choose another folder"
@@ -151,14 +265,11 @@ def _check_same_data(manifest: dict[str, list[dict[str, str]]], run: Path) -> No
     write_json(path, manifest)
 
 
-def _finished_epochs(run: Path) -> int:
-    """Epochs that the backup holds, from which `fit` goes on."""
-    path = run / "backup" / "training_metadata.json"
-    return json.loads(path.read_text(encoding="utf-8"))["epoch"] if path.exists() else 0
-
-
 def _manifest(pool: StemPool) -> list[dict[str, str]]:
-    return [{"path": s.path, "sha256": s.sha256, "licence": s.licence} for s in pool.stems()]
+    return [
+        {"path": s.path, "sha256": s.sha256, "licence": s.licence, "song": s.song, "dataset": s.dataset}
+        for s in pool.stems()
+    ]
 
 
 def _commit() -> str:

@@ -1,24 +1,50 @@
-"""Mask networks, one architecture a file."""
+"""Mask networks, one architecture a file.
+
+Every architecture takes `magnitude` (B, T, F, C) and gives one `<source>_mask` a source, so that the
+losses, `Separation`, the training and the export work for all of them.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import Any
 
 import keras
 
 from keras_sep.models.framewise import FoldFrames, UnfoldFrames, build_sequence_model
+from keras_sep.models.lstm import LstmConfig, build_lstm
 from keras_sep.models.or_unet import OrUnetConfig, build_or_unet
 from keras_sep.models.polyphase import PolyphaseConv1D
+from keras_sep.models.unet import UnetConfig, build_unet
+from keras_sep.spec import StreamSpec
+
+ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {"or_unet": build_or_unet, "unet": build_unet, "lstm": build_lstm}
 
 __all__ = [
+    "ARCHITECTURES",
     "FoldFrames",
+    "LstmConfig",
     "OrUnetConfig",
     "PolyphaseConv1D",
+    "UnetConfig",
     "UnfoldFrames",
+    "build_lstm",
+    "build_network",
     "build_or_unet",
     "build_sequence_model",
+    "build_unet",
     "load_network",
 ]
+
+
+def build_network(architecture: str, size: str = "m", spec: StreamSpec | None = None, **kwargs: Any) -> keras.Model:
+    """Builds one of `ARCHITECTURES` by name; `size` and the rest as its builder takes them."""
+    if architecture not in ARCHITECTURES:
+        raise ValueError(
+            f"architecture must be one of {', '.join(ARCHITECTURES)}. Received: architecture={architecture!r}"
+        )
+    return ARCHITECTURES[architecture](size, spec, **kwargs)
 
 
 def load_network(path: str | os.PathLike[str]) -> keras.Model:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import keras
 from keras import layers, ops
 
-from keras_sep.models.framewise import build_sequence_model
+from keras_sep.models.framewise import build_sequence_model, compress, named_masks
 from keras_sep.models.polyphase import PolyphaseConv1D
 from keras_sep.spec import StreamSpec
 
@@ -95,14 +95,6 @@ def build_or_unet(
     return build_sequence_model(encoder, [gru], decoder, batch_size=batch_size, num_frames=num_frames, name="or_unet")
 
 
-def compress(magnitude):
-    """Fourth root of the linear magnitude, as two square roots: both are fast in every runtime.
-
-    It evens out the 60 dB between low and high bins, and a change of level by 20 dB becomes 5 dB.
-    """
-    return ops.sqrt(ops.sqrt(magnitude))
-
-
 def _build_encoder(config: OrUnetConfig, spec: StreamSpec) -> keras.Model:
     """Stride-2 convolutions along frequency, then one vector of the whole frame for the GRU."""
     magnitude = keras.Input((spec.num_bins, spec.num_channels), name="frame")
@@ -133,9 +125,7 @@ def _build_decoder(config: OrUnetConfig, spec: StreamSpec, encoder: keras.Model)
     x = PolyphaseConv1D(len(spec.sources) * spec.num_channels, config.decoder_kernel, name="mask_conv")([x, skips[0]])
     x = layers.Activation("sigmoid", dtype="float32", name="mask_sigmoid")(x)
     x = ops.concatenate([x, x[:, -1:]], axis=1)
-    masks = ops.split(x, len(spec.sources), axis=-1)
-    named = {f"{source}_mask": mask for source, mask in zip(spec.sources, masks, strict=True)}
-    return keras.Model([recurrent, *skips], named, name="decoder")
+    return keras.Model([recurrent, *skips], named_masks(x, spec), name="decoder")
 
 
 def _conv_block(x, filters: int, kernel: int, strides: int, name: str):
