@@ -28,18 +28,17 @@ PRECISIONS = ("float32", "dynamic_int8")
 def load_run(run: Path) -> tuple[keras.Model, StreamSpec, dict[str, Any]]:
     """The best mask network of a run folder, its spec and its provenance.
 
-    The configuration says what is built, the run gives the weights.
+    The configuration says what is built, the run gives the weights. A U-Net, which is not online, has no step
+    to export: `convert` refuses it.
     """
     try:
         config = json.loads((run / "config.json").read_text(encoding="utf-8"))
-        weights = models.load_network(run / "best.keras").get_weights()
+        spec = StreamSpec.from_dict(config.pop("spec"))
+        model = models.rebuild_network(run / "best.keras", config["architecture"], config["size"], spec)
         with (run / "history.csv").open(newline="", encoding="utf-8") as file:
             history = list(csv.DictReader(file))
     except (OSError, json.JSONDecodeError) as error:
         raise ValueError(f"{run}: expected a run folder of `python -m training train`: {error}") from error
-    spec = StreamSpec.from_dict(config.pop("spec"))
-    model = models.build_or_unet(config["size"], spec)
-    model.set_weights(weights)
     best = min(history, key=lambda row: float(row["val_loss"]))
     frames = int(best["step"]) * config["batch_size"] * config["segment_frames"]
     summary = {"best_step": int(best["step"]), "frames_seen": frames, "val_loss": float(best["val_loss"])}

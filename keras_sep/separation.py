@@ -45,7 +45,9 @@ class Separation(keras.Model):
     ):
         super().__init__(**kwargs)
         if compressed_weight < 0:
-            raise ValueError(f"Separation: compressed_weight must be ≥ 0. Received: {compressed_weight}")
+            raise ValueError(
+                f"Separation: compressed_weight must be ≥ 0. Received: compressed_weight={compressed_weight}"
+            )
         self.network = network
         self.compressed_weight = compressed_weight
         self.teacher = teacher
@@ -77,15 +79,12 @@ class Separation(keras.Model):
         return outputs
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        terms = self._terms(_magnitude(x), y, y_pred)
+        terms = self.loss_terms(_magnitude(x), y, y_pred)
         for metric, term in zip(self._term_metrics, terms, strict=True):
             metric.update_state(term)
-        spectrogram = terms.pop(0)
-        if self.compressed_weight:
-            spectrogram += self.compressed_weight * terms.pop(0)
         # TensorFlow's distribution strategies add the replicas' gradients up; the loss is their mean.
         strategy = getattr(self, "distribute_strategy", None)
-        return total_loss([spectrogram, *terms]) / getattr(strategy, "num_replicas_in_sync", 1)
+        return self.total_loss(terms) / getattr(strategy, "num_replicas_in_sync", 1)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         x = _magnitude(x)
@@ -94,8 +93,15 @@ class Separation(keras.Model):
             metric.update_state(value, sample_weight=audible)
         return self.get_metrics_result()
 
-    def _terms(self, x, y, masks) -> list:
-        """l_0, the compressed term if it has a weight, then l_1 … l_N."""
+    def total_loss(self, terms: list):
+        """Eq. (4) of `loss_terms`; the compressed term counts with l_0."""
+        spectrogram, *features = terms
+        if self.compressed_weight:
+            spectrogram = spectrogram + self.compressed_weight * features.pop(0)
+        return total_loss([spectrogram, *features])
+
+    def loss_terms(self, x, y, masks) -> list:
+        """l_0, the compressed term if it has a weight, then l_1 … l_N, for x (B, T, F, C), y and masks by name."""
         scale = 1.0 / (ops.mean(x, axis=(1, 2, 3), keepdims=True) + 1e-6)
         references = {source: y[source] * scale for source in y}
         estimates = {source: masks[f"{source}_mask"] * (x * scale) for source in y}

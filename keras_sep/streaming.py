@@ -42,8 +42,7 @@ def build_step(model: keras.Model, *, batch_size: int = 1) -> keras.Model:
     magnitude = keras.Input((1, *encoder.input_shape[1:]), batch_size=batch_size, name="magnitude")
     states = _state_inputs(recurrent, batch_size)
     vector, *skips = encoder(magnitude[:, 0])
-    # The cell, not the layer: one frame needs no loop, and converters break on a loop of one.
-    vector, new_states = _through(recurrent, vector, states, lambda layer, x, own: layer.cell(x, own))
+    vector, new_states = _through(recurrent, vector, states, _run_cell)
     masks = {name: ops.expand_dims(mask, 1) for name, mask in decoder([vector, *skips]).items()}
     return _with_states(f"{model.name}_step", magnitude, states, masks, new_states)
 
@@ -100,7 +99,10 @@ def is_online(model: keras.Model) -> bool:
 def _parts(model: keras.Model) -> tuple[keras.Model, list[layers.RNN], keras.Model]:
     names = [layer.name for layer in model.layers]
     if "encoder" not in names or "decoder" not in names:
-        raise ValueError(f"build_step: expected a model with an encoder and a decoder. Received: layers {names}")
+        raise ValueError(
+            f"build_step: expected an online model, which has an encoder and a decoder of one frame. "
+            f"Received: {model.name!r}, which has neither"
+        )
     recurrent = []
     for layer in model.layers:
         if isinstance(layer, layers.Bidirectional) or getattr(layer, "go_backwards", False):
@@ -127,6 +129,23 @@ def _through(recurrent: list[layers.RNN], x, states: list[list], advance: Callab
         x, new = advance(layer, x, own)
         new_states.extend(new)
     return x, new_states
+
+
+class _Cell(layers.Layer):
+    """A recurrent layer's cell under a name of its own: cells of one kind are all called alike."""
+
+    def __init__(self, cell, name: str):
+        super().__init__(name=name, dtype=cell.dtype_policy)
+        self.cell = cell
+
+    def call(self, x, states):
+        return self.cell(x, states)
+
+
+def _run_cell(layer: layers.RNN, x, states: list) -> tuple:
+    # The cell, not the layer: one frame needs no loop, and converters break on a loop of one.
+    x, new = _Cell(layer.cell, f"{layer.name}_step")(x, states)
+    return x, new if isinstance(new, (list, tuple)) else [new]
 
 
 def _run_layer(layer: layers.RNN, sequence, states: list) -> tuple:

@@ -40,7 +40,7 @@ class Teacher:
         network.trainable = False
         self.taps = tuple(taps)
         # What lies behind the last tap is not computed.
-        self._extractor = keras.Model(network.inputs, [network.get_layer(name).output for name in taps])
+        self._extractor = keras.Model(network.input, [network.get_layer(name).output for name in taps])
         self._extractor.trainable = False
 
     def first(self, num_taps: int) -> Teacher:

@@ -3,10 +3,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_sep.losses import compressed_spectrogram_loss, spectrogram_loss
-from keras_sep.models import build_or_unet
-from keras_sep.separation import Separation
-from tests.test_or_unet import SMALL, SMALL_SPEC, magnitude
+from keras_sep.losses import (
+    compressed_spectrogram_loss,
+    feature_loss,
+    l1,
+    loss_weights,
+    spectrogram_loss,
+    total_loss,
+)
+
+
+def test_the_norm_is_a_mean_and_not_a_sum():
+    reference, estimate = np.array([[1.0, 2.0], [0.0, -4.0]]), np.array([[0.0, 4.0], [0.0, 1.0]])
+    assert float(l1(reference, estimate)) == pytest.approx((1 + 2 + 0 + 5) / 4)
+    assert float(l1(np.tile(reference, 3), np.tile(estimate, 3))) == pytest.approx(2.0)
 
 
 def test_equation_2_is_the_sum_of_mean_absolute_values():
@@ -15,18 +25,33 @@ def test_equation_2_is_the_sum_of_mean_absolute_values():
     assert float(spectrogram_loss(references, estimates)) == pytest.approx((1 + 2) / 2 + (0 + 3) / 2)
 
 
+def test_equation_3_is_the_sum_of_mean_absolute_values_of_features():
+    references = {"vocals": np.array([[-1.0, 2.0, 0.0]]), "accompaniment": np.array([[4.0, 0.0, 1.0]])}
+    estimates = {"vocals": np.array([[1.0, 2.0, 1.0]]), "accompaniment": np.array([[4.0, 6.0, -2.0]])}
+    assert float(feature_loss(references, estimates)) == pytest.approx((2 + 0 + 1) / 3 + (0 + 6 + 3) / 3)
+    assert float(feature_loss(references, references)) == 0.0
+
+
+def test_equation_4_is_the_weighted_sum():
+    assert float(total_loss([7.0])) == pytest.approx(7.0)
+    assert float(total_loss([6.0, 3.0])) == pytest.approx(6 * 2 / 3 + 3 * 1 / 3)
+    assert float(total_loss([1.0, 2.0, 3.0, 4.0, 5.0])) == pytest.approx((5 * 1 + 4 * 2 + 3 * 3 + 2 * 4 + 1 * 5) / 15)
+
+
+@pytest.mark.parametrize(
+    ("num_taps", "weights"), [(0, (1,)), (1, (2 / 3, 1 / 3)), (4, (5 / 15, 4 / 15, 3 / 15, 2 / 15, 1 / 15))]
+)
+def test_equation_5_by_hand(num_taps, weights):
+    assert loss_weights(num_taps) == pytest.approx(weights)
+    assert sum(loss_weights(num_taps)) == pytest.approx(1)
+
+
+def test_a_negative_number_of_taps_is_refused():
+    with pytest.raises(ValueError, match="num_taps=-1"):
+        loss_weights(-1)
+
+
 def test_compressed_loss_by_hand():
     references = {"vocals": np.array([4.0, 9.0])}
     estimates = {"vocals": np.array([1.0, 16.0])}
     assert float(compressed_spectrogram_loss(references, estimates, epsilon=0.0)) == pytest.approx((1 + 1) / 2)
-
-
-def test_the_loss_does_not_change_with_the_level():
-    model = Separation(build_or_unet(SMALL, SMALL_SPEC), compressed_weight=0.0)
-    x = magnitude(8)
-    y = {"vocals": 0.3 * x, "accompaniment": 0.7 * x}
-    masks = {"vocals_mask": np.full_like(x, 0.5), "accompaniment_mask": np.full_like(x, 0.5)}
-    loud = {source: 10 * value for source, value in y.items()}
-    quiet, scaled = model.compute_loss(x, y, masks), model.compute_loss(10 * x, loud, masks)
-    assert float(quiet) == pytest.approx(float(scaled), rel=1e-4)
-    assert float(quiet) == pytest.approx(0.4, rel=1e-3)  # |0.3 − 0.5| + |0.7 − 0.5|, of a mean of 1

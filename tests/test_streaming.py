@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_sep.models import build_or_unet, build_sequence_model
-from keras_sep.streaming import build_step, initial_states, reset_state
+from keras_sep.streaming import build_chunk, build_step, initial_states, is_online, reset_state
 from tests.test_or_unet import SMALL, SMALL_SPEC, as_if_trained, magnitude
 
 FRAMES = 40
@@ -25,6 +25,16 @@ def run_steps(step: keras.Model, x: np.ndarray, carry: bool = True) -> np.ndarra
     states, masks = initial_states(step), []
     for t in range(x.shape[1]):
         outputs = step.predict_on_batch({"magnitude": x[:, t : t + 1], **states})
+        masks.append(outputs["vocals_mask"])
+        if carry:
+            states = {name: outputs[f"new_{name}"] for name in states}
+    return np.concatenate(masks, axis=1)
+
+
+def run_chunks(chunk: keras.Model, x: np.ndarray, cuts: tuple[int, ...], carry: bool = True) -> np.ndarray:
+    states, masks = initial_states(chunk, batch_size=len(x)), []
+    for part in np.split(x, cuts, axis=1):
+        outputs = chunk.predict_on_batch({"magnitude": part, **states})
         masks.append(outputs["vocals_mask"])
         if carry:
             states = {name: outputs[f"new_{name}"] for name in states}
@@ -55,9 +65,27 @@ def test_chunk_by_chunk_is_the_whole_sequence(model, expected, cuts):
     np.testing.assert_allclose(predict(), expected, atol=1e-5)
 
 
-def test_the_step_shares_the_weights(model):
-    step = build_step(model)
-    assert {id(v) for v in step.weights} == {id(v) for v in model.weights}
+@pytest.mark.parametrize("cuts", [(), (1, 2, 30), (20,)])
+def test_chunks_with_explicit_states_are_the_whole_sequence(model, expected, cuts):
+    chunk, x = build_chunk(model), magnitude(FRAMES)
+    np.testing.assert_allclose(run_chunks(chunk, x, cuts), expected, atol=1e-5)
+    if cuts:  # negative control: dropped states are seen
+        assert np.abs(run_chunks(chunk, x, cuts, carry=False) - expected).max() > 1e-3
+
+
+def test_a_chunk_gives_the_state_that_a_step_goes_on_from(model, expected):
+    chunk, step, x = build_chunk(model), build_step(model), magnitude(FRAMES)
+    states = initial_states(chunk, batch_size=1)
+    outputs = chunk.predict_on_batch({"magnitude": x[:, :30], **states})
+    states = {name: outputs[f"new_{name}"] for name in states}
+    outputs = step.predict_on_batch({"magnitude": x[:, 30:31], **states})
+    np.testing.assert_allclose(outputs["vocals_mask"], expected[:, 30:31], atol=1e-5)
+
+
+@pytest.mark.parametrize("build", [build_step, build_chunk])
+def test_step_and_chunk_share_the_weights(model, build):
+    assert is_online(model)
+    assert {id(v) for v in build(model).weights} == {id(v) for v in model.weights}
 
 
 def test_names_and_shapes_are_the_contract(model):
@@ -72,6 +100,10 @@ def test_names_and_shapes_are_the_contract(model):
         "accompaniment_mask": (3, 1, bins, channels),
         "new_state_0": (3, SMALL.gru_units),
     }
+    chunk = build_chunk(model, batch_size=3, num_frames=7)
+    assert [t.name for t in chunk.inputs] == [t.name for t in step.inputs]
+    assert set(chunk.output) == set(step.output)
+    assert chunk.output["vocals_mask"].shape == (3, 7, bins, channels)
 
 
 def _with_recurrent(layers: list) -> keras.Model:
@@ -85,7 +117,9 @@ def test_two_recurrent_layers_of_two_kinds():
     model = _with_recurrent(layers)
     step, x = build_step(model), magnitude(12)
     assert [t.name for t in step.inputs if t.name.startswith("state")] == ["state_0", "state_1", "state_2"]
-    np.testing.assert_allclose(run_steps(step, x), model.predict(x, verbose=0)["vocals_mask"], atol=1e-5)
+    expected = model.predict(x, verbose=0)["vocals_mask"]
+    np.testing.assert_allclose(run_steps(step, x), expected, atol=1e-5)
+    np.testing.assert_allclose(run_chunks(build_chunk(model), x, (5,)), expected, atol=1e-5)
 
 
 def test_a_layer_that_looks_ahead_is_named():

@@ -2,122 +2,62 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import soundfile
 
-from keras_sep.spec import StreamSpec
-from training.batches import random_batches
+from keras_sep.models import build_network, load_network
+from training import callbacks
 from training.config import TrainConfig
-from training.mixing import RandomMixer
 from training.scoring import active_frames, bss_eval, most_active_excerpt, si_sdr
-from training.stems import load_pool
+from training.train import train
 
 ROOT = Path(__file__).parents[1]
-CONFIG = ROOT / "training" / "configs" / "or_unet.toml"
+CONFIGS = ROOT / "training" / "configs"
 RATE = 44100
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
-    """A small folder in the layout of training/stems.py: tones as voices, noise as music."""
+    """A small folder of stems: gliding tones as voices, noise as music, different in every file."""
     root, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
 
-    def write(name: str, seconds: float, channels: int, voice: bool, rate: int = RATE) -> None:
+    def write(name: str, seconds: float, channels: int, voice: bool) -> None:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        time = np.arange(int(seconds * rate)) / rate
-        x = np.sin(2 * np.pi * 220 * time) * (np.sin(2 * np.pi * time) > 0) if voice else rng.standard_normal(len(time))
-        soundfile.write(path, 0.2 * np.repeat(x[:, None], channels, axis=1), rate)
+        time = np.arange(int(seconds * RATE)) / RATE
+        tone = np.sin(2 * np.pi * rng.uniform(200, 400) * time * (1 + 0.1 * time)) * (np.sin(2 * np.pi * time) > 0)
+        x = tone if voice else rng.standard_normal(len(time))
+        soundfile.write(path, 0.2 * np.repeat(x[:, None], channels, axis=1), RATE)
 
-    for split in ("train", "valid"):
+    for split in ("train", "valid", "test"):
         for song in ("one", "two"):
-            write(f"{split}/songs/{song}/vocals.wav", 4, 2, True)
-            write(f"{split}/songs/{song}/accompaniment.wav", 4, 2, False)
-        write(f"{split}/voices/a.flac", 5, 1, True)
-        write(f"{split}/voices/b.flac", 5, 1, True, rate=22050)
-        write(f"{split}/instrumentals/a.wav", 5, 2, False)
-        for index in range(4):
-            write(f"{split}/instrumentals/track{index}.wav", 3, 1, False)
-    rows = ["path,kind,licence,licence_family"]
-    rows += [f"train/instrumentals/track{i}.wav,instrument_track,CC0,free" for i in range(4)]
-    rows += ["train/voices/a.flac,voice,CC BY-NC,nc"]
-    (root / "manifest.csv").write_text("\n".join(rows) + "\n")
+            write(f"{split}/songs/{split}_{song}/vocals.wav", 4, 2, True)
+            write(f"{split}/songs/{split}_{song}/accompaniment.wav", 4, 2, False)
+        if split != "test":
+            write(f"{split}/voices/a.flac", 5, 1, True)
+            write(f"{split}/instrumentals/a.wav", 5, 2, False)
     return root
 
 
-def test_a_pool_is_read_and_cached(data, tmp_path):
-    pool = load_pool(data, "train", tmp_path, RATE, progress=False)
-    assert [song.name for song in pool.songs] == ["one", "two"]
-    assert [len(x) for x in (pool.voices, pool.instrumentals, pool.instrument_tracks)] == [2, 1, 4]
-    resampled = next(stem for stem in pool.voices if stem.path.endswith("b.flac"))
-    assert len(resampled.audio) == 5 * RATE
-    assert len(list(tmp_path.iterdir())) == len({stem.sha256 for stem in pool.stems()})
-    np.testing.assert_allclose(
-        pool.songs[0].vocals.read(100, 50),
-        soundfile.read(data / "train/songs/one/vocals.wav", start=100, frames=50, always_2d=True)[0],
-        atol=1e-4,
-    )
-    free = load_pool(data, "train", tmp_path, RATE, licences="free", progress=False)
-    assert {stem.path for stem in free.stems()} == {f"train/instrumentals/track{i}.wav" for i in range(4)}
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
+def test_the_shipped_configurations(path):
+    config = TrainConfig.load(path)
+    assert config.size == "m"
+    assert config.segment_frames * 512 / RATE >= 5
+    assert (config.num_taps == 4) == (path.stem == "or_unet_df")
 
 
-def test_stems_of_unequal_length_are_named(data, tmp_path):
-    song = tmp_path / "train/songs/three"
-    song.mkdir(parents=True)
-    soundfile.write(song / "vocals.wav", np.zeros(10), RATE)
-    soundfile.write(song / "accompaniment.wav", np.zeros(11), RATE)
-    with pytest.raises(ValueError, match=r"three.*\[10, 11\]"):
-        load_pool(tmp_path, "train", tmp_path / "cache", RATE, progress=False)
-    with pytest.raises(ValueError, match="expected audio below"):
-        load_pool(tmp_path, "test", tmp_path / "cache", RATE, progress=False)
-
-
-@pytest.fixture(scope="module")
-def mixer(data, tmp_path_factory) -> RandomMixer:
-    pool = load_pool(data, "train", tmp_path_factory.mktemp("cache"), RATE, progress=False)
-    return RandomMixer(pool, StreamSpec(), num_frames=16)
-
-
-def test_mixing_is_a_function_of_the_seed(mixer):
-    a, b, c = (mixer.draw(np.random.default_rng(seed)) for seed in (3, 3, 4))
-    assert np.array_equal(a.mixture, b.mixture)
-    assert not np.array_equal(a.mixture, c.mixture)
-
-
-def test_mixtures_are_what_they_are_made_of(mixer):
-    silent_voice = silent_music = 0
-    for seed in range(150):
-        segment = mixer.draw(np.random.default_rng(seed))
-        assert segment.mixture.shape == (16, 1025, 2)
-        assert segment.mixture.dtype == np.float32
-        assert np.all(np.isfinite(segment.mixture))
-        # |V + A| lies between | |V| − |A| | and |V| + |A|.
-        assert np.all(segment.mixture <= (segment.vocals + segment.accompaniment) * 1.001 + 1e-4)
-        assert np.all(segment.mixture >= np.abs(segment.vocals - segment.accompaniment) * 0.999 - 1e-4)
-        silent_voice += not segment.vocals.any()
-        silent_music += not segment.accompaniment.any()
-    assert 2 <= silent_voice <= 30
-    assert 0 < silent_music < silent_voice
-
-
-def test_a_resumed_run_sees_the_batches_it_would_have_seen(mixer):
-    from_start = random_batches(mixer, 2, seed=1, prefetch=2)
-    batches = [next(from_start) for _ in range(4)]
-    resumed = next(random_batches(mixer, 2, seed=1, first_step=3, prefetch=2))
-    assert np.array_equal(resumed[0], batches[3][0])
-    assert np.array_equal(resumed[1]["vocals"], batches[3][1]["vocals"])
-    assert not np.array_equal(resumed[0], batches[2][0])
-
-
-def test_the_shipped_configuration_and_overrides():
-    assert TrainConfig.load(CONFIG).size == "m"
-    assert TrainConfig.load(CONFIG, ["size=s", "learning_rate=1"]).learning_rate == 1.0
+def test_overrides():
+    assert TrainConfig.load(CONFIGS / "or_unet.toml", ["size=s", "learning_rate=1"]).learning_rate == 1.0
 
 
 @pytest.mark.parametrize(
@@ -128,42 +68,31 @@ def test_the_shipped_configuration_and_overrides():
         ("batch_size=two", "batch_size must be of type int"),
         ("licences=some", "licences"),
         ("seed", "expected key=value"),
+        ("num_taps=2", "teacher must be a run folder"),
+        ("teacher=runs/unet", 'teacher must be ""'),
+        ("consecutive=3", "divisor of steps_per_epoch"),
+        ("ema_momentum=1.0", "from 0 to below 1"),
+        ("precision=float16", "one of float32, mixed_bfloat16"),
     ],
 )
 def test_a_wrong_setting_is_named(override, message):
     with pytest.raises(ValueError, match=message):
-        TrainConfig.load(CONFIG, [override])
+        TrainConfig.load(CONFIGS / "or_unet.toml", [override])
 
 
-def _command(data: Path, run: Path, *settings: str) -> list[str]:
-    command = [sys.executable, "-m", "training", "train", str(CONFIG), "--data", str(data), "--out", str(run)]
+def _options(*settings: str) -> list[str]:
     fixed = ("size=s", "segment_frames=8", "batch_size=2", "steps_per_epoch=2", "validation_segments=2")
-    for setting in (*fixed, "warmup_steps=1", *settings):
-        command += ["--set", setting]
-    return command
+    return [part for setting in (*fixed, "warmup_steps=1", *settings) for part in ("--set", setting)]
 
 
-def _train(data: Path, run: Path, *settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(_command(data, run, *settings), capture_output=True, text=True, cwd=ROOT)
+def _command(data: Path, run: Path, *settings: str, config: str = "or_unet") -> list[str]:
+    path = CONFIGS / f"{config}.toml"
+    command = [sys.executable, "-m", "training", "train", str(path), "--data", str(data), "--out", str(run)]
+    return command + _options(*settings)
 
 
-def test_a_run_is_trained_and_keeps_what_made_it(data, tmp_path):
-    run = tmp_path / "run"
-    result = _train(data, run, "total_steps=4")
-    assert result.returncode == 0, result.stderr
-    history = (run / "history.csv").read_text().splitlines()
-    assert [row.split(",")[1] for row in history[1:]] == ["2", "4"]
-    assert json.loads((run / "config.json").read_text())["seed"] == 1
-    manifest = json.loads((run / "manifest.json").read_text())
-    assert len(manifest["train"]) == 11
-    assert (run / "best.keras").exists()
-    assert (run / "last.keras").exists()
-    again = _train(data, run, "total_steps=4")
-    assert "nothing to do" in again.stdout
-    assert (run / "history.csv").read_text().splitlines() == history
-    other = _train(data, run, "total_steps=6")
-    assert other.returncode == 1
-    assert "another configuration (differs in total_steps)" in other.stderr
+def _train(data: Path, run: Path, *settings: str, config: str = "or_unet") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(_command(data, run, *settings, config=config), capture_output=True, text=True, cwd=ROOT)
 
 
 def _history(run: Path) -> list[dict[str, str]]:
@@ -171,24 +100,177 @@ def _history(run: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(path.open())) if path.exists() else []
 
 
-def test_a_killed_run_goes_on_where_it_was(data, tmp_path):
-    run, settings = tmp_path / "run", ("total_steps=24",)
-    with subprocess.Popen(_command(data, run, *settings), cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+@pytest.fixture(scope="module")
+def undisturbed(data, tmp_path_factory) -> Path:
+    """A run that nothing interrupts."""
+    run = tmp_path_factory.mktemp("runs") / "undisturbed"
+    result = _train(data, run, "total_steps=16")
+    assert result.returncode == 0, result.stderr
+    return run
+
+
+def test_a_run_keeps_what_made_it(data, undisturbed):
+    run = undisturbed
+    history = (run / "history.csv").read_text()
+    assert [row["step"] for row in _history(run)] == [str(step) for step in range(2, 17, 2)]
+    assert {"loss", "val_loss", "spectrogram_loss", "val_vocals_si_sdr", "data_wait"} <= set(_history(run)[0])
+    config = json.loads((run / "config.json").read_text())
+    assert (config["seed"], config["dataset"]) == (1, "folder")
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert {row["song"] for row in manifest["train"]} == {"", "train_one", "train_two"}
+    assert set(json.loads((run / "constant_masks.json").read_text())) == {"0/0", "0.5/0.5", "1/1", "0/1"}
+    assert any((run / "tensorboard").rglob("events.*"))
+    for name in ("best.keras", "last.keras"):
+        assert load_network(run / name).count_params() > 5e5
+    again = _train(data, run, "total_steps=16")
+    assert "nothing to do" in again.stdout
+    assert (run / "history.csv").read_text() == history
+    other = _train(data, run, "total_steps=6")
+    assert other.returncode == 1
+    assert "another configuration (differs in total_steps)" in other.stderr
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(data, undisturbed, tmp_path):
+    run = tmp_path / "run"
+    with subprocess.Popen(
+        _command(data, run, "total_steps=16"), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
         while len(_history(run)) < 3:
             assert process.poll() is None
             time.sleep(0.01)
         process.kill()
-    before = _history(run)
-    assert len(before) < 12
-    result = _train(data, run, *settings)
+    before = len(_history(run))
+    assert before < 8
+    # As if the kill had come between the row and its checkpoint, and in the middle of a line.
+    with (run / "history.csv").open("a") as file:
+        file.write("7,16,0.000e+00,1.0\n7,1")
+    result = _train(data, run, "total_steps=16")
     assert result.returncode == 0, result.stderr
-    after = _history(run)
-    assert after[: len(before)] == before
-    # The optimizer's count and its schedule go on; neither starts anew.
-    assert [int(row["step"]) for row in after] == list(range(2, 25, 2))
-    rates = [float(row["learning_rate"]) for row in after]
-    assert rates == sorted(rates, reverse=True)
-    assert rates[-1] == 0
+    # Steps, learning rates and losses of the whole run are those of a run without a kill.
+    for row, expected in zip(_history(run), _history(undisturbed), strict=True):
+        assert (row["step"], row["learning_rate"]) == (expected["step"], expected["learning_rate"])
+        assert float(row["loss"]) == pytest.approx(float(expected["loss"]), abs=1e-4)
+        assert float(row["val_loss"]) == pytest.approx(float(expected["val_loss"]), abs=1e-4)
+    # Negative control: the losses of two epochs are further apart than that.
+    losses = [float(row["loss"]) for row in _history(run)]
+    assert min(abs(np.diff(losses))) > 1e-4
+
+
+def test_training_stops_in_time_and_goes_on(data, tmp_path):
+    config, run = TrainConfig.load(CONFIGS / "or_unet.toml", _options("total_steps=6")[1::2]), tmp_path / "run"
+    finished = [train(config, data, run, max_minutes=1e-6) for _ in range(3)]
+    assert finished == [False, False, True]  # an epoch each time
+    assert [row["step"] for row in _history(run)] == ["2", "4", "6"]
+
+
+def test_early_stopping_looks_at_the_whole_run():
+    rows = [{"val_loss": str(loss)} for loss in (3, 1, 2, 2)]
+    assert not callbacks.stopped_early(rows, 0)
+    assert not callbacks.stopped_early(rows[:2], 2)
+    assert callbacks.stopped_early(rows, 2)
+    assert not callbacks.stopped_early([*rows, {"val_loss": "0.5"}], 2)
+
+
+def test_what_is_validated_and_kept_is_the_average(data, tmp_path):
+    """With an average that forgets nothing, the best network stays close to the initial one."""
+    kept = {}
+    for momentum in ("0.0", "0.999999"):
+        run = tmp_path / momentum
+        settings = ("total_steps=4", f"ema_momentum={momentum}", "learning_rate=0.05", "steps_per_epoch=4")
+        config = TrainConfig.load(CONFIGS / "or_unet.toml", _options(*settings)[1::2])
+        assert train(config, data, run)
+        kept[momentum] = {
+            name: np.concatenate([np.ravel(w.numpy()) for w in load_network(run / name).trainable_weights])
+            for name in ("best.keras", "last.keras")
+        }
+    keras.utils.set_random_seed(1)
+    initial = np.concatenate([np.ravel(w.numpy()) for w in build_network("or_unet", "s").trainable_weights])
+    first_step = 0.06  # Adam's first step is as long as the learning rate, and the average begins after it
+    for name in ("best.keras", "last.keras"):
+        assert np.abs(kept["0.999999"][name] - initial).max() < first_step
+        assert np.abs(kept["0.0"][name] - initial).max() > 1.5 * first_step
+
+
+def test_a_song_in_both_parts_is_refused_or_left_out(data, tmp_path):
+    leaky = tmp_path / "data"
+    shutil.copytree(data, leaky)
+    shutil.copytree(leaky / "valid/songs/valid_one", leaky / "train/songs/01 - Valid One")
+    config = TrainConfig.load(CONFIGS / "or_unet.toml", _options("total_steps=2")[1::2])
+    with pytest.raises(ValueError, match=r"validation: 1 of the songs were trained on.*valid_one"):
+        train(config, leaky, tmp_path / "run")
+    assert train(config, leaky, tmp_path / "run", exclude_shared=True)
+    assert "01 - Valid One" not in (tmp_path / "run/manifest.json").read_text()
+
+
+def test_consecutive_segments(data, tmp_path):
+    config = TrainConfig.load(CONFIGS / "or_unet.toml", _options("total_steps=4", "consecutive=2", "num_taps=0")[1::2])
+    assert train(config, data, tmp_path / "run")
+
+
+def test_the_papers_four_methods_by_one_command(data, tmp_path):
+    def run_paper(*settings: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "training", "run-paper", "--data", str(data), "--out", str(tmp_path / "paper")]
+        options = _options("total_steps=2", "segment_frames=64", "validation_segments=1", "batch_size=1", *settings)
+        return subprocess.run(command + options, capture_output=True, text=True, cwd=ROOT)
+
+    result = run_paper()
+    assert result.returncode == 0, result.stderr
+    table = (tmp_path / "paper/table.md").read_text()
+    assert table.strip() in result.stdout
+    rows = {line.split(" | ")[0]: line for line in table.splitlines()}
+    assert {"| mixture", "| U-Net", "| LSTM", "| OR-U-Net", "| OR-U-Net_df"} <= set(rows)
+    assert " | no | " in rows["| U-Net"]
+    assert " | yes | " in rows["| OR-U-Net_df"]
+    student = json.loads((tmp_path / "paper/or_unet_df/config.json").read_text())
+    assert len(student["teacher_sha256"]) == 64
+    assert "feature_loss_down_4" in _history(tmp_path / "paper/or_unet_df")[0]
+    # Once more: nothing is trained or scored again.
+    assert "nothing to do" in run_paper().stdout
+
+
+TWO_DEVICES = """
+import sys
+from pathlib import Path
+if sys.argv[1] == "jax":
+    sys.modules["tensorflow"] = None
+else:
+    import tensorflow as tf
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from training.config import TrainConfig
+from training.train import train
+config = TrainConfig.load(Path(sys.argv[2]), sys.argv[5:])
+for devices in (1, 2):
+    assert train(config, Path(sys.argv[3]), Path(sys.argv[4]) / str(devices), devices=devices)
+"""
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_two_devices_train_as_one(data, tmp_path, backend):
+    if backend == "jax":
+        pytest.importorskip("jax")
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": backend,
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+    }
+    settings = _options("total_steps=4", "clipnorm=100.0", "batch_size=4")[1::2]
+    code = [sys.executable, "-c", TWO_DEVICES, backend, str(CONFIGS / "or_unet.toml"), str(data), str(tmp_path)]
+    result = subprocess.run(code + settings, capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert result.returncode == 0, result.stderr
+    one, two = _history(tmp_path / "1"), _history(tmp_path / "2")
+    assert [row["step"] for row in two] == ["2", "4"]
+    for a, b in zip(one, two, strict=True):
+        for name in ("loss", "val_loss"):
+            assert float(a[name]) == pytest.approx(float(b[name]), abs=1e-4)
+
+
+def test_devices_that_are_not_there_are_named(data, tmp_path):
+    config = TrainConfig.load(CONFIGS / "or_unet.toml", _options("total_steps=2")[1::2])
+    with pytest.raises(ValueError, match=r"--devices: expected at most 1 .*Received: 2"):
+        train(config, data, tmp_path / "run", devices=2)
+    with pytest.raises(ValueError, match="divisor of batch_size=2"):
+        train(config, data, tmp_path / "run", devices=3)
 
 
 def test_bss_eval_of_a_score_known_by_construction():

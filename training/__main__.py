@@ -30,14 +30,32 @@ def main(argv: list[str] | None = None) -> int:
     which = evaluate.add_mutually_exclusive_group()
     which.add_argument("--preset", default="or-unet", help="shipped model (default: or-unet)")
     which.add_argument("--model", type=Path, metavar="FILE.tflite")
+    which.add_argument("--run", type=Path, metavar="RUN", help="best network of a training run, in Keras")
     evaluate.add_argument("--graph", default="mask", help="of the preset: mask or waveform (default: mask)")
     evaluate.add_argument("--precision", default="dynamic_int8", help="of the preset (default: dynamic_int8)")
-    evaluate.add_argument("--data", type=Path, required=True, help="folder with <split>/songs/<song>/ stems")
-    evaluate.add_argument("--split", default="test", help="default: test")
+    _add_data_options(evaluate)
+    evaluate.add_argument("--split", default="test", help="train, valid or test (default: test)")
+    evaluate.add_argument(
+        "--exclude-shared", action="store_true", help="leave out songs that the run was trained or validated on"
+    )
     evaluate.add_argument("--excerpt", type=int, metavar="S", help="score the S seconds with the most voice only")
     evaluate.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
     evaluate.add_argument("--out", type=Path, metavar="FILE.json", help="write the figures")
     evaluate.set_defaults(call=_evaluate)
+
+    paper = commands.add_parser(
+        "run-paper",
+        allow_abbrev=False,
+        help="train and score the paper's four methods",
+        description="Trains U-Net, LSTM, OR-U-Net and OR-U-Net_df alike, the last with the first as its teacher, "
+        "and scores them on songs; the same command goes on where it was stopped.",
+    )
+    paper.add_argument("--out", type=Path, required=True, help="folder for the four runs and table.md")
+    _add_training_options(paper)
+    paper.add_argument("--split", default="test", help="whose songs are scored (default: test)")
+    paper.add_argument("--excerpt", type=int, metavar="S", help="score the S seconds with the most voice only")
+    paper.add_argument("--jobs", type=int, default=2, help="scoring processes (default: 2)")
+    paper.set_defaults(call=_run_paper)
 
     credits = commands.add_parser("credits", allow_abbrev=False, help="licence and credits for the weights of a run")
     credits.add_argument("run", type=Path, metavar="RUN")
@@ -57,15 +75,19 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _add_training_options(parser: argparse.ArgumentParser) -> None:
+def _add_data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the data set")
     parser.add_argument(
         "--dataset",
         default="folder",
         help="folder (default), musdb18, musdb18hq, dsd100, medleydb, ccmixter, or paper: the paper's mixture of three",
     )
-    parser.add_argument("--cache", type=Path, help="folder for decoded audio (default: cache/ in the output folder)")
+    parser.add_argument("--cache", type=Path, help="folder for decoded audio (default: one of its own)")
     parser.add_argument("--strict", action="store_true", help="a file that cannot be read is an error, not skipped")
+
+
+def _add_training_options(parser: argparse.ArgumentParser) -> None:
+    _add_data_options(parser)
     parser.add_argument(
         "--exclude-shared", action="store_true", help="leave out songs that are in the validation part too"
     )
@@ -89,6 +111,13 @@ def _train(args: argparse.Namespace) -> None:
     train(TrainConfig.load(args.config, args.set), args.data, args.out, **_training_options(args))
 
 
+def _run_paper(args: argparse.Namespace) -> None:
+    from training.paper import run_paper
+
+    options = _training_options(args)
+    print(run_paper(args.out, args.data, args.set, args.split, args.excerpt, args.jobs, **options))
+
+
 def _credits(args: argparse.Namespace) -> None:
     from training.credits import credits_text
 
@@ -96,14 +125,36 @@ def _credits(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from training.evaluate import evaluate, save, table
+    from training.evaluate import evaluate, save, scored_songs, table
 
-    scores = evaluate(
-        args.data, args.split, args.preset, args.model, args.graph, args.precision, args.excerpt, args.jobs
-    )
+    rate, separate = _run_separator(args) if args.run else _file_separator(args)
+    with scored_songs(
+        args.data,
+        args.split,
+        rate,
+        dataset=args.dataset,
+        cache=args.cache,
+        strict=args.strict,
+        run=args.run,
+        exclude_shared=args.exclude_shared,
+    ) as songs:
+        scores = evaluate(songs, separate, rate, args.excerpt, args.jobs)
     if args.out:
         save(scores, args.out)
     print(table(scores))
+
+
+def _file_separator(args: argparse.Namespace) -> tuple:
+    from keras_sep.separator import Separator
+
+    separator = Separator(args.preset, model=args.model, graph=args.graph, precision=args.precision)
+    return separator.spec.sample_rate, separator.separate
+
+
+def _run_separator(args: argparse.Namespace) -> tuple:
+    from training.runs import run_separator
+
+    return run_separator(args.run)
 
 
 if __name__ == "__main__":

@@ -70,19 +70,19 @@ class History(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch_begin, self._waited = time.monotonic(), self.data_wait_s()
         self._train_end = 0.0
-        self._first_step = int(self.model.optimizer.iterations)
+        self._first_step = steps_done(self.model)
 
     def on_test_begin(self, logs=None):
         self._train_end = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
-        optimizer, now = self.model.optimizer, time.monotonic()
-        step = int(optimizer.iterations)
+        now, step = time.monotonic(), steps_done(self.model)
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         training = (self._train_end or now) - self._epoch_begin
         row = {
             "epoch": epoch,
             "step": step,
-            "learning_rate": f"{float(optimizer.learning_rate):.3e}",
+            "learning_rate": f"{rate:.3e}",
             "seconds": f"{now - self._epoch_begin:.1f}",
             "frames_per_second": f"{(step - self._first_step) * self.frames_per_step / training:.0f}",
             "data_wait": f"{(self.data_wait_s() - self._waited) / training:.3f}",
@@ -139,6 +139,11 @@ class StopInTime(keras.callbacks.Callback):
         now = time.monotonic()
         if now + 1.1 * (now - self._begin) > self.deadline:
             self.model.stop_training = True
+
+
+def steps_done(model: keras.Model) -> int:
+    """Optimizer steps so far; also of a variable that is mirrored on several devices."""
+    return int(keras.ops.convert_to_numpy(model.optimizer.iterations))
 
 
 def stopped_early(history: list[Row], patience: int) -> bool:

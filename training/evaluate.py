@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import soundfile
 from tqdm import tqdm
 
-from keras_sep.separator import Separator
+from training.datasets import load_split
+from training.datasets.leakage import pool_songs, refuse_shared, run_songs
 from training.files import write_json
 from training.scoring import active_frames, bss_eval, most_active_excerpt, si_sdr
+from training.stems import Song
 
 SOURCES = ("vocals", "accompaniment")
 Pair = tuple[float, float]
@@ -33,46 +39,88 @@ class SongScore:
     estimate_si_sdr: Pair
 
 
+Separate = Callable[[np.ndarray, int], dict[str, np.ndarray]]  # (samples, channels), Hz → stems by source
+
+
 def evaluate(
-    data: Path, split: str, preset: str, model: Path | None, graph: str, precision: str, excerpt: int | None, jobs: int
+    songs: list[Song], separate: Separate, sample_rate: int, excerpt: int | None, jobs: int
 ) -> list[SongScore]:
-    """Scores every song of `<data>/<split>/songs`.
+    """Separates and scores songs, several at a time.
 
     Args:
-        data: folder of stems, see `training.stems`.
-        split: "valid" or "test".
-        preset, model, graph, precision: as for `keras_sep.Separator`.
+        songs: of `training.datasets.load_split`.
+        separate: from a mixture and its sample rate to the stems.
+        sample_rate: of the songs, Hz.
         excerpt: score only the this many seconds in which the voice is most active.
-        jobs: processes.
+        jobs: scoring processes.
+
+    Raises:
+        ValueError: if there are no songs.
     """
-    songs = sorted(path for path in (data / split / "songs").glob("*") if path.is_dir())
     if not songs:
-        raise ValueError(f"expected songs with stems in {data / split / 'songs'}. Received: none")
-    score = partial(score_song, preset=preset, model=model, graph=graph, precision=precision, excerpt=excerpt)
-    with ProcessPoolExecutor(jobs) as pool:
-        return list(tqdm(pool.map(score, songs), total=len(songs), unit="song", disable=None))
+        raise ValueError("expected songs with stems to score. Received: none")
+    # Spawned: a process that has threads, as every Keras backend has, cannot safely be forked.
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        scores = []
+        waiting: deque[Future[SongScore]] = deque()
+        with tqdm(total=len(songs), unit="song", disable=None) as bar:
+            for song in songs:
+                references = [stem.read(0, len(stem.audio)) for stem in (song.vocals, song.accompaniment)]
+                references = [_stereo(reference) for reference in references]
+                # The whole song is separated, whatever part is scored: the network has heard what came before.
+                stems = separate(references[0] + references[1], sample_rate)
+                estimates = [stems[source] for source in SOURCES]
+                waiting.append(pool.submit(score_song, song.name, references, estimates, sample_rate, excerpt))
+                if len(waiting) > jobs:  # what waits is in memory
+                    scores.append(waiting.popleft().result())
+                    bar.update()
+            for future in waiting:
+                scores.append(future.result())
+                bar.update()
+        return scores
+
+
+@contextmanager
+def scored_songs(
+    data: Path,
+    split: Any,
+    sample_rate: int,
+    *,
+    dataset: str = "folder",
+    cache: Path | None = None,
+    strict: bool = False,
+    run: Path | None = None,
+    exclude_shared: bool = False,
+) -> Iterator[list[Song]]:
+    """The songs of a split, decoded into `cache` or a folder that goes with the context.
+
+    Raises:
+        ValueError: for songs that `run` was trained or validated on, unless they are to be left out; on the
+            validation split, which the run has seen, only those that it was trained on.
+    """
+    trained = run_songs(run, ("train",) if split == "valid" else ("train", "valid")) if run else []
+    with tempfile.TemporaryDirectory() as folder:
+        pool = load_split(
+            data,
+            split,
+            cache or Path(folder),
+            sample_rate,
+            dataset=dataset,
+            strict=strict,
+            exclude=trained if exclude_shared else (),
+        )
+        refuse_shared(trained, pool_songs(pool), "the songs to score")
+        yield pool.songs
 
 
 def score_song(
-    folder: Path, *, preset: str, model: Path | None, graph: str, precision: str, excerpt: int | None
+    name: str, references: list[np.ndarray], estimates: list[np.ndarray], rate: int, excerpt: int | None
 ) -> SongScore:
-    references, rate = [], 0
-    for source in SOURCES:
-        path = next(iter(sorted(folder.glob(f"{source}.*"))), None)
-        if path is None:
-            raise ValueError(f"{folder}: expected {source}.*. Received: no such file")
-        audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
-        references.append(audio)
-    lengths = [len(reference) for reference in references]
-    if max(lengths) - min(lengths) > 0.1 * rate:
-        raise ValueError(f"{folder}: expected stems of one length. Received: {lengths} samples")
-    references = [reference[: min(lengths)] for reference in references]  # coders pad to whole blocks
-    mixture = references[0] + references[1]
-    # The whole song is separated, whatever part is scored: the network has heard what came before.
-    stems = Separator(preset, model=model, graph=graph, precision=precision).separate(mixture, rate)
+    """Scores one song's stems (samples, channels), in the order of SOURCES."""
     part = most_active_excerpt(references[0], rate, excerpt) if excerpt else slice(None)
     references = [reference[part] for reference in references]
-    estimates = [stems[source][part] for source in SOURCES]
+    estimates = [estimate[part] for estimate in estimates]
+    mixture = references[0] + references[1]
     active = active_frames(references[0], rate)
 
     def medians(estimates: list[np.ndarray]) -> tuple[Pair, Pair]:
@@ -80,10 +128,10 @@ def score_song(
         count = min(len(active), sdr.shape[1])
         return _rounded(np.nanmedian(sdr, axis=1)), _rounded(np.nanmedian(sdr[:, :count][:, active[:count]], axis=1))
 
-    before, before_active = medians([mixture[part], mixture[part]])
+    before, before_active = medians([mixture, mixture])
     after, after_active = medians(estimates)
     return SongScore(
-        song=folder.name,
+        song=name,
         seconds=len(references[0]) / rate,
         active_seconds=int(active.sum()),
         mixture=before,
@@ -92,6 +140,10 @@ def score_song(
         estimate_active=after_active,
         estimate_si_sdr=_rounded([si_sdr(r, e) for r, e in zip(references, estimates, strict=True)]),
     )
+
+
+def _stereo(waveform: np.ndarray) -> np.ndarray:
+    return np.repeat(waveform, 2, axis=1) if waveform.shape[1] == 1 else waveform
 
 
 def _rounded(values) -> Pair:

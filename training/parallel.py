@@ -5,8 +5,9 @@ A batch is split evenly; the devices' gradients are averaged and batch normalisa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import keras
 
@@ -49,6 +50,24 @@ def synchronise_normalisation(network: keras.Model) -> None:
         for layer in network._flatten_layers():
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = True
+
+
+def distributable(make_batches: Callable[[], Iterator[Any]], count: int) -> Any:
+    """What `fit` takes: a generator of batches of NumPy arrays, or on TensorFlow's devices a tf.data.Dataset of them.
+
+    Args:
+        make_batches: makes a generator that begins with the first batch to train on.
+        count: number of devices.
+    """
+    if count == 1 or keras.backend.backend() != "tensorflow":
+        return make_batches()
+    import tensorflow as tf
+
+    probe = make_batches()
+    signature = keras.tree.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), next(probe))
+    probe.close()  # type: ignore[attr-defined]
+    # Keras takes a first look at a distributed data set and throws that iterator away: each one begins anew.
+    return tf.data.Dataset.from_generator(make_batches, output_signature=signature).prefetch(1)
 
 
 def _require(devices: list[str], count: int) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_sep.models import build_network, load_network
 from keras_sep.separation import Separation
@@ -24,7 +25,7 @@ from training.datasets import load_split
 from training.datasets.leakage import pool_songs, refuse_shared, stem_hashes
 from training.files import write_json
 from training.mixing import RandomMixer
-from training.parallel import data_parallel, synchronise_normalisation
+from training.parallel import data_parallel, distributable, synchronise_normalisation
 from training.stems import StemPool
 
 PREFETCH = 3  # batches; one of 4 segments of 5.2 s takes 44 MB
@@ -44,9 +45,10 @@ def train(
 ) -> bool:
     """Trains until `total_steps`; the same call on the same run goes on from its last checkpoint.
 
-    Writes into `run`: config.json, manifest.json (every file with hash and licence), history.csv,
-    tensorboard/ where TensorFlow is, best.keras (the mask network with the lowest validation loss), last.keras, and
-    checkpoint.weights.h5, from which a stopped run goes on.
+    Writes into `run`: config.json; manifest.json, every file with hash and licence; constant_masks.json,
+    the validation losses of constant vocals/accompaniment masks, to compare with; history.csv, and
+    tensorboard/ where TensorFlow is; best.keras, the mask network with the lowest validation loss;
+    last.keras; and checkpoint.weights.h5, from which a stopped run goes on.
 
     Args:
         config: what to train.
@@ -87,36 +89,41 @@ def train(
             step = _restore(model, run / "checkpoint.weights.h5")
             history = callbacks.cut_history(run / "history.csv", step)
             validation = validation_segments(valid_pool, spec, config.segment_frames, config.validation_segments)
-            batches = _TimedBatches(
-                random_batches(
-                    RandomMixer(train_pool, spec, config.segment_frames),
-                    config.batch_size,
-                    config.seed,
-                    first_step=step,
-                    prefetch=PREFETCH,
-                    consecutive=config.consecutive,
+            mixer, clock = RandomMixer(train_pool, spec, config.segment_frames), _Clock()
+
+            def batches() -> Iterator[Batch]:
+                return clock.timed(
+                    random_batches(
+                        mixer,
+                        config.batch_size,
+                        config.seed,
+                        first_step=step,
+                        prefetch=PREFETCH,
+                        consecutive=config.consecutive,
+                    )
                 )
-            )
+
+            if not (run / "constant_masks.json").exists():
+                write_json(run / "constant_masks.json", _constant_masks(model, validation, config.batch_size))
             deadline = None if max_minutes is None else begin + 60 * max_minutes
-            with closing(batches):
-                model.fit(
-                    batches,
-                    steps_per_epoch=config.steps_per_epoch,
-                    initial_epoch=step // config.steps_per_epoch,
-                    epochs=config.epochs,
-                    validation_data=validation,
-                    validation_batch_size=config.batch_size,
-                    callbacks=_callbacks(config, run, history, batches, deadline),
-                    shuffle=False,
-                    verbose=2,
-                )
+            model.fit(
+                distributable(batches, devices),
+                steps_per_epoch=config.steps_per_epoch,
+                initial_epoch=step // config.steps_per_epoch,
+                epochs=config.epochs,
+                validation_data=validation,
+                validation_batch_size=config.batch_size,
+                callbacks=_callbacks(config, run, history, clock, deadline),
+                shuffle=False,
+                verbose=2,
+            )
             # `fit` ends with the averaged weights in the model, if there are any.
             callbacks.save_network(model.network, run / "last.keras")
     finally:
         keras.mixed_precision.set_global_policy("float32")
     finished = _is_finished(config, run)
     if not finished:
-        print(f"{run}: stopped after step {int(model.optimizer.iterations)}; the same command goes on from there")
+        print(f"{run}: stopped after step {callbacks.steps_done(model)}; the same command goes on from there")
     return finished
 
 
@@ -153,16 +160,31 @@ def _build(config: TrainConfig, spec: StreamSpec, devices: int) -> Separation:
     return model
 
 
+def _constant_masks(model: Separation, validation: tuple[Any, Any], batch_size: int) -> dict[str, float]:
+    """Validation loss of masks that listen to nothing: what training must stay below."""
+    x, y = validation
+    losses = {}
+    for values in ((0.0, 0.0), (0.5, 0.5), (1.0, 1.0), (0.0, 1.0)):
+        total = 0.0
+        for i in range(0, len(x), batch_size):
+            part = x[i : i + batch_size]
+            masks = {f"{source}_mask": np.full_like(part, value) for source, value in zip(y, values, strict=True)}
+            rows = {source: y[source][i : i + batch_size] for source in y}
+            total += len(part) * float(model.total_loss(model.loss_terms(part, rows, masks)))
+        losses["/".join(f"{value:g}" for value in values)] = round(total / len(x), 6)
+    return losses
+
+
 def _restore(model: Separation, checkpoint: Path) -> int:
     """Loads a checkpoint if there is one; returns the number of steps done."""
     if checkpoint.exists():
         model.optimizer.build(model.trainable_variables)
         model.load_weights(checkpoint)
-    return int(model.optimizer.iterations)
+    return callbacks.steps_done(model)
 
 
 def _callbacks(
-    config: TrainConfig, run: Path, history: list[callbacks.Row], batches: _TimedBatches, deadline: float | None
+    config: TrainConfig, run: Path, history: list[callbacks.Row], clock: _Clock, deadline: float | None
 ) -> list[keras.callbacks.Callback]:
     average = callbacks.Average() if config.ema_momentum else None
     best = min((float(row["val_loss"]) for row in history), default=float("inf"))
@@ -170,7 +192,7 @@ def _callbacks(
     result: list[keras.callbacks.Callback] = [average] if average else []
     result += [
         callbacks.SaveBestNetwork(run / "best.keras", best, average),
-        callbacks.History(path, config.batch_size * config.segment_frames, lambda: batches.waited_s),
+        callbacks.History(path, config.batch_size * config.segment_frames, lambda: clock.seconds),
         callbacks.Checkpoint(run / "checkpoint.weights.h5"),
         callbacks.StopEarly(path, config.early_stopping_epochs),
     ]
@@ -181,20 +203,20 @@ def _callbacks(
     return result
 
 
-class _TimedBatches(Iterator[Batch]):
-    """Batches, and the seconds that their consumer has waited for them."""
+class _Clock:
+    """Seconds that the consumer of `timed` has waited."""
 
-    def __init__(self, batches: Iterator[Batch]):
-        self._batches, self.waited_s = batches, 0.0
+    def __init__(self):
+        self.seconds = 0.0
 
-    def __next__(self) -> Batch:
-        begin = time.monotonic()
-        batch = next(self._batches)
-        self.waited_s += time.monotonic() - begin
-        return batch
-
-    def close(self) -> None:
-        self._batches.close()  # type: ignore[attr-defined]
+    def timed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Passes batches on; a generator, because `fit` takes no other iterator."""
+        with closing(batches):  # type: ignore[type-var]
+            while True:
+                begin = time.monotonic()
+                batch = next(batches)
+                self.seconds += time.monotonic() - begin
+                yield batch
 
 
 def _load_data(

@@ -19,7 +19,11 @@ from keras_sep.models.polyphase import PolyphaseConv1D
 from keras_sep.models.unet import UnetConfig, build_unet
 from keras_sep.spec import StreamSpec
 
-ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {"or_unet": build_or_unet, "unet": build_unet, "lstm": build_lstm}
+ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
+    "or_unet": build_or_unet,
+    "unet": build_unet,
+    "lstm": build_lstm,
+}
 
 __all__ = [
     "ARCHITECTURES",
@@ -35,6 +39,7 @@ __all__ = [
     "build_sequence_model",
     "build_unet",
     "load_network",
+    "rebuild_network",
 ]
 
 
@@ -45,6 +50,15 @@ def build_network(architecture: str, size: str = "m", spec: StreamSpec | None = 
             f"architecture must be one of {', '.join(ARCHITECTURES)}. Received: architecture={architecture!r}"
         )
     return ARCHITECTURES[architecture](size, spec, **kwargs)
+
+
+def rebuild_network(
+    path: str | os.PathLike[str], architecture: str, size: str = "m", spec: StreamSpec | None = None
+) -> keras.Model:
+    """The network of a .keras file, built anew with its weights: in float32, whatever precision it was trained in."""
+    network = build_network(architecture, size, spec)
+    network.set_weights(load_network(path).get_weights())
+    return network
 
 
 def load_network(path: str | os.PathLike[str]) -> keras.Model:

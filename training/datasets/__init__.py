@@ -84,7 +84,7 @@ def load_split(
         if not track.problem
     )
     pool, first = StemPool(), ""
-    hidden = not progress or not missing
+    hidden = True if not progress or not missing else None  # None: where stderr is no terminal
     with tqdm(total=missing, desc=f"decode {split}", unit="stem", disable=hidden, leave=False) as bar:
         for track in tracks:
             try:

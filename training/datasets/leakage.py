@@ -77,13 +77,13 @@ def stem_hashes(pool: StemPool) -> dict[str, str]:
     return {stem.sha256: stem.song or stem.path for stem in pool.stems() if stem.sha256}
 
 
-def run_songs(run: Path) -> list[str]:
+def run_songs(run: Path, splits: Collection[str] = ("train", "valid")) -> list[str]:
     """Names of the songs that a run was trained or validated on, sorted.
 
     Raises:
         ValueError: if the run has no readable manifest.json.
     """
-    names = {_song(row) for row in _rows(run)}
+    names = {_song(row) for row in _rows(run, splits)}
     return sorted(names - {""})
 
 
@@ -92,12 +92,12 @@ def run_hashes(run: Path) -> set[str]:
     return {str(row["sha256"]) for row in _rows(run) if row.get("sha256")}
 
 
-def _rows(run: Path) -> list[dict[str, str]]:
+def _rows(run: Path, splits: Collection[str] = ("train", "valid")) -> list[dict[str, str]]:
     path = run / "manifest.json"
     try:
-        splits = json.loads(path.read_text(encoding="utf-8"))
-        return [row for rows in splits.values() for row in rows]
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        return [row for split in splits for row in rows[split]]
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise ValueError(f"{path}: expected the manifest of a run. Received: {type(error).__name__}") from error
 
 

@@ -1,0 +1,38 @@
+"""What a run folder holds, for those who use one: its configuration, its best network, its history."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_sep import offline
+from keras_sep.models import rebuild_network
+from keras_sep.spec import StreamSpec
+from training.callbacks import read_history
+
+
+def load_best(run: Path) -> tuple[keras.Model, StreamSpec]:
+    """The best mask network of a run, in float32 whatever it was trained in, and its spec."""
+    try:
+        config = json.loads((run / "config.json").read_text(encoding="utf-8"))
+        spec = StreamSpec.from_dict(config["spec"])
+        return rebuild_network(run / "best.keras", config["architecture"], config["size"], spec), spec
+    except (OSError, json.JSONDecodeError) as error:
+        raise ValueError(f"{run}: expected a run folder of `python -m training train`: {error}") from error
+
+
+def run_separator(run: Path) -> tuple[int, Callable[[np.ndarray, int], dict[str, np.ndarray]]]:
+    """Sample rate and `separate` of a run's best network, as `training.evaluate` takes them."""
+    network, spec = load_best(run)
+    return spec.sample_rate, lambda mixture, rate: offline.separate(network, mixture, spec)
+
+
+def best_row(run: Path) -> dict[str, Any]:
+    """The epoch of best.keras: its row of history.csv, numbers as float."""
+    rows = read_history(run / "history.csv")
+    return {key: float(value) for key, value in min(rows, key=lambda row: float(row["val_loss"])).items()}
