@@ -25,6 +25,7 @@ class Teacher:
 
     Attributes:
         taps: tuple of names; tap i is φ_i of eq. (3), i = 1 … N.
+        extractor: the part of the network up to the last tap.
 
     Raises:
         ValueError: a name that `network` has no layer of.
@@ -40,8 +41,8 @@ class Teacher:
         network.trainable = False
         self.taps = tuple(taps)
         # What lies behind the last tap is not computed.
-        self._extractor = keras.Model(network.input, [network.get_layer(name).output for name in taps])
-        self._extractor.trainable = False
+        self.extractor = keras.Model(network.input, [network.get_layer(name).output for name in taps])
+        self.extractor.trainable = False
 
     def first(self, num_taps: int) -> Teacher:
         """The same teacher with its first `num_taps` taps only."""
@@ -49,8 +50,8 @@ class Teacher:
             raise ValueError(
                 f"Teacher: num_taps must be from 1 to {len(self.taps)} ({', '.join(self.taps)}). Received: {num_taps}"
             )
-        return Teacher(self._extractor, self.taps[:num_taps])
+        return Teacher(self.extractor, self.taps[:num_taps])
 
     def __call__(self, magnitude) -> list:
         """φ_1 … φ_N of `magnitude` (B, T, F, C), linear, ≥ 0."""
-        return self._extractor(magnitude, training=False)
+        return self.extractor(magnitude, training=False)

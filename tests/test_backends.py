@@ -63,6 +63,7 @@ def run_in_the_other(code: str, folder: Path) -> None:
     blocked = ["tensorflow", "tensorboard"] if OTHER == "jax" else ["jax"]
     code = PREAMBLE.format(blocked=blocked, other=OTHER) + code
     environment = {**os.environ, "KERAS_BACKEND": OTHER, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
+    environment["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # compiles twice as fast
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
     )

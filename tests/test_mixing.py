@@ -9,7 +9,8 @@ from keras_sep.signal import stft
 from keras_sep.spec import StreamSpec
 from training import effects, mixing
 from training.batches import random_batches, validation_segments
-from training.mixing import Activity, Excerpt, RandomMixer
+from training.excerpts import Excerpt
+from training.mixing import Activity, RandomMixer
 from training.stems import Song, Stem, StemPool
 
 RATE = 8000

@@ -5,24 +5,50 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import keras
 import numpy as np
+import pytest
+import soundfile
+
+from keras_sep import Separator
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"(?:^    .*\n|^\n)+", README, re.MULTILINE)
+EXAMPLES = [re.sub(r"^    ", "", block, flags=re.MULTILINE).strip() for block in BLOCKS if "import " in block]
 
 
-def test_the_python_examples_run(tmp_path, monkeypatch):
-    blocks = re.findall(r"(?:^    .*\n|^\n)+", README, re.MULTILINE)
-    examples = [re.sub(r"^    ", "", block, flags=re.MULTILINE).strip() for block in blocks if "import " in block]
-    assert len(examples) == 2
-    assert all(len(example.splitlines()) <= 10 for example in examples)
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_examples_of_separating_run(folder):
+    examples = [example for example in EXAMPLES if ".fit(" not in example]
+    assert len(examples) == 2
+    assert all(len(example.splitlines()) <= 10 for example in examples)
     names: dict = {}
     for example in examples:
         exec(example, names)
-    assert (tmp_path / "karaoke.wav").stat().st_size > 1e6
+    assert (folder / "karaoke.wav").stat().st_size > 1e6
     assert np.abs(names["rest"]["vocals"]).max() > 0
+
+
+def test_the_example_of_training_runs(folder):
+    """From recordings to .tflite files; one epoch instead of ten."""
+    (example,) = (example for example in EXAMPLES if ".fit(" in example)
+    assert len(example.splitlines()) < 30
+    assert example.count("epochs=10") == 1
+    names: dict = {}
+    exec(example.replace("epochs=10", "epochs=1"), names)
+    assert names["model"].history.history["spectrogram_loss"][0] > 0
+    assert keras.saving.load_model(folder / "my-or-unet.keras").count_params() == names["network"].count_params()
+    files = sorted(path.name for path in (folder / "converted").glob("*.tflite"))
+    assert files == [f"my-or-unet-{g}-{p}.tflite" for g in ("mask", "waveform") for p in ("dynamic_int8", "float32")]
+    song, rate = soundfile.read("examples/lithium/mixture.flac", frames=44100)
+    assert Separator(model=folder / "converted" / files[-1]).separate(song, rate)["vocals"].shape == song.shape
 
 
 def test_every_file_it_names_is_there():

@@ -50,7 +50,7 @@ class FeaturesOnly(Separation):
     """Trained on Σ l_i, i ≥ 1: without the spectrograms."""
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        return sum(self._terms(x, y, y_pred)[1:])
+        return sum(self.loss_terms(x, y, y_pred)[1:])
 
 
 def test_taps_are_the_encoder_s_levels_unless_named(network):
@@ -109,6 +109,7 @@ def test_fit_changes_the_student_and_not_the_teacher(network):
     teacher_before, student_before = values(network.weights), values(student.trainable_weights)
     history = model.fit(x, y, epochs=2, verbose=0).history
     assert history["loss"][1] < history["loss"][0]
+    assert not network.trainable_weights  # all of it is frozen, also behind the last tap
     assert same(values(network.weights), teacher_before)
     assert not any(np.array_equal(a, b) for a, b in zip(values(student.trainable_weights), student_before, strict=True))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 
 
@@ -56,6 +57,18 @@ def main(argv: list[str] | None = None) -> int:
     paper.add_argument("--excerpt", type=int, metavar="S", help="score the S seconds with the most voice only")
     paper.add_argument("--jobs", type=int, default=2, help="scoring processes (default: 2)")
     paper.set_defaults(call=_run_paper)
+
+    benchmark = commands.add_parser(
+        "benchmark", allow_abbrev=False, help="speed and memory of training each method, beside a matrix product"
+    )
+    benchmark.add_argument("--data", type=Path, help="folder of stems; adds the figures of fit on mixed data")
+    benchmark.add_argument("--cache", type=Path, help="folder of its decoded audio (default: a temporary one)")
+    benchmark.add_argument("--size", default="m", help="s, m or l (default: m)")
+    benchmark.add_argument(
+        "--steps", type=int, default=10, help="timed steps, of which the median counts (default: 10)"
+    )
+    benchmark.add_argument("--out", type=Path, metavar="FILE.json", help="write the figures")
+    benchmark.set_defaults(call=_benchmark)
 
     credits = commands.add_parser("credits", allow_abbrev=False, help="licence and credits for the weights of a run")
     credits.add_argument("run", type=Path, metavar="RUN")
@@ -116,6 +129,13 @@ def _run_paper(args: argparse.Namespace) -> None:
 
     options = _training_options(args)
     print(run_paper(args.out, args.data, args.set, args.split, args.excerpt, args.jobs, **options))
+
+
+def _benchmark(args: argparse.Namespace) -> None:
+    from training.benchmark import benchmark
+
+    with tempfile.TemporaryDirectory() as folder:
+        print(benchmark(args.data, args.cache or Path(folder), args.size, args.steps, args.out))
 
 
 def _credits(args: argparse.Namespace) -> None:

@@ -7,7 +7,6 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from keras_sep.separation import Separation
 from keras_sep.spec import StreamSpec
 from keras_sep.teachers import Teacher
 from training import callbacks
-from training.batches import Batch, random_batches, validation_segments
+from training.batches import PREFETCH, Batch, WaitClock, random_batches, validation_segments
 from training.config import TrainConfig
 from training.datasets import load_split
 from training.datasets.leakage import pool_songs, refuse_shared, stem_hashes
@@ -27,8 +26,6 @@ from training.files import write_json
 from training.mixing import RandomMixer
 from training.parallel import data_parallel, distributable, synchronise_normalisation
 from training.stems import StemPool
-
-PREFETCH = 3  # batches; one of 4 segments of 5.2 s takes 44 MB
 
 
 def train(
@@ -89,7 +86,7 @@ def train(
             step = _restore(model, run / "checkpoint.weights.h5")
             history = callbacks.cut_history(run / "history.csv", step)
             validation = validation_segments(valid_pool, spec, config.segment_frames, config.validation_segments)
-            mixer, clock = RandomMixer(train_pool, spec, config.segment_frames), _Clock()
+            mixer, clock = RandomMixer(train_pool, spec, config.segment_frames), WaitClock()
 
             def batches() -> Iterator[Batch]:
                 return clock.timed(
@@ -184,7 +181,7 @@ def _restore(model: Separation, checkpoint: Path) -> int:
 
 
 def _callbacks(
-    config: TrainConfig, run: Path, history: list[callbacks.Row], clock: _Clock, deadline: float | None
+    config: TrainConfig, run: Path, history: list[callbacks.Row], clock: WaitClock, deadline: float | None
 ) -> list[keras.callbacks.Callback]:
     average = callbacks.Average() if config.ema_momentum else None
     best = min((float(row["val_loss"]) for row in history), default=float("inf"))
@@ -201,22 +198,6 @@ def _callbacks(
     if deadline is not None:
         result.append(callbacks.StopInTime(deadline))
     return result
-
-
-class _Clock:
-    """Seconds that the consumer of `timed` has waited."""
-
-    def __init__(self):
-        self.seconds = 0.0
-
-    def timed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Passes batches on; a generator, because `fit` takes no other iterator."""
-        with closing(batches):  # type: ignore[type-var]
-            while True:
-                begin = time.monotonic()
-                batch = next(batches)
-                self.seconds += time.monotonic() - begin
-                yield batch
 
 
 def _load_data(

@@ -1,0 +1,81 @@
+"""What the mixer draws: two sources over some time, and the magnitudes of their segments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_sep.signal import stft
+from keras_sep.spec import StreamSpec
+from training.effects import Waveform
+
+Array = npt.NDArray[np.float32]
+
+CHUNK = 32  # frames transformed at once: they stay in the cache
+
+
+@dataclass
+class Segment:
+    """Magnitudes (T, F, C) of one training excerpt."""
+
+    mixture: Array
+    vocals: Array
+    accompaniment: Array
+
+    @classmethod
+    def empty(cls, shape: tuple[int, ...]) -> Segment:
+        return cls(np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, np.float32))
+
+
+@dataclass
+class Source:
+    """A waveform and what its spectrum is multiplied by: an equaliser (F,) and a gain for each channel (C,)."""
+
+    waveform: Waveform
+    equaliser: Array
+    gains: Array
+
+    def spectrum(self, first: int, frames: int, spec: StreamSpec) -> npt.NDArray[np.complex64]:
+        """(frames, C, F)."""
+        start = first * spec.frame_step
+        samples = self.waveform[:, start : start + (frames - 1) * spec.frame_step + spec.frame_length]
+        return stft(samples.T, spec).transpose(0, 2, 1) * (self.gains[:, None] * self.equaliser)
+
+    def scaled(self) -> Waveform:
+        """(C, samples), without the equaliser."""
+        return self.waveform * self.gains[:, None]
+
+
+@dataclass
+class Excerpt:
+    """Two sources over one or more segments: frame t of segment k is frame k·T + t of their spectra."""
+
+    vocals: Source
+    accompaniment: Source
+    spec: StreamSpec
+    num_frames: int
+
+    def segment(self, part: int = 0) -> Segment:
+        segment = Segment.empty((self.num_frames, self.spec.num_bins, self.spec.num_channels))
+        self.write(part, segment)
+        return segment
+
+    def write(self, part: int, segment: Segment) -> None:
+        """Fills the arrays (T, F, C) of a segment with number `part` of this excerpt."""
+        both = ((self.vocals, segment.vocals), (self.accompaniment, segment.accompaniment))
+        for first in range(0, self.num_frames, CHUNK):
+            frames = min(CHUNK, self.num_frames - first)
+            here, total = slice(first, first + frames), None
+            for source, out in both:
+                if not source.gains.any():
+                    out[here] = 0.0
+                    continue
+                spectrum = source.spectrum(part * self.num_frames + first, frames, self.spec)
+                np.abs(spectrum, out=out[here].transpose(0, 2, 1))
+                total = spectrum if total is None else np.add(total, spectrum, out=total)
+            if total is None:
+                segment.mixture[here] = 0.0
+            else:
+                np.abs(total, out=segment.mixture[here].transpose(0, 2, 1))
