@@ -17,6 +17,7 @@ import soundfile
 from keras_sep.models import build_network, load_network
 from training import callbacks
 from training.config import TrainConfig
+from training.runs import load_best
 from training.scoring import active_frames, bss_eval, most_active_excerpt, si_sdr
 from training.train import train
 
@@ -202,9 +203,14 @@ def test_a_song_in_both_parts_is_refused_or_left_out(data, tmp_path):
     assert "01 - Valid One" not in (tmp_path / "run/manifest.json").read_text()
 
 
-def test_consecutive_segments(data, tmp_path):
-    config = TrainConfig.load(CONFIGS / "or_unet.toml", _options("total_steps=4", "consecutive=2", "num_taps=0")[1::2])
+@pytest.mark.parametrize("setting", ["consecutive=2", "precision=mixed_bfloat16"])
+def test_other_ways_to_train(data, tmp_path, setting):
+    config = TrainConfig.load(CONFIGS / "or_unet.toml", _options("total_steps=4", setting)[1::2])
     assert train(config, data, tmp_path / "run")
+    network, _ = load_best(tmp_path / "run")  # in float32, whatever it was trained in
+    assert {variable.dtype for variable in network.weights} == {"float32"}
+    assert network.compute_dtype == "float32"
+    assert all(np.isfinite(float(row["loss"])) for row in _history(tmp_path / "run"))
 
 
 def test_the_papers_four_methods_by_one_command(data, tmp_path):
@@ -238,6 +244,7 @@ else:
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from training.config import TrainConfig
+from training.runs import load_best
 from training.train import train
 config = TrainConfig.load(Path(sys.argv[2]), sys.argv[5:])
 for devices in (1, 2):
