@@ -455,11 +455,20 @@ def test_a_bad_model_gets_one_line(song, tmp_path, kind):
 # Being stopped.
 
 
+@pytest.fixture
+def interruptible():
+    """A job in the background ignores SIGINT, and its children inherit that: not here."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @needs_posix
 @pytest.mark.parametrize(
     ("kind", "stop"),
     [("wav", signal.SIGINT), ("wav", signal.SIGTERM), pytest.param("mkv", signal.SIGINT, marks=needs_ffmpeg)],
 )
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_leaves_nothing(tmp_path, kind, stop):
     path, out = tmp_path / f"long.{kind}", tmp_path / "out"
     soundfile.write(tmp_path / "long.wav", np.zeros(20 * 60 * 44100, np.int16), 44100)

@@ -23,6 +23,7 @@ from training.config import TrainConfig
 from training.datasets import load_split
 from training.datasets.leakage import pool_songs, refuse_shared, stem_hashes
 from training.files import write_json
+from training.fused import fuse_normalisation
 from training.mixing import RandomMixer
 from training.parallel import data_parallel, distributable, synchronise_normalisation
 from training.stems import StemPool
@@ -152,6 +153,8 @@ def _build(config: TrainConfig, spec: StreamSpec, devices: int) -> Separation:
     model = build_separation(config, spec)
     if devices > 1:
         synchronise_normalisation(model.network)
+    else:
+        fuse_normalisation(model.network)
     model.build((None, config.segment_frames, spec.num_bins, spec.num_channels))
     compile_separation(model, config)
     return model
