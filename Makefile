@@ -2,13 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint bench check-install system clean
+.PHONY: help demo test lint bench bench-training check-install system clean
 
 help:
 	@echo "make demo           separate the example song: stems, figures and a picture in demo/"
 	@echo "make test           all tests"
 	@echo "make lint           ruff and mypy"
 	@echo "make bench          time and memory of the shipped models (about 10 minutes)"
+	@echo "make bench-training time and memory of training (about 10 minutes; DATA=folder adds fit on its audio)"
 	@echo "make check-install  the wheel alone, in an empty environment"
 
 demo: .venv/.demo
@@ -24,6 +25,9 @@ lint: .venv/.dev
 
 bench: .venv/.demo
 	$(BIN)/python -m export benchmark
+
+bench-training: .venv/.dev
+	$(BIN)/python -m training benchmark $(if $(DATA),--data $(DATA))
 
 # What a user gets: no TensorFlow, no Keras, nothing of the checkout.
 check-install: .venv/.dev
