@@ -2,7 +2,8 @@
 
 Users of the shipped models want `keras_sep.separator`, which needs no Keras. Here an online network runs
 in chunks with its states carried over, the same as one long sequence; a network of patches (the 2-D
-U-Net) in overlapping patches whose masks fade into each other. Memory does not grow with the song.
+U-Net) in overlapping patches whose masks fade into each other. Activations stay small; the spectrum of
+the song is held whole.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ import soundfile
 from keras_sep.models import build_network, load_network
 from training import callbacks
 from training.config import TrainConfig
+from training.evaluate import scored_songs
 from training.runs import load_best
 from training.scoring import active_frames, bss_eval, most_active_excerpt, si_sdr
 from training.train import train
@@ -164,6 +165,61 @@ def test_training_stops_in_time_and_goes_on(data, tmp_path):
     assert [row["step"] for row in _history(run)] == ["2", "4", "6"]
 
 
+def _config(*settings: str, name: str = "or_unet") -> TrainConfig:
+    return TrainConfig.load(CONFIGS / f"{name}.toml", _options(*settings)[1::2])
+
+
+def test_a_row_without_its_checkpoint_does_not_finish_a_run(data, tmp_path):
+    config, run = _config("total_steps=4"), tmp_path / "run"
+    assert not train(config, data, run, max_minutes=1e-6)
+    done = (run / "checkpoint.weights.h5").read_bytes()
+    assert train(config, data, run)
+    # A kill between the last row and its checkpoint: last.keras is not there while a run goes on.
+    (run / "checkpoint.weights.h5").write_bytes(done)
+    (run / "last.keras").unlink()
+    assert train(config, data, run)
+    assert [row["step"] for row in _history(run)] == ["2", "4"]
+
+
+def test_a_diverged_run_is_an_error(data, tmp_path):
+    with pytest.raises(ValueError, match="diverged by step 2"):
+        train(_config("total_steps=4", "learning_rate=1e30", "clipnorm=1e30"), data, tmp_path / "run")
+    assert not (tmp_path / "run" / "best.keras").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "message"),
+    [
+        ("or_unet", "size=xl", "size must be one of s, m, l"),
+        ("unet", "segment_frames=100", "segment_frames must be a multiple of 64"),
+        ("unet", "segment_frames=64 consecutive=2", "consecutive must be 1 for the U-Net"),
+    ],
+)
+def test_a_refused_run_leaves_its_folder_to_another(data, tmp_path, name, setting, message):
+    with pytest.raises(ValueError, match=message):
+        train(_config("total_steps=2", *setting.split(), name=name), data, tmp_path / "run")
+    assert not (tmp_path / "run" / "config.json").exists()
+    assert not (tmp_path / "run" / "manifest.json").exists()
+
+
+def test_what_the_teacher_learned_from_is_not_validated_on(data, tmp_path):
+    teacher = tmp_path / "teacher"
+    assert train(_config("total_steps=2", "segment_frames=64", name="unet"), data, teacher)
+    swapped = tmp_path / "data"
+    swapped.mkdir()
+    for split, other in (("train", "valid"), ("valid", "train")):
+        (swapped / split).symlink_to(data / other)
+    config = _config("total_steps=2", f"teacher={teacher}", name="or_unet_df")
+    with pytest.raises(ValueError, match=r"validation: .*train_one"):
+        train(config, swapped, tmp_path / "student")
+    assert train(config, data, tmp_path / "student")
+    with (
+        pytest.raises(ValueError, match=r"the songs to score: .*train_one"),
+        scored_songs(data, "train", RATE, run=tmp_path / "student"),
+    ):
+        pass
+
+
 def test_early_stopping_looks_at_the_whole_run():
     rows = [{"val_loss": str(loss)} for loss in (3, 1, 2, 2)]
     assert not callbacks.stopped_early(rows, 0)
@@ -244,6 +300,7 @@ else:
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from training.config import TrainConfig
+from training.evaluate import scored_songs
 from training.runs import load_best
 from training.train import train
 config = TrainConfig.load(Path(sys.argv[2]), sys.argv[5:])

@@ -79,6 +79,9 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         args.call(args)
+    except ImportError as error:
+        print(f'error: {error}; the extras "train" and "train-jax" of pyproject.toml bring it', file=sys.stderr)
+        return 1
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -104,13 +107,18 @@ def _add_training_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--exclude-shared", action="store_true", help="leave out songs that are in the validation part too"
     )
-    parser.add_argument("--max-minutes", type=float, metavar="M", help="stop in time; the same command goes on")
+    parser.add_argument(
+        "--max-minutes",
+        type=float,
+        metavar="M",
+        help="stop after the last epoch that fits, at least one; the same command goes on",
+    )
     parser.add_argument("--devices", type=int, default=1, metavar="N", help="spread each batch over N devices")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override the configuration")
 
 
 def _training_options(args: argparse.Namespace) -> dict:
-    if args.max_minutes is not None and args.max_minutes <= 0:
+    if args.max_minutes is not None and not args.max_minutes > 0:
         raise ValueError(f"--max-minutes: expected minutes above 0. Received: {args.max_minutes:g}")
     names = ("cache", "dataset", "exclude_shared", "strict", "max_minutes", "devices")
     return {name: getattr(args, name) for name in names}
@@ -134,6 +142,10 @@ def _run_paper(args: argparse.Namespace) -> None:
 def _benchmark(args: argparse.Namespace) -> None:
     from training.benchmark import benchmark
 
+    if args.steps < 1:
+        raise ValueError(f"--steps: expected at least 1. Received: {args.steps}")
+    if args.data and not args.data.is_dir():
+        raise ValueError(f"--data: expected a folder. Received: {args.data}")
     with tempfile.TemporaryDirectory() as folder:
         print(benchmark(args.data, args.cache or Path(folder), args.size, args.steps, args.out))
 
@@ -147,6 +159,10 @@ def _credits(args: argparse.Namespace) -> None:
 def _evaluate(args: argparse.Namespace) -> None:
     from training.evaluate import evaluate, save, scored_songs, table
 
+    if args.exclude_shared and not args.run:
+        raise ValueError("--exclude-shared: expected --run RUN, whose manifest says what it was trained on")
+    if args.out and not args.out.resolve().parent.is_dir():
+        raise ValueError(f"--out: expected a file in an existing folder. Received: {args.out}")
     rate, separate = _run_separator(args) if args.run else _file_separator(args)
     with scored_songs(
         args.data,

@@ -7,6 +7,7 @@ there, and the history is cut back to it.
 from __future__ import annotations
 
 import csv
+import math
 import time
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -42,6 +43,22 @@ class Average(keras.callbacks.Callback):
             self._swap.on_test_end()
 
 
+class RefuseNan(keras.callbacks.Callback):
+    """Ends a run whose loss is no number any more, before anything of it is kept.
+
+    Raises:
+        ValueError: names the step.
+    """
+
+    def on_epoch_end(self, epoch, logs=None):
+        for name in ("loss", "val_loss"):
+            if not math.isfinite(logs[name]):
+                raise ValueError(
+                    f"training has diverged by step {steps_done(self.model)}: {name}={logs[name]}; "
+                    "expected a finite loss. Try a lower learning_rate"
+                )
+
+
 class SaveBestNetwork(keras.callbacks.Callback):
     """Writes the mask network whenever the validation loss is the lowest so far."""
 
@@ -59,7 +76,11 @@ class SaveBestNetwork(keras.callbacks.Callback):
 
 
 class History(keras.callbacks.Callback):
-    """Appends a row an epoch to history.csv: steps, speed, and every value that `fit` reports."""
+    """Appends a row an epoch to history.csv: steps, speed, and every value that `fit` reports.
+
+    `data_wait` is the share of the time in which whoever takes the batches waited for one. Backends take
+    them ahead of time, so it is an upper bound of what the devices wait.
+    """
 
     def __init__(self, path: Path, frames_per_step: int, data_wait_s):
         super().__init__()
@@ -88,7 +109,7 @@ class History(keras.callbacks.Callback):
             "data_wait": f"{(self.data_wait_s() - self._waited) / training:.3f}",
             **{name: f"{float(value):.6f}" for name, value in sorted(logs.items()) if name != "learning_rate"},
         }
-        new = not self.path.exists()
+        new = not self.path.exists() or not self.path.stat().st_size
         with self.path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(row))
             if new:
@@ -126,7 +147,7 @@ class StopEarly(keras.callbacks.Callback):
 
 
 class StopInTime(keras.callbacks.Callback):
-    """Ends this call of `fit` when another epoch like the last would go beyond the time."""
+    """Ends this call of `fit` when another epoch like the last would go beyond the time; one is always trained."""
 
     def __init__(self, deadline: float):
         super().__init__()
@@ -155,15 +176,16 @@ def read_history(path: Path) -> list[Row]:
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        return [row for row in csv.DictReader(file) if None not in row.values()]  # a kill cuts lines off
 
 
 def cut_history(path: Path, step: int) -> list[Row]:
     """Drops the rows of epochs after `step`, which a kill kept from their checkpoint."""
     rows = read_history(path)
-    # A line may be cut off anywhere.
-    kept = [row for row in rows if None not in row.values() and int(row["step"]) <= step]
-    if len(kept) < len(rows):
+    kept = [row for row in rows if int(row["step"]) <= step]
+    if not kept:
+        path.unlink(missing_ok=True)
+    else:
         part = path.with_name(f".{path.name}.part")
         with part.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(rows[0]))

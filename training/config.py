@@ -108,7 +108,7 @@ class TrainConfig:
         expected = {field.name: field.type for field in dataclasses.fields(cls)}
         unknown, missing = set(fields) - set(expected), set(expected) - set(fields)
         if unknown or missing:
-            raise ValueError(f"{path}: unknown keys {sorted(unknown)}, missing keys {sorted(missing)}")
+            raise ValueError(f"{path} and --set: unknown keys {sorted(unknown)}, missing keys {sorted(missing)}")
         return cls(**{name: _typed(name, value, str(expected[name])) for name, value in fields.items()})
 
     def to_dict(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from training.datasets import load_split
-from training.datasets.leakage import pool_songs, refuse_shared, run_songs
+from training.datasets.leakage import pool_songs, refuse_shared, run_hashes, run_songs, stem_hashes
 from training.files import write_json
 from training.scoring import active_frames, bss_eval, most_active_excerpt, si_sdr
 from training.stems import Song
@@ -57,8 +58,11 @@ def evaluate(
     Raises:
         ValueError: if there are no songs.
     """
+    import museval  # noqa: F401  # before an hour of separation, not after
+
     if not songs:
         raise ValueError("expected songs with stems to score. Received: none")
+    require_counts(excerpt, jobs)
     # Spawned: a process that has threads, as every Keras backend has, cannot safely be forked.
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
         scores = []
@@ -80,6 +84,18 @@ def evaluate(
         return scores
 
 
+def require_counts(excerpt: int | None, jobs: int) -> None:
+    for name, value in (("--excerpt", 1 if excerpt is None else excerpt), ("--jobs", jobs)):
+        if value < 1:
+            raise ValueError(f"{name}: expected at least 1. Received: {value}")
+
+
+def teachers_of(run: Path) -> list[Path]:
+    """The run folder of a run's teacher, if it had one and it is still there."""
+    teacher = json.loads((run / "config.json").read_text(encoding="utf-8")).get("teacher")
+    return [Path(teacher)] if teacher and (Path(teacher) / "manifest.json").exists() else []
+
+
 @contextmanager
 def scored_songs(
     data: Path,
@@ -98,7 +114,10 @@ def scored_songs(
         ValueError: for songs that `run` was trained or validated on, unless they are to be left out; on the
             validation split, which the run has seen, only those that it was trained on.
     """
-    trained = run_songs(run, ("train",) if split == "valid" else ("train", "valid")) if run else []
+    seen = ("train",) if split == "valid" else ("train", "valid")
+    runs = [run, *teachers_of(run)] if run else []
+    trained = [name for each in runs for name in run_songs(each, seen)]
+    hashes = {sha256 for each in runs for sha256 in run_hashes(each, seen)}
     with tempfile.TemporaryDirectory() as folder:
         pool = load_split(
             data,
@@ -109,7 +128,9 @@ def scored_songs(
             strict=strict,
             exclude=trained if exclude_shared else (),
         )
-        refuse_shared(trained, pool_songs(pool), "the songs to score")
+        refuse_shared(
+            trained, pool_songs(pool), "the songs to score", trained_sha256=hashes, other_sha256=stem_hashes(pool)
+        )
         yield pool.songs
 
 

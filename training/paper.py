@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import time
@@ -11,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from keras_sep.spec import StreamSpec
 from keras_sep.streaming import is_online
 from training.config import TrainConfig
-from training.evaluate import SongScore, evaluate, scored_songs
+from training.evaluate import SongScore, evaluate, require_counts, scored_songs
 from training.files import write_json
 from training.runs import best_row, load_best, run_separator
 from training.train import train
@@ -50,10 +52,17 @@ def run_paper(
     Returns:
         The table, or what remains to be done.
     """
+    import museval  # noqa: F401  # what would fail at the end fails at once
+
     begin, cache = time.monotonic(), cache or out / "cache"
+    require_counts(excerpt, jobs)
+    with scored_songs(data, split, StreamSpec().sample_rate, dataset=dataset, cache=cache, strict=strict) as songs:
+        if not songs:
+            raise ValueError(f"{data}: expected {split} songs with stems to score. Received: none")
     for method in METHODS:
-        own = [f'teacher="{out / "unet"}"'] if method == "or_unet_df" else []
-        config = TrainConfig.load(CONFIGS / f"{method}.toml", overrides + own)
+        config = TrainConfig.load(CONFIGS / f"{method}.toml", overrides)
+        if method == "or_unet_df":
+            config = dataclasses.replace(config, teacher=str(out / "unet"))
         left = None if max_minutes is None else max_minutes - (time.monotonic() - begin) / 60
         if left is not None and left <= 0:
             return f"{METHODS[method]} is next; the same command goes on"
@@ -93,22 +102,20 @@ def _scores(
     strict: bool,
 ) -> list[SongScore]:
     """Scores of a run, from its scores.json where that belongs to the same weights and songs."""
-    about = {
-        "sha256": hashlib.sha256((run / "best.keras").read_bytes()).hexdigest(),
-        "data": str(data.resolve()),
-        "dataset": dataset,
-        "split": split,
-        "excerpt": excerpt,
-    }
-    path = run / "scores.json"
-    if path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))
-        if before["about"] == about:
-            return [SongScore(**fields) for fields in before["songs"]]
     rate, separate = run_separator(run)
     with scored_songs(
         data, split, rate, dataset=dataset, cache=cache, strict=strict, run=run, exclude_shared=exclude_shared
     ) as songs:
+        about = {
+            "weights": hashlib.sha256((run / "best.keras").read_bytes()).hexdigest(),
+            "stems": [stem.sha256 for song in songs for stem in (song.vocals, song.accompaniment)],
+            "excerpt": excerpt,
+        }
+        path = run / "scores.json"
+        if path.exists():
+            before = json.loads(path.read_text(encoding="utf-8"))
+            if before["about"] == about:
+                return [SongScore(**fields) for fields in before["songs"]]
         scores = evaluate(songs, separate, rate, excerpt, jobs)
     write_json(path, {"about": about, "songs": [asdict(score) for score in scores]})
     return scores
@@ -135,7 +142,7 @@ def _table(rows: list[dict[str, Any]], mixture: Any, split: str) -> str:
         return f"{values[0]:.2f} / {values[1]:.2f}"
 
     lines = [
-        f"| method | online | parameters | best step | validation: eq. (2) | SI-SDR V / A | {split} songs: SDR V / A, "
+        f"| method | online | parameters | best step | validation: l_0 | SI-SDR V / A | {split} songs: SDR V / A, "
         "active frames | all frames | SI-SDR |",
         "|---|---|---|---|---|---|---|---|---|",
         f"| mixture | | | | | | {pair(mixture)} | | |",

@@ -1,6 +1,7 @@
 """Data-parallel training on several devices, on TensorFlow or JAX: one flag, the same numbers.
 
-A batch is split evenly; the devices' gradients are averaged and batch normalisation sees the whole batch.
+A batch is split evenly; the devices' gradients are averaged and batch normalisation sees the whole batch. On TensorFlow
+each device clips its share of the gradient before they are added, on JAX the whole is clipped.
 """
 
 from __future__ import annotations
@@ -13,17 +14,15 @@ import keras
 
 
 @contextmanager
-def data_parallel(count: int, batch_size: int) -> Iterator[None]:
+def data_parallel(count: int) -> Iterator[None]:
     """Everything built and fitted inside runs on `count` devices; 1 changes nothing.
 
     Raises:
-        ValueError: with fewer devices than that, a batch that cannot be split, or another backend.
+        ValueError: with fewer devices than that, or another backend.
     """
     if count == 1:
         yield
         return
-    if count < 1 or batch_size % count:
-        raise ValueError(f"--devices: expected a divisor of batch_size={batch_size}. Received: {count}")
     backend = keras.backend.backend()
     if backend == "jax":
         devices = keras.distribution.list_devices()

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_sep.models import build_network, load_network
+from keras_sep.models import build_network, unet
 from keras_sep.separation import Separation
 from keras_sep.spec import StreamSpec
 from keras_sep.teachers import Teacher
@@ -21,11 +21,12 @@ from training import callbacks
 from training.batches import PREFETCH, Batch, WaitClock, random_batches, validation_segments
 from training.config import TrainConfig
 from training.datasets import load_split
-from training.datasets.leakage import pool_songs, refuse_shared, stem_hashes
+from training.datasets.leakage import pool_songs, refuse_shared, run_hashes, run_songs, stem_hashes
 from training.files import write_json
 from training.fused import fuse_normalisation
 from training.mixing import RandomMixer
 from training.parallel import data_parallel, distributable, synchronise_normalisation
+from training.runs import load_best
 from training.stems import StemPool
 
 
@@ -56,7 +57,7 @@ def train(
         dataset: one of `training.datasets.DATASETS`.
         exclude_shared: songs that are also in the validation part are left out of training, not refused.
         strict: a file that cannot be read is an error, not skipped.
-        max_minutes: stop after the last epoch that fits into this time.
+        max_minutes: stop after the last epoch that fits into this time, at least one.
         devices: number of devices to spread a batch over.
 
     Returns:
@@ -76,15 +77,19 @@ def train(
     train_pool, valid_pool = _load_data(
         config, data, cache or run / "cache", spec, dataset=dataset, exclude_shared=exclude_shared, strict=strict
     )
-    _check_same_data({"train": _manifest(train_pool), "valid": _manifest(valid_pool)}, run)
-    if not (run / "config.json").exists():
-        write_json(run / "config.json", {**facts, "spec": spec.to_dict(), "commit": _commit()})
-
+    manifest = {"train": _manifest(train_pool), "valid": _manifest(valid_pool)}
+    _check_same_data(manifest, run)
     keras.mixed_precision.set_global_policy(config.precision)
     try:
-        with data_parallel(devices, config.batch_size):
+        _require_divisible(config, devices)
+        with data_parallel(devices):
             model = _build(config, spec, devices)
             step = _restore(model, run / "checkpoint.weights.h5")
+            # Nothing has been refused: the folder is this run's, and it is not finished.
+            if not (run / "config.json").exists():
+                write_json(run / "config.json", {**facts, "spec": spec.to_dict(), "commit": _commit()})
+            write_json(run / "manifest.json", manifest)
+            (run / "last.keras").unlink(missing_ok=True)
             history = callbacks.cut_history(run / "history.csv", step)
             validation = validation_segments(valid_pool, spec, config.segment_frames, config.validation_segments)
             mixer, clock = RandomMixer(train_pool, spec, config.segment_frames), WaitClock()
@@ -127,12 +132,25 @@ def train(
 
 def build_separation(config: TrainConfig, spec: StreamSpec) -> Separation:
     """The model that `fit` trains, not compiled."""
+    if config.architecture == "unet":
+        _require_patches(config)
     network = build_network(config.architecture, config.size, spec)
-    teacher = (
-        Teacher(load_network(Path(config.teacher) / "best.keras")).first(config.num_taps) if config.teacher else None
-    )
+    teacher = Teacher(load_best(Path(config.teacher))[0]).first(config.num_taps) if config.teacher else None
     carry = config.batch_size if config.consecutive > 1 else None
     return Separation(network, config.compressed_weight, teacher, carry)
+
+
+def _require_patches(config: TrainConfig) -> None:
+    step = unet.CONFIGS[config.size].patch_step if config.size in unet.CONFIGS else 1
+    if config.segment_frames % step:
+        raise ValueError(
+            f"configuration: segment_frames must be a multiple of {step} for the U-Net. "
+            f"Received: segment_frames={config.segment_frames}"
+        )
+    if config.consecutive > 1:
+        raise ValueError(
+            f"configuration: consecutive must be 1 for the U-Net, which has no state. Received: {config.consecutive}"
+        )
 
 
 def compile_separation(model: Separation, config: TrainConfig) -> None:
@@ -175,11 +193,28 @@ def _constant_masks(model: Separation, validation: tuple[Any, Any], batch_size: 
     return losses
 
 
+def _require_divisible(config: TrainConfig, devices: int) -> None:
+    for name in ("batch_size", "validation_segments"):
+        value = getattr(config, name)
+        if devices < 1 or value % devices:
+            raise ValueError(f"--devices: expected a divisor of {name}={value}. Received: {devices}")
+    if devices > 1 and config.consecutive > 1:
+        raise ValueError(
+            f"--devices: expected 1 with consecutive={config.consecutive}, whose states stay in one place. "
+            f"Received: {devices}"
+        )
+
+
 def _restore(model: Separation, checkpoint: Path) -> int:
     """Loads a checkpoint if there is one; returns the number of steps done."""
     if checkpoint.exists():
         model.optimizer.build(model.trainable_variables)
-        model.load_weights(checkpoint)
+        try:
+            model.load_weights(checkpoint)
+        except (OSError, ValueError, KeyError) as error:
+            raise ValueError(
+                f"{checkpoint}: cannot be read ({error}); delete it to train from the beginning"
+            ) from error
     return callbacks.steps_done(model)
 
 
@@ -191,6 +226,7 @@ def _callbacks(
     path = run / "history.csv"
     result: list[keras.callbacks.Callback] = [average] if average else []
     result += [
+        callbacks.RefuseNan(),
         callbacks.SaveBestNetwork(run / "best.keras", best, average),
         callbacks.History(path, config.batch_size * config.segment_frames, lambda: clock.seconds),
         callbacks.Checkpoint(run / "checkpoint.weights.h5"),
@@ -220,12 +256,14 @@ def _load_data(
         )
 
     valid_pool = load("valid", [])
+    # What a teacher has learned by heart, it passes on.
+    teacher = Path(config.teacher) if config.teacher else None
     train_pool = load("train", pool_songs(valid_pool) if exclude_shared else [])
     refuse_shared(
-        pool_songs(train_pool),
+        pool_songs(train_pool) + (run_songs(teacher, ("train",)) if teacher else []),
         pool_songs(valid_pool),
         "validation",
-        trained_sha256=set(stem_hashes(train_pool)),
+        trained_sha256=set(stem_hashes(train_pool)) | (run_hashes(teacher, ("train",)) if teacher else set()),
         other_sha256=stem_hashes(valid_pool),
     )
     return train_pool, valid_pool
@@ -256,8 +294,12 @@ def _check_same_run(facts: dict[str, Any], run: Path) -> None:
     path = run / "config.json"
     if not path.exists():
         return
-    before = json.loads(path.read_text(encoding="utf-8"))
-    changed = [key for key, value in facts.items() if before.get(key) != value]
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}: expected the configuration of a run. Received: {error}") from error
+    # A teacher is known by its weights, wherever it lies.
+    changed = [key for key, value in facts.items() if key != "teacher" and before.get(key) != value]
     if changed:
         raise ValueError(
             f"{run} holds a run of another configuration (differs in {', '.join(changed)}): choose another folder"
@@ -268,7 +310,6 @@ def _check_same_data(manifest: dict[str, list[dict[str, str]]], run: Path) -> No
     path = run / "manifest.json"
     if path.exists() and json.loads(path.read_text(encoding="utf-8")) != manifest:
         raise ValueError(f"{run} was trained on other files (see its manifest.json): choose another folder")
-    write_json(path, manifest)
 
 
 def _manifest(pool: StemPool) -> list[dict[str, str]]:
@@ -281,7 +322,12 @@ def _manifest(pool: StemPool) -> list[dict[str, str]]:
 def _commit() -> str:
     try:
         result = subprocess.run(
-            ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True, timeout=10
+            ["git", "describe", "--always", "--dirty"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+            cwd=Path(__file__).parent,
         )
     except (OSError, subprocess.SubprocessError):
         return "unknown"

@@ -56,7 +56,12 @@ def rebuild_network(
     path: str | os.PathLike[str], architecture: str, size: str = "m", spec: StreamSpec | None = None
 ) -> keras.Model:
     """The network of a .keras file, built anew with its weights: in float32, whatever precision it was trained in."""
-    network = build_network(architecture, size, spec)
+    policy = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_global_policy("float32")
+    try:
+        network = build_network(architecture, size, spec)
+    finally:
+        keras.mixed_precision.set_global_policy(policy)
     network.set_weights(load_network(path).get_weights())
     return network
 

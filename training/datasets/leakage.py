@@ -87,9 +87,9 @@ def run_songs(run: Path, splits: Collection[str] = ("train", "valid")) -> list[s
     return sorted(names - {""})
 
 
-def run_hashes(run: Path) -> set[str]:
+def run_hashes(run: Path, splits: Collection[str] = ("train", "valid")) -> set[str]:
     """SHA-256 of the stems that a run was trained or validated on."""
-    return {str(row["sha256"]) for row in _rows(run) if row.get("sha256")}
+    return {str(row["sha256"]) for row in _rows(run, splits) if row.get("sha256")}
 
 
 def _rows(run: Path, splits: Collection[str] = ("train", "valid")) -> list[dict[str, str]]:
