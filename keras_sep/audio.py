@@ -309,18 +309,23 @@ class AudioWriter:
             container = "RF64"
         self.num_clipped = self._written = 0
         self._clips = subtype != "FLOAT"
+        self._file: soundfile.SoundFile | None = None
+        self._format = {"samplerate": sample_rate, "channels": num_channels, "format": container, "subtype": subtype}
+        self._what = f"{sample_rate} Hz, {num_channels} channels as {format}: "
+
+    def open(self) -> None:
+        """Creates the file beside the target. Not in the constructor: `abort` must be there before the file is."""
         try:
-            self._file = soundfile.SoundFile(
-                _name(self._part), "w", samplerate=sample_rate, channels=num_channels, format=container, subtype=subtype
-            )
+            self._file = soundfile.SoundFile(_name(self._part), "w", **self._format)
         except (soundfile.LibsndfileError, OSError) as error:
             self._part.unlink(missing_ok=True)
-            raise self._failure(error, f"{sample_rate} Hz, {num_channels} channels as {format}: ") from error
+            raise self._failure(error, self._what) from error
 
     def write(self, block: Array) -> None:
         if self._clips:
             self.num_clipped += int(np.count_nonzero(np.abs(block) > 1.0))
             block = np.clip(block, -1.0, 1.0)
+        assert self._file is not None, "open() comes first"
         try:
             self._file.write(block)
         except (soundfile.LibsndfileError, OSError, AssertionError) as error:
@@ -330,6 +335,7 @@ class AudioWriter:
 
     def finish(self) -> None:
         """Closes the file and makes sure that all of it is there."""
+        assert self._file is not None, "open() comes first"
         try:
             self._file.close()
             with soundfile.SoundFile(_name(self._part)) as check:
@@ -348,7 +354,8 @@ class AudioWriter:
 
     def abort(self) -> None:
         with contextlib.suppress(soundfile.LibsndfileError):  # a full disk fails once more
-            self._file.close()
+            if self._file is not None:
+                self._file.close()
         self._part.unlink(missing_ok=True)
 
     def _failure(self, error: BaseException, what: str = "") -> AudioError:

@@ -200,6 +200,7 @@ class Separator:
                     writers[stem] = AudioWriter(
                         target, reader.sample_rate, reader.num_channels, format, reader.num_samples
                     )
+                    writers[stem].open()
                 done = 0
                 # Closed before the reader is, and before the files are: the network may be a few blocks behind.
                 with contextlib.closing(

@@ -250,6 +250,7 @@ def test_an_unfinished_file_leaves_nothing(music, tmp_path):
     target = tmp_path / "vocals.wav"
     target.write_text("the old one")
     writer = AudioWriter(target, 44100, 2, "wav")
+    writer.open()
     writer.write(music(0.1))
     assert len(list(tmp_path.iterdir())) == 2
     writer.abort()
@@ -260,6 +261,7 @@ def test_finished_files_replace_older_ones(music, tmp_path):
     target = tmp_path / "vocals.wav"
     target.write_text("the old one")
     writer = AudioWriter(target, 44100, 2, "wav")
+    writer.open()
     writer.write(music(0.1))
     writer.finish()
     assert target.read_text() == "the old one"
@@ -271,6 +273,7 @@ def test_finished_files_replace_older_ones(music, tmp_path):
 def test_a_long_wav_becomes_rf64(music, tmp_path):
     for num_samples, expected in ((None, "WAV"), (2**28, "WAV"), (2**29, "RF64")):
         writer = AudioWriter(tmp_path / "long.wav", 44100, 2, "wav", num_samples)
+        writer.open()
         writer.write(music(0.1))
         writer.finish()
         writer.commit()
