@@ -10,12 +10,31 @@ folded into the batch, which is three times as fast as `TimeDistributed`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import keras
 from keras import layers, ops
 
 from keras_sep.spec import StreamSpec
+
+
+def choose_config(architecture: str, size: Any, configs: Mapping[str, Any]) -> Any:
+    """The configuration that `size` names, or `size` itself if it is one.
+
+    Raises:
+        ValueError: names what there is.
+    """
+    config = configs.get(size.lower()) if isinstance(size, str) else size
+    if config is None:
+        raise ValueError(f"{architecture}: size must be one of {', '.join(configs)}. Received: size={size!r}")
+    return config
+
+
+def require_batch_size(architecture: str, stateful: bool, batch_size: int | None) -> None:
+    """Raises ValueError for a stateful model of any batch size: its state has one row for each sequence."""
+    if stateful and batch_size is None:
+        raise ValueError(f"{architecture}: a stateful model needs a fixed batch_size. Received: batch_size=None")
 
 
 def compress(magnitude):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
-from keras_sep.models.framewise import build_sequence_model, compress, named_masks
+from keras_sep.models.framewise import build_sequence_model, choose_config, compress, named_masks, require_batch_size
 from keras_sep.spec import StreamSpec
 
 
@@ -57,11 +57,8 @@ def build_lstm(
         ValueError: for an unknown size, or a stateful model without `batch_size`.
     """
     spec = spec or StreamSpec()
-    config = CONFIGS.get(size.lower()) if isinstance(size, str) else size
-    if config is None:
-        raise ValueError(f"LSTM: size must be one of {', '.join(CONFIGS)}. Received: size={size!r}")
-    if stateful and batch_size is None:
-        raise ValueError("LSTM: a stateful model needs a fixed batch_size. Received: batch_size=None")
+    config = choose_config("LSTM", size, CONFIGS)
+    require_batch_size("LSTM", stateful, batch_size)
     recurrent = [
         layers.LSTM(units, return_sequences=True, stateful=stateful, name=f"lstm_{i}")
         for i, units in enumerate(config.units, 1)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import keras
 from keras import layers, ops
 
-from keras_sep.models.framewise import build_sequence_model, compress, named_masks
+from keras_sep.models.framewise import build_sequence_model, choose_config, compress, named_masks, require_batch_size
 from keras_sep.models.polyphase import PolyphaseConv1D
 from keras_sep.spec import StreamSpec
 
@@ -78,11 +78,8 @@ def build_or_unet(
             cannot be halved as often as the encoder is deep.
     """
     spec = spec or StreamSpec()
-    config = CONFIGS.get(size.lower()) if isinstance(size, str) else size
-    if config is None:
-        raise ValueError(f"OR-U-Net: size must be one of {', '.join(CONFIGS)}. Received: size={size!r}")
-    if stateful and batch_size is None:
-        raise ValueError("OR-U-Net: a stateful model needs a fixed batch_size. Received: batch_size=None")
+    config = choose_config("OR-U-Net", size, CONFIGS)
+    require_batch_size("OR-U-Net", stateful, batch_size)
     depth = len(config.encoder_channels)
     if (spec.num_bins - 1) % 2**depth:
         raise ValueError(

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import keras
 from keras import layers, ops
 
-from keras_sep.models.framewise import compress, named_masks
+from keras_sep.models.framewise import choose_config, compress, named_masks
 from keras_sep.spec import StreamSpec
 
 # −114 dB of a full-scale sine: what is added to magnitudes, so that a teacher's gradient is finite at silence.
@@ -79,9 +79,7 @@ def build_unet(
         ValueError: for an unknown size, or a patch or a spectrum that cannot be halved that often.
     """
     spec = spec or StreamSpec()
-    config = CONFIGS.get(size.lower()) if isinstance(size, str) else size
-    if config is None:
-        raise ValueError(f"U-Net: size must be one of {', '.join(CONFIGS)}. Received: size={size!r}")
+    config = choose_config("U-Net", size, CONFIGS)
     step = config.patch_step
     if (spec.num_bins - 1) % step:
         raise ValueError(
