@@ -12,7 +12,7 @@ import soundfile
 from keras_sep import Separator
 from keras_sep.signal import stft
 from keras_sep.spec import StreamSpec
-from training.scoring import bss_eval
+from training.evaluation.metrics import bss_eval
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

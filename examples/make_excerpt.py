@@ -12,7 +12,7 @@ from pathlib import Path
 
 import soundfile
 
-from training.scoring import most_active_excerpt
+from training.evaluation.metrics import most_active_excerpt
 
 SECONDS = 25
 

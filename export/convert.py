@@ -43,7 +43,24 @@ def load_run(run: Path) -> tuple[keras.Model, StreamSpec, dict[str, Any]]:
     frames = int(best["step"]) * config["batch_size"] * config["segment_frames"]
     summary = {"best_step": int(best["step"]), "frames_seen": frames, "val_loss": float(best["val_loss"])}
     hours = sum(float(row["seconds"]) for row in history) / 3600
-    return model, spec, {**config, **summary, "training_hours": round(hours, 2)}
+    return model, spec, {**config, **summary, "training_hours": round(hours, 2), "trained_on": _trained_on(run)}
+
+
+def _trained_on(run: Path) -> dict[str, dict[str, list[str]]]:
+    """By split: names of the songs that the run and its teacher heard, and the first digits of all stems' SHA-256.
+
+    With these a file can be kept from being scored on what it learned from.
+    """
+    result: dict[str, dict[str, list[str]]] = {}
+    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    for folder in (run, *([Path(config["teacher"])] if config.get("teacher") else [])):
+        path = folder / "manifest.json"
+        if path.exists():
+            for split, rows in json.loads(path.read_text(encoding="utf-8")).items():
+                known = result.setdefault(split, {"songs": [], "stems": []})
+                known["songs"] += sorted({row["song"] for row in rows if row.get("song")} - set(known["songs"]))
+                known["stems"] += sorted({row["sha256"][:16] for row in rows} - set(known["stems"]))
+    return result
 
 
 def convert(

@@ -14,7 +14,7 @@ from keras_sep import Separator, StreamSpec
 from keras_sep.models import build_or_unet
 from keras_sep.separation import Separation
 from keras_sep.signal import StreamingStft
-from training.scoring import si_sdr
+from training.evaluation.metrics import si_sdr
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "lithium"
 SPEC = StreamSpec()

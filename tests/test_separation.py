@@ -16,7 +16,7 @@ from tests.test_lstm import SMALL_LSTM
 from tests.test_or_unet import SMALL, SMALL_SPEC, as_if_trained, magnitude
 from tests.test_teachers import song
 from tests.test_unet import SMALL_UNET
-from training.scoring import si_sdr
+from training.evaluation.metrics import si_sdr
 
 
 def build(**arguments) -> Separation:

@@ -17,9 +17,8 @@ import soundfile
 from keras_sep.models import build_network, load_network
 from training import callbacks
 from training.config import TrainConfig
-from training.evaluate import scored_songs
+from training.evaluation.songs import heard_by_run, scored_songs
 from training.runs import load_best
-from training.scoring import active_frames, bss_eval, most_active_excerpt, si_sdr
 from training.train import train
 
 ROOT = Path(__file__).parents[1]
@@ -215,7 +214,7 @@ def test_what_the_teacher_learned_from_is_not_validated_on(data, tmp_path):
     assert train(config, data, tmp_path / "student")
     with (
         pytest.raises(ValueError, match=r"the songs to score: .*train_one"),
-        scored_songs(data, "train", RATE, run=tmp_path / "student"),
+        scored_songs(data, "train", RATE, heard=heard_by_run(tmp_path / "student", "train")),
     ):
         pass
 
@@ -300,7 +299,6 @@ else:
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from training.config import TrainConfig
-from training.evaluate import scored_songs
 from training.runs import load_best
 from training.train import train
 config = TrainConfig.load(Path(sys.argv[2]), sys.argv[5:])
@@ -335,24 +333,3 @@ def test_devices_that_are_not_there_are_named(data, tmp_path):
         train(config, data, tmp_path / "run", devices=2)
     with pytest.raises(ValueError, match="divisor of batch_size=2"):
         train(config, data, tmp_path / "run", devices=3)
-
-
-def test_bss_eval_of_a_score_known_by_construction():
-    rng = np.random.default_rng(0)
-    vocals, accompaniment = rng.standard_normal((2, 3 * RATE, 2)) * 0.1
-    noise = rng.standard_normal(vocals.shape) * 0.1
-    noisy = vocals + noise * 10 ** (-10 / 20)
-    sdr = bss_eval([vocals, accompaniment], [noisy, accompaniment + 0.01 * noise], RATE)["SDR"]
-    assert sdr.shape == (2, 3)
-    np.testing.assert_allclose(sdr[0], 10.0, atol=0.3)
-    assert si_sdr(vocals, 3 * noisy) == pytest.approx(10.0, abs=0.1)
-
-
-def test_voice_active_frames():
-    rng = np.random.default_rng(0)
-    levels_db = np.array([-200, -70, -25, -10, -55, -45])
-    vocals = np.concatenate([rng.standard_normal((RATE, 2)) * 10 ** (db / 20) for db in levels_db])
-    assert active_frames(vocals, RATE).tolist() == [False, False, True, True, False, True]
-    assert most_active_excerpt(vocals, RATE, 2) == slice(2 * RATE, 4 * RATE)
-    assert most_active_excerpt(vocals, RATE, 60) == slice(0, 6 * RATE)
-    assert not active_frames(np.zeros((RATE, 2)), RATE).any()

@@ -25,23 +25,55 @@ def main(argv: list[str] | None = None) -> int:
     evaluate = commands.add_parser(
         "evaluate",
         allow_abbrev=False,
-        help="SDR of a model on songs with stems",
-        description="BSS Eval v4 (museval), median over 1 s frames.",
+        help="score a model, or stems made by another system",
+        description="BSS Eval (museval) v4 on 1 s frames and v3 images on 30 s windows, and SI-SDR, of a model or of a "
+        "folder of estimates, beside the mixture, a classical method and oracles on the same songs. A second call with "
+        "the same --out scores what is missing, and adds rows.",
     )
     which = evaluate.add_mutually_exclusive_group()
     which.add_argument("--preset", default="or-unet", help="shipped model (default: or-unet)")
     which.add_argument("--model", type=Path, metavar="FILE.tflite")
     which.add_argument("--run", type=Path, metavar="RUN", help="best network of a training run, in Keras")
+    which.add_argument(
+        "--estimates", type=Path, metavar="DIR", help="stems that another system made: DIR/SONG/vocals.wav and so on"
+    )
     evaluate.add_argument("--graph", default="mask", help="of the preset: mask or waveform (default: mask)")
     evaluate.add_argument("--precision", default="dynamic_int8", help="of the preset (default: dynamic_int8)")
     _add_data_options(evaluate)
     evaluate.add_argument("--split", default="test", help="train, valid or test (default: test)")
     evaluate.add_argument(
-        "--exclude-shared", action="store_true", help="leave out songs that the run was trained or validated on"
+        "--exclude-shared", action="store_true", help="leave out songs that the model was trained or validated on"
+    )
+    evaluate.add_argument("--out", type=Path, required=True, metavar="DIR", help="result folder")
+    evaluate.add_argument("--name", help="of the row (default: the file's or folder's)")
+    evaluate.add_argument(
+        "--references",
+        default="mixture,repet_sim,irm1,irm2,ibm",
+        metavar="A,B",
+        help="rows beside it (default: mixture,repet_sim,irm1,irm2,ibm), or none",
+    )
+    evaluate.add_argument(
+        "--protocols",
+        default="v4,v3",
+        metavar="A,B",
+        help="v4, or v4,v3 (default); v3 takes about 2 s of a core per second of audio and row, v4 0.3 s",
+    )
+    evaluate.add_argument(
+        "--robustness",
+        nargs="?",
+        const="level_+20db,level_-20db,lowpass_8khz,mono,mp3_128k",
+        default="",
+        metavar="A,B",
+        help="rows of the model on altered mixtures: level_+20db,level_-20db,lowpass_8khz,mono,mp3_128k, or some",
     )
     evaluate.add_argument("--excerpt", type=int, metavar="S", help="score the S seconds with the most voice only")
-    evaluate.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
-    evaluate.add_argument("--out", type=Path, metavar="FILE.json", help="write the figures")
+    evaluate.add_argument(
+        "--jobs", type=int, default=2, help="scoring processes, MEMORY for a song of 5 minutes in each (default: 2)"
+    )
+    evaluate.add_argument("--save-estimates", action="store_true", help="keep the stems in DIR/estimates")
+    evaluate.add_argument(
+        "--overwrite", action="store_true", help="score anew what was scored with other weights or versions"
+    )
     evaluate.set_defaults(call=_evaluate)
 
     paper = commands.add_parser(
@@ -55,6 +87,7 @@ def main(argv: list[str] | None = None) -> int:
     _add_training_options(paper)
     paper.add_argument("--split", default="test", help="whose songs are scored (default: test)")
     paper.add_argument("--excerpt", type=int, metavar="S", help="score the S seconds with the most voice only")
+    paper.add_argument("--protocols", default="v4", metavar="A,B", help="v4 (default) or v4,v3, as for evaluate")
     paper.add_argument("--jobs", type=int, default=2, help="scoring processes (default: 2)")
     paper.set_defaults(call=_run_paper)
 
@@ -78,7 +111,7 @@ def main(argv: list[str] | None = None) -> int:
 
     args = parser.parse_args(argv)
     try:
-        args.call(args)
+        return args.call(args) or 0
     except ImportError as error:
         print(f'error: {error}; the extras "train" and "train-jax" of pyproject.toml bring it', file=sys.stderr)
         return 1
@@ -88,7 +121,6 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    return 0
 
 
 def _add_data_options(parser: argparse.ArgumentParser) -> None:
@@ -135,7 +167,7 @@ def _train(args: argparse.Namespace) -> None:
 def _run_paper(args: argparse.Namespace) -> None:
     from training.paper import run_paper
 
-    options = _training_options(args)
+    options = _training_options(args) | {"protocols": args.protocols.split(",")}
     print(run_paper(args.out, args.data, args.set, args.split, args.excerpt, args.jobs, **options))
 
 
@@ -156,14 +188,30 @@ def _credits(args: argparse.Namespace) -> None:
     print(credits_text(args.run, args.data, args.name), end="")
 
 
-def _evaluate(args: argparse.Namespace) -> None:
-    from training.evaluate import evaluate, save, scored_songs, table
+def _evaluate(args: argparse.Namespace) -> int:
+    from training.evaluation import methods
+    from training.evaluation.evaluate import evaluate, require_counts, require_known
+    from training.evaluation.songs import Heard, heard_by_file, heard_by_run, scored_songs
+    from training.evaluation.summary import tables
 
-    if args.exclude_shared and not args.run:
-        raise ValueError("--exclude-shared: expected --run RUN, whose manifest says what it was trained on")
-    if args.out and not args.out.resolve().parent.is_dir():
-        raise ValueError(f"--out: expected a file in an existing folder. Received: {args.out}")
-    rate, separate = _run_separator(args) if args.run else _file_separator(args)
+    # What can be wrong with the options is said before audio is decoded.
+    require_counts(args.excerpt, args.jobs)
+    references = [] if args.references == "none" else args.references.split(",")
+    require_known("--references", references, methods.REFERENCES)
+    conditions = args.robustness.split(",") if args.robustness else []
+    if conditions and args.estimates:
+        raise ValueError("--robustness: expected a model that can be given other mixtures. Received: --estimates")
+    if args.exclude_shared and args.estimates:
+        raise ValueError("--exclude-shared: expected a model that says what it was trained on. Received: --estimates")
+    heard = Heard()
+    if args.run:
+        method, heard = methods.of_run(args.run, name=args.name), heard_by_run(args.run, args.split)
+    elif args.estimates:
+        method = methods.of_estimates(args.estimates, name=args.name)
+    else:
+        method, provenance = methods.of_file(args.preset, args.model, args.graph, args.precision, name=args.name)
+        heard = heard_by_file(provenance, args.split, method.row)
+    rate = method.sample_rate or 44100
     with scored_songs(
         args.data,
         args.split,
@@ -171,26 +219,28 @@ def _evaluate(args: argparse.Namespace) -> None:
         dataset=args.dataset,
         cache=args.cache,
         strict=args.strict,
-        run=args.run,
+        heard=heard,
         exclude_shared=args.exclude_shared,
     ) as songs:
-        scores = evaluate(songs, separate, rate, args.excerpt, args.jobs)
-    if args.out:
-        save(scores, args.out)
-    print(table(scores))
-
-
-def _file_separator(args: argparse.Namespace) -> tuple:
-    from keras_sep.separator import Separator
-
-    separator = Separator(args.preset, model=args.model, graph=args.graph, precision=args.precision)
-    return separator.spec.sample_rate, separator.separate
-
-
-def _run_separator(args: argparse.Namespace) -> tuple:
-    from training.runs import run_separator
-
-    return run_separator(args.run)
+        summary = evaluate(
+            songs,
+            [*(methods.REFERENCES[name] for name in references), method],
+            args.out,
+            rate,
+            conditions=conditions,
+            protocols=args.protocols.split(","),
+            excerpt=args.excerpt,
+            jobs=args.jobs,
+            dataset=args.dataset,
+            split=args.split,
+            save_estimates=args.save_estimates,
+            overwrite=args.overwrite,
+        )
+    print(tables(summary))
+    failed = sum(len(row["failed"]) for row in summary["rows"])
+    if failed:
+        print(f"error: {failed} scores are missing, see above", file=sys.stderr)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import time
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from keras_sep.spec import StreamSpec
-from keras_sep.streaming import is_online
 from training.config import TrainConfig
-from training.evaluate import SongScore, evaluate, require_counts, scored_songs
-from training.files import write_json
-from training.runs import best_row, load_best, run_separator
+from training.evaluation.evaluate import evaluate, require_counts
+from training.evaluation.methods import REFERENCES, of_run
+from training.evaluation.scene import SOURCES
+from training.evaluation.songs import Heard, heard_by_run, scored_songs
+from training.evaluation.summary import cell
+from training.files import write_text
+from training.runs import best_row
 from training.train import train
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -33,6 +32,7 @@ def run_paper(
     excerpt: int | None,
     jobs: int,
     *,
+    protocols: Sequence[str] = ("v4",),
     cache: Path | None = None,
     dataset: str = "folder",
     exclude_shared: bool = False,
@@ -45,7 +45,7 @@ def run_paper(
     Args:
         out: folder; each method has its run folder in it.
         overrides: `key=value`, for all four configurations.
-        split, excerpt, jobs: as for `training.evaluate`.
+        split, excerpt, jobs, protocols: as for `training.evaluation.evaluate`; scores go to `out`/scores.
         max_minutes: for all training of this call together; scoring follows when all four are trained.
         The rest as for `training.train.train`.
 
@@ -54,9 +54,9 @@ def run_paper(
     """
     import museval  # noqa: F401  # what would fail at the end fails at once
 
-    begin, cache = time.monotonic(), cache or out / "cache"
+    begin, cache, rate = time.monotonic(), cache or out / "cache", StreamSpec().sample_rate
     require_counts(excerpt, jobs)
-    with scored_songs(data, split, StreamSpec().sample_rate, dataset=dataset, cache=cache, strict=strict) as songs:
+    with scored_songs(data, split, rate, dataset=dataset, cache=cache, strict=strict) as songs:
         if not songs:
             raise ValueError(f"{data}: expected {split} songs with stems to score. Received: none")
     for method in METHODS:
@@ -79,78 +79,50 @@ def run_paper(
             devices=devices,
         ):
             return f"{METHODS[method]} is not finished; the same command goes on"
-    rows, mixture = [], []
-    for method, name in METHODS.items():
-        scores = _scores(out / method, data, split, excerpt, jobs, dataset, cache, exclude_shared, strict)
-        rows.append(_row(name, out / method, scores))
-        mixture = [score.mixture_active for score in scores]
-    table = _table(rows, np.mean(mixture, axis=0), split)
-    (out / "table.md").write_text(table + "\n", encoding="utf-8")
-    write_json(out / "table.json", rows)
+    methods = [of_run(out / method) for method in METHODS]
+    heard = [heard_by_run(out / method, split) for method in METHODS]
+    with scored_songs(
+        data,
+        split,
+        rate,
+        dataset=dataset,
+        cache=cache,
+        strict=strict,
+        heard=Heard(frozenset().union(*(h.songs for h in heard)), frozenset().union(*(h.stems for h in heard))),
+        exclude_shared=exclude_shared,
+    ) as songs:
+        summary = evaluate(
+            songs,
+            [REFERENCES["mixture"], *methods],
+            out / "scores",
+            rate,
+            protocols=protocols,
+            excerpt=excerpt,
+            jobs=jobs,
+            dataset=dataset,
+            split=split,
+            overwrite=True,
+        )
+    table = _table(summary, {method: best_row(out / method) for method in METHODS}, split)
+    write_text(out / "table.md", table + "\n")
     return table
 
 
-def _scores(
-    run: Path,
-    data: Path,
-    split: str,
-    excerpt: int | None,
-    jobs: int,
-    dataset: str,
-    cache: Path,
-    exclude_shared: bool,
-    strict: bool,
-) -> list[SongScore]:
-    """Scores of a run, from its scores.json where that belongs to the same weights and songs."""
-    rate, separate = run_separator(run)
-    with scored_songs(
-        data, split, rate, dataset=dataset, cache=cache, strict=strict, run=run, exclude_shared=exclude_shared
-    ) as songs:
-        about = {
-            "weights": hashlib.sha256((run / "best.keras").read_bytes()).hexdigest(),
-            "stems": [stem.sha256 for song in songs for stem in (song.vocals, song.accompaniment)],
-            "excerpt": excerpt,
-        }
-        path = run / "scores.json"
-        if path.exists():
-            before = json.loads(path.read_text(encoding="utf-8"))
-            if before["about"] == about:
-                return [SongScore(**fields) for fields in before["songs"]]
-        scores = evaluate(songs, separate, rate, excerpt, jobs)
-    write_json(path, {"about": about, "songs": [asdict(score) for score in scores]})
-    return scores
-
-
-def _row(name: str, run: Path, scores: list[SongScore]) -> dict[str, Any]:
-    network, _ = load_best(run)
-    best = best_row(run)
-    return {
-        "method": name,
-        "online": is_online(network),
-        "parameters": network.count_params(),
-        "best_step": int(best["step"]),
-        "val_spectrogram_loss": best["val_spectrogram_loss"],
-        "val_si_sdr": [round(best[f"val_{source}_si_sdr"], 2) for source in ("vocals", "accompaniment")],
-        "sdr_active": np.mean([score.estimate_active for score in scores], axis=0).round(2).tolist(),
-        "sdr": np.mean([score.estimate for score in scores], axis=0).round(2).tolist(),
-        "si_sdr": np.mean([score.estimate_si_sdr for score in scores], axis=0).round(2).tolist(),
-    }
-
-
-def _table(rows: list[dict[str, Any]], mixture: Any, split: str) -> str:
-    def pair(values: Any) -> str:
-        return f"{values[0]:.2f} / {values[1]:.2f}"
-
+def _table(summary: dict[str, Any], best: dict[str, dict[str, Any]], split: str) -> str:
+    """Voice-active frames, as the whole-song medians of quiet songs are decided by noise; the rest is in scores/."""
+    metrics = ("SDR", "SIR", "SAR")
     lines = [
-        f"| method | online | parameters | best step | validation: l_0 | SI-SDR V / A | {split} songs: SDR V / A, "
-        "active frames | all frames | SI-SDR |",
-        "|---|---|---|---|---|---|---|---|---|",
-        f"| mixture | | | | | | {pair(mixture)} | | |",
+        f"{split} songs, BSS Eval v4, voice-active frames, dB: median of medians / mean of means.",
+        "",
+        "| method | online | best step | validation: l_0 | V SDR | V SIR | V SAR | A SDR | A SIR | A SAR |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    lines += [
-        f"| {row['method']} | {'yes' if row['online'] else 'no'} | {row['parameters'] / 1e6:.2f} M "
-        f"| {row['best_step']} | {row['val_spectrogram_loss']:.3f} | {pair(row['val_si_sdr'])} "
-        f"| {pair(row['sdr_active'])} | {pair(row['sdr'])} | {pair(row['si_sdr'])} |"
-        for row in rows
-    ]
+    for row in summary["rows"]:
+        method = row["row"]
+        about = f"{best[method]['step']:.0f} | {best[method]['val_spectrogram_loss']:.3f}" if method in best else " | "
+        scores = row["scores"]["v4_active"]
+        values = [scores[source][metric] for source in SOURCES for metric in metrics]
+        cells = [cell(value["median_of_medians"], value["mean_of_means"]) for value in values]
+        online = "yes" if row["online"] else "no"
+        lines.append(f"| {METHODS.get(method, method)} | {online} | {about} | {' | '.join(cells)} |")
     return "\n".join(lines)

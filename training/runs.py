@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
-from keras_sep import offline
 from keras_sep.models import rebuild_network
 from keras_sep.spec import StreamSpec
 from training.callbacks import read_history
@@ -24,12 +21,6 @@ def load_best(run: Path) -> tuple[keras.Model, StreamSpec]:
         return rebuild_network(run / "best.keras", config["architecture"], config["size"], spec), spec
     except (OSError, json.JSONDecodeError) as error:
         raise ValueError(f"{run}: expected a run folder of `python -m training train`: {error}") from error
-
-
-def run_separator(run: Path) -> tuple[int, Callable[[np.ndarray, int], dict[str, np.ndarray]]]:
-    """Sample rate and `separate` of a run's best network, as `training.evaluate` takes them."""
-    network, spec = load_best(run)
-    return spec.sample_rate, lambda mixture, rate: offline.separate(network, mixture, spec)
 
 
 def best_row(run: Path) -> dict[str, Any]:

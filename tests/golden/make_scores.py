@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 
 from keras_sep import Separator
-from training.scoring import bss_eval
+from training.evaluation.metrics import bss_eval
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "lithium"
 SOURCES = ("vocals", "accompaniment")

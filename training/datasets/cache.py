@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from training.datasets.decode import BLOCK_SAMPLES, PADDING_S, Block, Unreadable, blocks
 from training.datasets.track import Source
+from training.files import sha256_of
 
 VERSION = 1  # of what is below: a change of it decodes everything anew
 
@@ -68,7 +69,7 @@ class DecodeCache:
             # A sum may exceed full scale, which int16 cannot: it is kept smaller, and the factor beside it.
             scale = 1.0 if peak <= 1.0 else peak * 32768 / 32767
             _quantise(raw, part, channels, scale)
-            hashes = {file_path: _sha256(file_path) for file_path in {source.path for source in sources}}
+            hashes = {file_path: sha256_of(file_path) for file_path in {source.path for source in sources}}
             part.replace(path)
         finally:
             raw.unlink(missing_ok=True)
@@ -141,11 +142,3 @@ def _quantise(raw: Path, out: Path, channels: int, scale: float) -> None:
         block = signal[start : start + BLOCK_SAMPLES] * np.float32(32768 / scale)
         audio[start : start + BLOCK_SAMPLES] = np.clip(np.round(block), -32768, 32767).astype(np.int16)
     audio.flush()
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while data := file.read(1 << 20):
-            digest.update(data)
-    return digest.hexdigest()

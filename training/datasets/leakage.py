@@ -17,6 +17,7 @@ from training.stems import StemPool
 # Two spellings of one song. The folders of DSD100 and the files of MUSDB18 say "Patrick Talbot - Set Me Free", the
 # track lists of both (dsdtools/configs/tracklist.csv; sigsep/website, datasets/assets/tracklist.csv) "Set Free Me".
 ALIASES = {"patricktalbotsetfreeme": "patricktalbotsetmefree"}
+DIGITS = 16  # of a SHA-256 are compared: a .tflite file keeps no more of each
 
 
 def song_key(name: str) -> str:
@@ -51,15 +52,16 @@ def refuse_shared(
         trained: names of the songs trained on.
         other: names of the songs to be validated or scored on.
         what: the other side in words, such as "validation" or "the songs to score".
-        trained_sha256: hashes of the stems trained on.
+        trained_sha256: hashes of the stems trained on, or at least their first DIGITS digits.
         other_sha256: song or path by hash (`stem_hashes`).
 
     Raises:
         ValueError: naming what is shared.
     """
     shared = shared_songs(trained, other)
-    hashes = other_sha256 or {}
-    shared += sorted({hashes[sha256] for sha256 in set(trained_sha256) & set(hashes)} - set(shared))
+    hashes = {sha256[:DIGITS]: name for sha256, name in (other_sha256 or {}).items()}
+    common = {sha256[:DIGITS] for sha256 in trained_sha256} & set(hashes)
+    shared += sorted({hashes[sha256] for sha256 in common} - set(shared))
     if shared:
         raise ValueError(
             f"{what}: {len(shared)} of the songs were trained on, so a score would not mean anything: "

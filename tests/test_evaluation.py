@@ -1,0 +1,478 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import museval
+import numpy as np
+import pytest
+import soundfile
+
+from export.convert import convert, load_run
+from keras_sep.models import build_network
+from keras_sep.separation import Separation
+from keras_sep.signal import stft
+from keras_sep.spec import StreamSpec
+from training.__main__ import main
+from training.evaluation.evaluate import evaluate
+from training.evaluation.excerpts import playable
+from training.evaluation.methods import REFERENCES, Method, of_estimates, of_run
+from training.evaluation.metrics import bss_eval
+from training.evaluation.results import ResultFolder
+from training.evaluation.scene import SOURCES, Scene
+from training.evaluation.summary import tables
+from training.runs import load_best
+from training.stems import Song, Stem
+
+ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "examples" / "lithium"
+RATE = 8000
+
+
+def song(name: str, seconds: float = 4, channels: int = 2, licence: str = "CC0", seed: int = 0) -> Song:
+    """A voice that pauses in its second second, and noise."""
+    rng = np.random.default_rng([seed, *name.encode()])
+    x = 3000 * rng.standard_normal((2, round(seconds * RATE), channels))
+    x[0, RATE : 2 * RATE] *= 1e-3
+    stems = [
+        Stem(f"{name}/{source}.wav", source, audio.astype(np.int16), licence, f"{source}-{name}-{seed}", song=name)
+        for source, audio in zip(SOURCES, x, strict=True)
+    ]
+    return Song(name, *stems)
+
+
+def half(scene: Scene) -> dict[str, np.ndarray]:
+    """Suppresses the other stem by 6 dB."""
+    v, a = (scene.references[source] for source in SOURCES)
+    return {"vocals": v + a / 2, "accompaniment": a + v / 2}
+
+
+HALF = Method("half", "half", "model", half, {"sha256": "1"}, online=True)
+MIXTURE = REFERENCES["mixture"]
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory) -> tuple[Path, dict]:
+    out = tmp_path_factory.mktemp("scores")
+    songs = [song("one"), song("two", 3.5), song("<three> & 'more'", 5, channels=1)]
+    return out, evaluate(songs, [MIXTURE, HALF], out, RATE, save_estimates=True)
+
+
+def test_musevals_tools_read_what_is_written_and_find_the_same_numbers(scored):
+    out, summary = scored
+    rows = {row["row"]: row for row in summary["rows"]}
+    for aggregate, key in (("median", "median_of_medians"), ("mean", "mean_of_means")):
+        for protocol in ("v4", "v3"):
+            store = museval.MethodStore(frames_agg=aggregate, tracks_agg=aggregate)
+            for row in rows:
+                store.add_eval_dir(out / protocol / row)
+            theirs = store.agg_frames_tracks_scores()
+            assert set(theirs.index.get_level_values("method")) == {"mixture", "half"}
+            for (row, source, metric), value in theirs.items():
+                assert rows[row]["scores"][protocol][source][metric][key] == pytest.approx(value, abs=1e-5)
+
+
+def test_what_half_suppresses_by_6_db(scored):
+    _, summary = scored
+    rows = {row["row"]: row for row in summary["rows"]}
+    for view in ("v4_active", "v3"):
+        for source in SOURCES:
+            mixture, ours = (
+                rows[row]["scores"][view][source]["SDR"]["median_of_medians"] for row in ("mixture", "half")
+            )
+            assert ours - mixture == pytest.approx(6.02, abs=0.05)
+    # Signals of equal power, and the voice silent in a part of the song.
+    assert rows["half"]["si_sdr"]["active"]["vocals"]["median"] == pytest.approx(6.02, abs=0.1)
+    assert rows["half"]["si_sdr"]["all"]["vocals"]["median"] < 5.5
+
+
+def test_frames_and_voice_activity(scored):
+    out, summary = scored
+    scores = summary["rows"][1]["scores"]
+    assert scores["v4"]["vocals"]["frames"] == 4 + 3 + 5
+    assert scores["v4_active"]["vocals"]["frames"] == 12 - 3
+    assert scores["v4"]["vocals"]["frames_without_value"] == 0
+    assert ResultFolder(out).song("half", "one")["active"] == [True, False, True, True]
+    # The pause is 60 dB down: nearly silent, not silent.
+    frames = ResultFolder(out).frames("v4", "half", "one")
+    assert frames["vocals"]["SDR"][1] < -40 < 5 < frames["vocals"]["SDR"][0]
+
+
+def test_estimates_that_are_kept_score_the_same(scored, tmp_path):
+    out, summary = scored
+    songs = [song("one"), song("two", 3.5), song("<three> & 'more'", 5, channels=1)]
+    again = evaluate(songs, [of_estimates(out / "estimates" / "half")], tmp_path, RATE, protocols=["v4"])
+    assert again["rows"][0]["kind"] == "estimates"
+    ours = {row["row"]: row for row in summary["rows"]}["half"]["scores"]["v4"]
+    assert again["rows"][0]["scores"]["v4"] == ours
+
+
+def test_excerpts_are_those_of_the_song(scored):
+    out, _ = scored
+    about = ResultFolder(out).song("half", "one")
+    assert about["playable"]
+    assert about["excerpts"]["listen"] == {"start": 0.0, "seconds": 4.0}
+    frames = ResultFolder(out).frames("v4", "half", "one")["vocals"]["SDR"]
+    active = [0, 2, 3]
+    assert about["excerpts"]["best"]["second"] == active[int(np.argmax(frames[active]))]
+    assert about["excerpts"]["worst"]["second"] == active[int(np.argmin(frames[active]))]
+    heard, rate = soundfile.read(out / "excerpts/half/one/best_vocals.flac", always_2d=True)
+    expected, _ = soundfile.read(out / "estimates/half/test/one/vocals.wav", always_2d=True)
+    assert rate == RATE
+    gain = np.vdot(heard, expected) / np.vdot(expected, expected)  # one gain keeps an excerpt's mixture from clipping
+    np.testing.assert_allclose(heard, gain * expected, atol=1e-4)
+    mixture, _ = soundfile.read(out / "excerpts/reference/one/listen_mixture.flac", always_2d=True)
+    assert np.abs(mixture).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("licence", "allowed"),
+    [
+        ("CC0-1.0", True),
+        ("CC BY-NC-SA 4.0 (README.md)", True),
+        ("Creative Commons Attribution", True),
+        ("CC BY-ND 4.0", False),
+        ("CC BY-NC-ND", False),
+        ("Restricted", False),
+        ("see the data set", False),
+        ("", False),
+    ],
+)
+def test_whose_excerpts_may_be_passed_on(licence, allowed):
+    assert playable(licence) == allowed
+
+
+def test_a_second_call_scores_only_what_is_missing(tmp_path):
+    calls = []
+
+    def counting(scene: Scene) -> dict[str, np.ndarray]:
+        calls.append(scene.song)
+        return half(scene)
+
+    method = dataclasses.replace(HALF, separate=counting)
+    songs = [song("one"), song("two")]
+    first = evaluate(songs, [method], tmp_path, RATE, protocols=["v4"])
+    assert calls == ["one", "two"]
+    assert "v3" not in first["rows"][0]["scores"]
+    assert evaluate(songs, [method], tmp_path, RATE, protocols=["v4"]) == first
+    assert calls == ["one", "two"]
+    (tmp_path / "songs/half/two.json").unlink()  # as if interrupted there
+    evaluate(songs, [method], tmp_path, RATE, protocols=["v4"])
+    assert calls == ["one", "two", "two"]
+    before = (tmp_path / "v4/half/test/one.json").stat().st_mtime_ns
+    both = evaluate(songs, [method], tmp_path, RATE)  # adds v3 and leaves v4
+    assert {"v4", "v3"} <= set(both["rows"][0]["scores"])
+    assert both["rows"][0]["scores"]["v4"] == first["rows"][0]["scores"]["v4"]
+    assert (tmp_path / "v4/half/test/one.json").stat().st_mtime_ns == before
+
+
+def test_other_weights_or_songs_do_not_mix_with_what_is_there(tmp_path):
+    evaluate([song("one")], [HALF], tmp_path, RATE, protocols=["v4"])
+    retrained = dataclasses.replace(HALF, about={"sha256": "2"}, separate=MIXTURE.separate)
+    with pytest.raises(ValueError, match=r"its row half was scored with other weights.*--overwrite"):
+        evaluate([song("one")], [retrained], tmp_path, RATE, protocols=["v4"])
+    with pytest.raises(ValueError, match=r"scores of other songs or excerpts"):
+        evaluate([song("one"), song("two")], [HALF], tmp_path, RATE, protocols=["v4"])
+    with pytest.raises(ValueError, match=r"scores of other songs or excerpts"):
+        evaluate([song("one", seed=1)], [HALF], tmp_path, RATE, protocols=["v4"])
+    with pytest.raises(ValueError, match=r"scores of other songs or excerpts"):
+        evaluate([song("one")], [HALF], tmp_path, RATE, protocols=["v4"], excerpt=2)
+    summary = evaluate([song("one")], [retrained], tmp_path, RATE, protocols=["v4"], overwrite=True)
+    assert summary["rows"][0]["scores"]["v4_active"]["vocals"]["SDR"]["median_of_medians"] < 1
+
+
+def test_a_song_that_fails_is_named_and_the_rest_goes_on(tmp_path, capsys):
+    def moody(scene: Scene) -> dict[str, np.ndarray]:
+        if scene.song == "two":
+            raise ValueError("no way")
+        stems = half(scene)
+        return {source: stem[:-1] for source, stem in stems.items()} if scene.song == "short" else stems
+
+    songs = [song("one"), song("two"), song("short"), song("four")]
+    songs[3].vocals.audio[:] = 0
+    summary = evaluate(songs, [dataclasses.replace(HALF, separate=moody)], tmp_path, RATE, protocols=["v4"])
+    row = summary["rows"][0]
+    assert row["songs"] == ["one"]
+    errors = {failed["song"]: failed["error"] for failed in row["failed"]}
+    assert set(errors) == {"two", "short", "four"}
+    assert errors["two"] == "no way"
+    assert "32000" in errors["short"]
+    assert "31999" in errors["short"]
+    assert "all zero" in errors["four"]
+    assert "failed: half: two: no way" in capsys.readouterr().err
+    assert "half (1 of 4 songs)" in tables(summary)
+    assert "two: no way" in tables(summary)
+    mended = evaluate(songs, [HALF], tmp_path, RATE, protocols=["v4"])["rows"][0]
+    assert mended["songs"] == ["one", "two", "short"]
+    assert [failed["song"] for failed in mended["failed"]] == ["four"]
+
+
+def test_conditions_are_rows_of_models_only(tmp_path):
+    summary = evaluate(
+        [song("one")], [MIXTURE, HALF], tmp_path, RATE, protocols=["v4"], conditions=["level_+20db", "mono"]
+    )
+    rows = {row["row"]: row for row in summary["rows"]}
+    assert set(rows) == {"mixture", "half", "half_level_+20db", "half_mono"}
+    assert rows["half_mono"]["condition"] == "mono"
+    sdr = {name: row["scores"]["v4"]["vocals"]["SDR"]["median_of_medians"] for name, row in rows.items()}
+    assert sdr["half_level_+20db"] == pytest.approx(sdr["half"], abs=1e-3)  # whose gain does not depend on the level
+
+
+def test_excerpts_score_a_part_of_what_is_separated_whole(tmp_path):
+    lengths = []
+
+    def counting(scene: Scene) -> dict[str, np.ndarray]:
+        lengths.append(len(scene.mixture))
+        return half(scene)
+
+    summary = evaluate([song("one", 6)], [dataclasses.replace(HALF, separate=counting)], tmp_path, RATE, excerpt=3)
+    assert lengths == [6 * RATE]
+    assert summary["data"]["songs"][0]["seconds"] == 3
+    assert summary["rows"][0]["scores"]["v4"]["vocals"]["frames"] == 3
+    assert ResultFolder(tmp_path).song("half", "one")["excerpts"]["listen"] == {"start": 2.0, "seconds": 3.0}
+
+
+@pytest.fixture
+def data(tmp_path) -> Path:
+    """A data set of 3 s of the example song."""
+    folder = tmp_path / "data/test/songs/lithium"
+    folder.mkdir(parents=True)
+    for source in SOURCES:
+        audio, rate = soundfile.read(EXAMPLE / f"{source}.ogg", start=10 * 44100, frames=3 * 44100)
+        soundfile.write(folder / f"{source}.wav", audio, rate)
+    return tmp_path / "data"
+
+
+def _evaluate(data: Path, out: Path, *options: object) -> int:
+    return main(["evaluate", "--data", str(data), "--out", str(out), *map(str, options)])
+
+
+def test_musevals_own_command_gives_the_same_numbers(data, tmp_path, capsys):
+    assert _evaluate(data, tmp_path / "out", "--references", "none", "--protocols", "v4", "--save-estimates") == 0
+    row = "or-unet-mask-dynamic_int8"
+    assert f"| {row} |" in capsys.readouterr().out
+    # As MUSDB18 has it, with the whole accompaniment as drums.
+    track = tmp_path / "musdb/test/lithium"
+    track.mkdir(parents=True)
+    stems = {source: soundfile.read(data / f"test/songs/lithium/{source}.wav")[0] for source in SOURCES}
+    silence = np.zeros_like(stems["vocals"])
+    band = {"vocals": stems["vocals"], "drums": stems["accompaniment"], "bass": silence, "other": silence}
+    for name, audio in (band | {"mixture": sum(stems.values())}).items():
+        soundfile.write(track / f"{name}.wav", audio, 44100, subtype="PCM_16")
+    command = [Path(sys.executable).parent / "museval", "--musdb", tmp_path / "musdb", "--is-wav"]
+    command += [tmp_path / "out/estimates" / row, "-o", tmp_path / "theirs"]
+    subprocess.run(command, check=True, capture_output=True)
+    theirs = json.loads((tmp_path / "theirs/test/lithium.json").read_text())
+    ours = json.loads((tmp_path / "out/v4" / row / "test/lithium.json").read_text())
+    assert ours == theirs
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    """The run folder of a small network, trained for seconds, so that its masks depend on its state."""
+    run, spec = tmp_path_factory.mktemp("runs") / "short", StreamSpec()
+    run.mkdir()
+    part = {"dtype": "float32", "start": 10 * 44100, "frames": 10 * 44100}
+    stems = {source: soundfile.read(EXAMPLE / f"{source}.ogg", **part)[0] for source in SOURCES}
+
+    def segments(waveform: np.ndarray) -> np.ndarray:
+        magnitude = np.abs(stft(waveform, spec))
+        return magnitude[: len(magnitude) // 8 * 8].reshape(8, -1, *magnitude.shape[1:])
+
+    keras.utils.set_random_seed(0)
+    network = build_network("or_unet", "s")
+    model = Separation(network)
+    model.compile(keras.optimizers.Adam(5e-3))
+    targets = {source: segments(stem) for source, stem in stems.items()}
+    model.fit(segments(sum(stems.values())), targets, batch_size=1, epochs=6, verbose=0)
+    network.save(run / "best.keras")
+    config = {"architecture": "or_unet", "size": "s", "spec": spec.to_dict(), "batch_size": 1, "segment_frames": 107}
+    (run / "config.json").write_text(json.dumps(config))
+    rows = [{"path": "train/songs/x/vocals.wav", "sha256": "ab" * 32, "licence": "", "song": "X", "dataset": "folder"}]
+    (run / "manifest.json").write_text(json.dumps({"train": rows, "valid": []}))
+    (run / "history.csv").write_text("step,val_loss,seconds\n48,1.0,1\n")
+    return run
+
+
+def test_online_equals_offline(run, data, tmp_path):
+    """The streamed .tflite file and the Keras network on the whole song; 0.01 dB is what is asked."""
+    network = of_run(run)
+    files = convert(load_best(run)[0], StreamSpec(), tmp_path, "short", precisions=("float32",))
+    out = tmp_path / "out"
+    for file in files:
+        model = ("--model", tmp_path / file["file"], "--references", "none", "--protocols", "v4")
+        assert _evaluate(data, out, *model) == 0
+    assert _evaluate(data, out, "--run", run, "--references", "none", "--protocols", "v4") == 0
+    results = ResultFolder(out)
+    rows = {row["row"]: results.frames("v4", row["row"], "lithium") for row in results.rows()}
+    assert set(rows) == {"short", "short-mask-float32", "short-waveform-float32"}
+    for source in SOURCES:
+        sdr = {name: frames[source]["SDR"] for name, frames in rows.items()}
+        for name in set(rows) - {"short"}:
+            np.testing.assert_allclose(sdr[name], sdr["short"], atol=1e-3)
+    # Negative control: a network that forgets once in between differs.
+    assert network.online
+    stems = {
+        source: soundfile.read(data / f"test/songs/lithium/{source}.wav", dtype="float32")[0] for source in SOURCES
+    }
+    scene = Scene("lithium", 44100, stems)
+    whole = network.separate(scene)
+    halves = [network.separate(Scene("", 44100, stems, half)) for half in np.array_split(scene.mixture, 2)]
+    forgets = np.concatenate([part["vocals"] for part in halves])
+    changed = [
+        bss_eval([*stems.values()], [x, whole["accompaniment"]], 44100)["SDR"] for x in (whole["vocals"], forgets)
+    ]
+    assert np.abs(changed[0] - changed[1]).max() > 5e-3
+
+
+def test_what_a_model_learned_from_is_not_scored(run, data, tmp_path, capsys):
+    songs = data / "test/songs"
+    out = tmp_path / "out"
+    (songs / "lithium").rename(songs / "04 - x")
+    assert _evaluate(data, out, "--run", run) == 1
+    assert "1 of the songs were trained on" in capsys.readouterr().err
+    assert not out.exists()
+    # A shipped model knows its songs too, and files by what is in them; nothing was trained on this one.
+    (songs / "04 - x").rename(songs / "Music Delta - Grunge")
+    assert _evaluate(data, out) == 1
+    assert "Music Delta - Grunge" in capsys.readouterr().err
+    # Its validation songs may be scored as such.
+    shutil.move(data / "test", data / "valid")
+    assert _evaluate(data, out, "--split", "valid", "--references", "none", "--protocols", "v4") == 0
+    assert ResultFolder(out).frames("v4", "or-unet-mask-dynamic_int8", "Music Delta - Grunge")
+
+
+def test_a_converted_file_remembers_what_it_learned_from(run, data, tmp_path, capsys):
+    model, spec, provenance = load_run(run)
+    (file,) = convert(model, spec, tmp_path, "a", graphs=("mask",), precisions=("float32",), provenance=provenance)
+    (data / "test/songs/lithium").rename(data / "test/songs/x")
+    assert _evaluate(data, tmp_path / "out", "--model", tmp_path / file["file"]) == 1
+    assert "1 of the songs were trained on" in capsys.readouterr().err
+    assert _evaluate(data, tmp_path / "out", "--model", tmp_path / file["file"], "--exclude-shared") == 1
+    assert "the 1 excluded songs leave none" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--references", "mixture,irm3"], "--references: expected some of mixture, .*Received: irm3"),
+        (["--protocols", "v3"], "--protocols: expected v4 among them. Received: v3"),
+        (["--protocols", "v4,v5"], "--protocols: expected some of v4, v3. Received: v5"),
+        (["--robustness", "loud"], "--robustness: expected some of level_.*Received: loud"),
+        (["--name", "../x"], "expected a name of letters.*Received: '../x'"),
+        (["--name", "reference"], "expected a name of letters.*Received: 'reference'"),
+        (["--jobs", "0"], "--jobs: expected at least 1. Received: 0"),
+        (["--excerpt", "0"], "--excerpt: expected at least 1. Received: 0"),
+        (["--estimates", "{data}", "--robustness"], "--robustness: .*Received: --estimates"),
+        (["--estimates", "{data}", "--exclude-shared"], "--exclude-shared: .*Received: --estimates"),
+        (["--estimates", "{data}"], "expected folders of songs with vocals"),
+        (["--estimates", "{data}/none"], "expected folders of songs with vocals"),
+        (["--run", "{data}"], "expected a run folder"),
+        (["--model", "{data}/none.tflite"], "none.tflite"),
+        (["--preset", "none"], "none"),
+        (["--split", "some"], "split: expected one of"),
+    ],
+)
+def test_wrong_options_are_named_before_anything_is_written(data, tmp_path, capsys, options, message):
+    options = [option.format(data=data) for option in options]
+    assert _evaluate(data, tmp_path / "out", *options) == 1
+    error = capsys.readouterr().err
+    assert re.search(message, error), error
+    assert len([line for line in error.splitlines() if line.startswith("error: ")]) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_stems_under_the_names_of_other_systems(data, tmp_path, capsys):
+    references = {source: data / f"test/songs/lithium/{source}.wav" for source in SOURCES}
+    silence, rate = 0 * soundfile.read(references["vocals"])[0], 44100
+    for system, names in (
+        ("demucs", ("no_vocals",)),
+        ("spleeter", ("accompaniment",)),
+        ("umx", ("drums", "bass", "other")),
+    ):
+        folder = tmp_path / system / "LITHIUM"
+        folder.mkdir(parents=True)
+        shutil.copy(references["vocals"], folder)
+        shutil.copy(references["accompaniment"], folder / f"{names[0]}.wav")
+        for name in names[1:]:
+            soundfile.write(folder / f"{name}.wav", silence, rate)
+        options = ("--estimates", tmp_path / system, "--references", "none", "--protocols", "v4")
+        assert _evaluate(data, tmp_path / "out", *options) == 0
+        frames = ResultFolder(tmp_path / "out").frames("v4", system, "lithium")
+        assert (
+            min(frames["vocals"]["SDR"].min(), frames["accompaniment"]["SDR"].min()) > 80
+            or np.isnan(frames["vocals"]["SDR"]).all()
+        )
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("rate", "expected 44100 Hz, as the references. Received: 22050 Hz"),
+        ("short", "132300"),
+        ("mono", "channel"),
+        ("silent", "all zero"),
+        ("broken", "not a readable audio file"),
+        ("nan", "finite"),
+        ("missing", "expected a folder named lithium with its stems"),
+    ],
+)
+def test_wrong_estimates_are_named(data, tmp_path, capsys, damage, message):
+    folder = tmp_path / "estimates" / ("other" if damage == "missing" else "lithium")
+    folder.mkdir(parents=True)
+    for source in SOURCES:
+        audio, rate = soundfile.read(data / f"test/songs/lithium/{source}.wav")
+        if damage == "rate":
+            rate = 22050
+        elif damage == "short":
+            audio = audio[:-100]
+        elif damage == "mono":
+            audio = audio[:, 0]
+        elif damage == "silent" and source == "vocals":
+            audio = 0 * audio
+        elif damage == "nan":
+            audio = np.where(audio == audio[100], np.nan, audio)
+        soundfile.write(folder / f"{source}.wav", audio, rate, subtype="FLOAT")
+        if damage == "broken":
+            (folder / f"{source}.wav").write_bytes(b"RIFF")
+    options = ("--estimates", tmp_path / "estimates", "--references", "none", "--protocols", "v4")
+    assert _evaluate(data, tmp_path / "out", *options) == 1
+    output = capsys.readouterr()
+    assert message in output.err
+    assert "error: 1 scores are missing" in output.err
+
+
+def test_it_can_be_interrupted_and_goes_on(data, tmp_path):
+    for name in ("b", "c"):
+        shutil.copytree(data / "test/songs/lithium", data / f"test/songs/{name}")
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "training", "evaluate", "--data", str(data), "--out", str(out)]
+    command += ["--references", "mixture,irm1", "--protocols", "v4", "--jobs", "1"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not list(out.glob("songs/*/*.json")):
+        time.sleep(0.02)
+    children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error
+    assert "Traceback" not in error
+    for _ in range(100):  # the last of them, multiprocessing's own, notices that we are gone
+        if not (left := [pid for pid in children if Path(f"/proc/{pid}").exists()]):
+            break
+        time.sleep(0.1)
+    assert not left
+    done = {path: path.stat().st_mtime_ns for path in out.glob("songs/*/*.json")}
+    assert 1 <= len(done) < 9
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert len(list(out.glob("songs/*/*.json"))) == 9
+    assert {path: path.stat().st_mtime_ns for path in done} == done
+    assert not list(out.rglob(".*"))

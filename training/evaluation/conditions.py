@@ -1,0 +1,127 @@
+"""The same song as it may reach a listener: louder, duller, in mono, through a coder.
+
+Conventions: waveform (samples, channels), float32; full scale is ±1, but nothing is clipped.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import scipy.signal
+
+from training.evaluation.scene import Scene, Waveform
+
+LOWPASS_EDGES_HZ = (8000, 8500)  # passes up to the first, stops from the second
+LOWPASS_STOP_DB = 80.0
+MP3_BITRATE = "128k"
+MP3_SAMPLE_RATES = (16000, 22050, 24000, 32000, 44100, 48000)  # below 16 kHz MP3 ends at 64 kbit/s
+
+
+def level(scene: Scene, gain_db: float) -> Scene:
+    """Mixture and references `gain_db` louder."""
+    gain = np.float32(10 ** (gain_db / 20))
+    return _everywhere(scene, lambda waveform: waveform * gain)
+
+
+def lowpass_8khz(scene: Scene) -> Scene:
+    """Mixture and references without what lies above 8 kHz: flat up to there, 80 dB down from 8.5 kHz on.
+
+    The filter has linear phase and its delay is taken out. SIR and SAR have no meaning under this condition,
+    since the references are empty above 8.5 kHz (`training.evaluation.guards.warnings_of`); SDR has.
+
+    Raises:
+        ValueError: if the sample rate cannot hold the filter's edge.
+    """
+    if scene.sample_rate <= 2 * LOWPASS_EDGES_HZ[1]:
+        raise ValueError(
+            f"lowpass_8khz: expected a sample rate above {2 * LOWPASS_EDGES_HZ[1]} Hz. Received: {scene.sample_rate}"
+        )
+    width = LOWPASS_EDGES_HZ[1] - LOWPASS_EDGES_HZ[0]
+    taps, beta = scipy.signal.kaiserord(LOWPASS_STOP_DB, width / (scene.sample_rate / 2))
+    fir = scipy.signal.firwin(taps | 1, np.mean(LOWPASS_EDGES_HZ), window=("kaiser", beta), fs=scene.sample_rate)
+
+    def filtered(waveform: Waveform) -> Waveform:
+        channels = [scipy.signal.oaconvolve(channel.astype(np.float64), fir, "full") for channel in waveform.T]
+        late = len(fir) // 2
+        return np.stack([channel[late : late + len(waveform)].astype(np.float32) for channel in channels], axis=1)
+
+    heard = _everywhere(scene, filtered)
+    references = {
+        source: np.round(reference * 32768) / np.float32(32768) for source, reference in heard.references.items()
+    }
+    return dataclasses.replace(heard, references=references)
+
+
+def mono(scene: Scene) -> Scene:
+    """Mixture and references as the mean of their channels: (samples, 1).
+
+    One channel and not two equal ones: BSS Eval projects on all channels of all references, and a channel
+    that is there twice makes its equations singular.
+    """
+    return _everywhere(scene, lambda waveform: waveform.mean(axis=1, keepdims=True, dtype=np.float64))
+
+
+def mp3_128k(scene: Scene) -> Scene:
+    """The mixture alone through an MP3 coder at constant 128 kbit/s and back, to the sample where it was.
+
+    The references stay, so that a stem is also to be freed of what the coder did. ffmpeg takes the coder's
+    delay out by the count that LAME writes into the file.
+
+    Raises:
+        ValueError: if MP3 does not know the sample rate or ffmpeg is missing, fails or lacks libmp3lame.
+    """
+    if scene.sample_rate not in MP3_SAMPLE_RATES:
+        known = ", ".join(map(str, MP3_SAMPLE_RATES))
+        raise ValueError(f"mp3_128k: expected a sample rate of {known} Hz. Received: {scene.sample_rate}")
+    # A sum of stems may go beyond full scale, which is as far as the coder is made for.
+    gain = np.float32(max(1.0, np.abs(scene.mixture).max(initial=0)))
+    num_samples, num_channels = scene.mixture.shape
+    raw = ["-f", "f32le", "-ar", str(scene.sample_rate), "-ac", str(num_channels)]
+    with tempfile.TemporaryDirectory() as folder:
+        coded = str(Path(folder) / "mixture.mp3")  # a file: the count is written at its start when all is coded
+        samples = np.ascontiguousarray(scene.mixture / gain, "<f4").tobytes()
+        _ffmpeg([*raw, "-i", "-", "-codec:a", "libmp3lame", "-b:a", MP3_BITRATE, coded], samples)
+        decoded = np.frombuffer(_ffmpeg(["-i", coded, *raw, "-"]), "<f4").reshape(-1, num_channels)
+    if len(decoded) < num_samples:
+        raise ValueError(f"mp3_128k: expected {num_samples} samples back from ffmpeg. Received: {len(decoded)}")
+    # Some of the padding behind the end may be left.
+    return dataclasses.replace(scene, mixture=(decoded[:num_samples] * gain).astype(np.float32))
+
+
+CONDITIONS: dict[str, Callable[[Scene], Scene]] = {
+    "level_+20db": functools.partial(level, gain_db=20.0),
+    "level_-20db": functools.partial(level, gain_db=-20.0),
+    "lowpass_8khz": lowpass_8khz,
+    "mono": mono,
+    "mp3_128k": mp3_128k,
+}
+LABELS = {
+    "level_+20db": "20 dB louder",
+    "level_-20db": "20 dB quieter",
+    "lowpass_8khz": "nothing above 8 kHz",
+    "mono": "mono",
+    "mp3_128k": "mixture through MP3 at 128 kbit/s",
+}
+
+
+def _everywhere(scene: Scene, change: Callable[[Waveform], np.ndarray]) -> Scene:
+    references = {source: change(reference).astype(np.float32) for source, reference in scene.references.items()}
+    return dataclasses.replace(scene, references=references, mixture=change(scene.mixture).astype(np.float32))
+
+
+def _ffmpeg(arguments: list[str], data: bytes = b"") -> bytes:
+    """What ffmpeg writes to its standard output, given `data` on its standard input."""
+    try:
+        done = subprocess.run(["ffmpeg", "-v", "error", *arguments], input=data, capture_output=True)
+    except FileNotFoundError as error:
+        raise ValueError("mp3_128k: expected the program ffmpeg. Received: no such program") from error
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        raise ValueError(f"mp3_128k: ffmpeg with libmp3lame failed: {lines[0] if lines else 'no message'}")
+    return done.stdout

@@ -1,0 +1,403 @@
+"""`python -m training evaluate`: separates songs with stems, and scores what comes out.
+
+The stems of a song and their references lie in one file while they are scored, so that processes share them. Songs
+and rows that a result folder has already are not scored again.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import platform
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from tqdm import tqdm
+
+from keras_sep import __version__
+from training.evaluation import guards
+from training.evaluation.conditions import CONDITIONS, LABELS
+from training.evaluation.excerpts import playable, write_excerpts, write_reference_excerpts
+from training.evaluation.methods import Method
+from training.evaluation.metrics import (
+    METRICS,
+    PROTOCOLS,
+    Values,
+    active_frames,
+    most_active_excerpt,
+    si_sdr,
+)
+from training.evaluation.results import FORMAT, ResultFolder, read_json
+from training.evaluation.scene import SOURCES, Scene, Stems
+from training.evaluation.summary import summarise
+from training.evaluation.workers import processes, score_window
+from training.stems import Song
+
+# What the scores may depend on.
+TOOLS = ["museval", "musdb", "numpy", "scipy", "librosa", "soundfile", "soxr", "ai-edge-litert", "keras"]
+TOOLS += ["tensorflow", "jax"]
+# What one song or one method may do wrong; what is wrong with the machine (OSError) ends the whole.
+FAILURES = (ValueError, RuntimeError, ArithmeticError, LookupError)
+
+
+def evaluate(
+    songs: list[Song],
+    methods: Sequence[Method],
+    out: Path,
+    sample_rate: int,
+    *,
+    conditions: Sequence[str] = (),
+    protocols: Sequence[str] = tuple(PROTOCOLS),
+    excerpt: int | None = None,
+    jobs: int = 2,
+    dataset: str = "folder",
+    split: str = "test",
+    save_estimates: bool = False,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Scores songs by every method into a result folder (see `results`), and returns its summary.
+
+    Args:
+        songs: of `training.datasets.load_split`.
+        methods: a row each.
+        out: result folder; what it has of the same songs and weights is kept.
+        sample_rate: of the songs, Hz.
+        conditions: of CONDITIONS; each adds a row to every method of kind "model".
+        protocols: of PROTOCOLS, "v4" among them.
+        excerpt: score only the this many seconds in which the voice is most active.
+        jobs: scoring processes.
+        dataset, split: for the record.
+        save_estimates: keep the stems, as float wav.
+        overwrite: score anew what was scored with other weights or versions.
+
+    Raises:
+        ValueError: if an argument is out of range, there are no songs, or `out` holds scores of something else. A song
+            that fails is not an error: it is named in the summary.
+    """
+    import museval  # noqa: F401  # before an hour of separation, not after
+
+    require_counts(excerpt, jobs)
+    require_known("--protocols", protocols, PROTOCOLS)
+    require_known("--robustness", conditions, CONDITIONS)
+    if "v4" not in protocols:
+        raise ValueError(f"--protocols: expected v4 among them. Received: {','.join(protocols)}")
+    if not songs:
+        raise ValueError("expected songs with stems to score. Received: none")
+    run = _Evaluation(ResultFolder(out), sample_rate, tuple(protocols), excerpt, save_estimates)
+    rows = [Row(method) for method in methods]
+    rows += [Row(method, name) for method in methods if method.kind == "model" for name in conditions]
+    run.require_same_songs(songs)
+    todo = [(song, {row: names for row in rows if (names := run.missing(row, song, overwrite))}) for song in songs]
+    run.write_rows(rows)
+    run.write_data(songs, dataset, split)
+    if any(wanted for _, wanted in todo):
+        run.score(todo, jobs)
+        run.write_data(songs, dataset, split)
+    return summarise(run.results)
+
+
+def require_counts(excerpt: int | None, jobs: int) -> None:
+    for name, value in (("--excerpt", 1 if excerpt is None else excerpt), ("--jobs", jobs)):
+        if value < 1:
+            raise ValueError(f"{name}: expected at least 1. Received: {value}")
+
+
+def require_known(option: str, names: Sequence[str], known: Any) -> None:
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{option}: expected some of {', '.join(known)}. Received: {name or 'nothing'}")
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """A method under a condition."""
+
+    method: Method
+    condition: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.method.row}_{self.condition}" if self.condition else self.method.row
+
+    @property
+    def label(self) -> str:
+        return f"{self.method.label}, {LABELS[self.condition]}" if self.condition else self.method.label
+
+    def key(self, song: Song, sample_rate: int, excerpt: int | None) -> str:
+        """Equal where scores would be: the same weights, audio and tools."""
+        about = [FORMAT, version("museval"), sample_rate, excerpt, self.condition, dict(self.method.about)]
+        about += [self.method.songs_about(song.name), *(stem.sha256 for stem in (song.vocals, song.accompaniment))]
+        return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class _Evaluation:
+    """What all songs and rows of one call share."""
+
+    results: ResultFolder
+    sample_rate: int
+    protocols: tuple[str, ...]
+    excerpt: int | None
+    save_estimates: bool
+
+    def require_same_songs(self, songs: list[Song]) -> None:
+        path = self.results.path / "data.json"
+        if not path.exists():
+            return
+        before = read_json(path)
+        known = {song["name"]: song["sha256"] for song in before["songs"]}
+        if known != {song.name: _hashes(song) for song in songs} or before["excerpt"] != self.excerpt:
+            raise ValueError(f"{self.results.path}: holds scores of other songs or excerpts; expected another --out")
+
+    def missing(self, row: Row, song: Song, overwrite: bool) -> tuple[str, ...]:
+        """Protocols by which the row has yet to be scored on the song."""
+        before = self.results.song(row.name, song.name)
+        if before is None:
+            return self.protocols
+        if before["key"] != row.key(song, self.sample_rate, self.excerpt):
+            if not overwrite:
+                raise ValueError(
+                    f"{self.results.path}: its row {row.name} was scored with other weights or versions. "
+                    "Expected another --out or --name, or --overwrite"
+                )
+            return self.protocols
+        files = {name: self.results.museval_file(name, row.name, song.name) for name in self.protocols}
+        return tuple(name for name, path in files.items() if not path.exists())
+
+    def write_rows(self, rows: Sequence[Row]) -> None:
+        order = len(self.results.rows())
+        for index, row in enumerate(rows):
+            path = self.results.row_file(row.name)
+            before = read_json(path) if path.exists() else {"order": order + index, "failed": []}
+            method = row.method
+            about = {"row": row.name, "label": row.label, "kind": method.kind, "condition": row.condition}
+            self.results.write(path, before | about | {"online": method.online, "about": dict(method.about)})
+
+    def fail(self, row: Row, song: Song, error: BaseException | None) -> None:
+        """Keeps and shows why a row has not got a song; without an error, that it has."""
+        about = read_json(self.results.row_file(row.name))
+        about["failed"] = [failed for failed in about["failed"] if failed["song"] != song.name]
+        if error is not None:
+            text = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            about["failed"].append({"song": song.name, "error": text})
+            tqdm.write(f"failed: {row.label}: {song.name}: {text}", file=sys.stderr)
+        self.results.write(self.results.row_file(row.name), about)
+
+    def write_data(self, songs: list[Song], dataset: str, split: str) -> None:
+        facts = []
+        for song in songs:
+            files = (self.results.song(row["row"], song.name) for row in self.results.rows() if not row["condition"])
+            scored: dict[str, Any] = next(filter(None, files), {})
+            facts.append(
+                {
+                    "name": song.name,
+                    "sha256": _hashes(song),
+                    "seconds": scored.get("seconds", round(len(song.vocals.audio) / self.sample_rate, 3)),
+                    "active_seconds": sum(scored.get("active", ())),
+                    "sample_rate": self.sample_rate,
+                    "licence": _licence(song),
+                    "warnings": scored.get("warnings", []),
+                }
+            )
+        about = {"dataset": dataset, "split": split, "excerpt": self.excerpt, "songs": facts}
+        date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
+        self.results.write(self.results.path / "data.json", {"tools": tool_versions(), "date": date, **about})
+
+    def score(self, todo: list[tuple[Song, dict[Row, tuple[str, ...]]]], jobs: int) -> None:
+        total = sum(self._cost(song, name) for song, rows in todo for names in rows.values() for name in names)
+        waiting: deque[_Unit] = deque()
+        with (
+            tempfile.TemporaryDirectory(prefix="keras_sep-") as work,
+            tqdm(total=round(total), unit="s", desc="score", disable=None) as bar,
+            processes(jobs) as pool,
+        ):
+            for song, rows in todo:
+                for unit in self._separated(song, rows, Path(work), pool, bar) if rows else ():
+                    waiting.append(unit)
+                    if len(waiting) > jobs:  # what waits is on the disk
+                        self._finish(waiting.popleft())
+            while waiting:
+                self._finish(waiting.popleft())
+
+    def _cost(self, song: Song, protocol: str) -> float:
+        """Seconds of windows, for the progress bar."""
+        samples = len(song.vocals.audio)
+        samples = min(samples, (self.excerpt or samples) * self.sample_rate)
+        windows = PROTOCOLS[protocol].windows(samples, self.sample_rate)
+        return sum(part.stop - part.start for part in windows) / self.sample_rate
+
+    def _separated(
+        self, song: Song, rows: dict[Row, tuple[str, ...]], work: Path, pool: ProcessPoolExecutor, bar: tqdm
+    ) -> Iterator[_Unit]:
+        """The song separated by each row, on the disk and being scored."""
+        try:
+            scene = _scene(song, self.sample_rate)
+            guards.require_scene(scene)
+        except FAILURES as error:
+            for row in rows:
+                self.fail(row, song, error)
+            return
+        warnings = guards.warnings_of(scene)
+        part = slice(0, len(scene.mixture))
+        if self.excerpt:
+            part = most_active_excerpt(scene.references["vocals"], self.sample_rate, self.excerpt)
+        write_reference_excerpts(
+            self.results.excerpts("reference", song.name),
+            {source: scene.references[source][part] for source in SOURCES},
+            self.sample_rate,
+        )
+        for row, protocols in rows.items():
+            bar.set_postfix_str(f"{row.name}, {song.name}")
+            try:
+                # The whole song is separated, whatever part is scored: the network has heard what came before.
+                heard = CONDITIONS[row.condition](scene) if row.condition else scene
+                stems = row.method.separate(heard)
+                guards.require_fit(heard, stems, self.sample_rate)
+            except FAILURES as error:
+                self.fail(row, song, error)
+                continue
+            signals = [stems_of[source][part] for stems_of in (heard.references, stems) for source in SOURCES]
+            path = work / f"{row.name}.{song.name}.npy"
+            np.save(path, np.stack(signals).astype(np.float32, copy=False))
+            unit = _Unit(row, song, path, part, warnings, {})
+            for name in protocols:
+                unit.submit(name, pool, self.sample_rate, bar)
+            yield unit
+
+    def _finish(self, unit: _Unit) -> None:
+        """Waits for the scores of a unit and writes them."""
+        row, song, results = unit.row, unit.song, self.results
+        signals = np.load(unit.path, mmap_mode="r")
+        references = dict(zip(SOURCES, signals[:2], strict=True))
+        estimates = dict(zip(SOURCES, signals[2:], strict=True))
+        try:
+            scores = {name: unit.values(name) for name in unit.scores}
+        except BrokenProcessPool as error:
+            raise ValueError(
+                "a scoring process was killed, most likely for want of memory; try fewer --jobs"
+            ) from error
+        except FAILURES as error:
+            self.fail(row, song, error)
+            unit.path.unlink()
+            return
+        for name, values in scores.items():
+            results.write_frames(name, row.name, song.name, values)
+        active = active_frames(references["vocals"], self.sample_rate)
+        frames, excerpts = results.frames("v4", row.name, song.name), {}
+        if not row.condition and frames is not None:
+            excerpts = write_excerpts(
+                results.excerpts(row.name, song.name),
+                references,
+                estimates,
+                frames["vocals"]["SDR"],
+                active,
+                self.sample_rate,
+                unit.part.start / self.sample_rate,
+            )
+        if self.save_estimates:
+            _write_estimates(results.estimates(row.name, song.name), estimates, self.sample_rate)
+        about = {
+            "row": row.name,
+            "song": song.name,
+            "key": row.key(song, self.sample_rate, self.excerpt),
+            "seconds": round(signals.shape[1] / self.sample_rate, 3),
+            "sample_rate": self.sample_rate,
+            "licence": _licence(song),
+            "playable": all(playable(stem.licence) for stem in (song.vocals, song.accompaniment)),
+            "si_sdr": _si_sdr(references, estimates, active, self.sample_rate),
+            "active": active.tolist(),
+            "warnings": unit.warnings,
+            "excerpts": excerpts,
+        }
+        results.write(results.song_file(row.name, song.name), about)
+        self.fail(row, song, None)
+        unit.path.unlink()
+
+
+@dataclass
+class _Unit:
+    """One song by one row: (references, estimates) on the disk, and the scores to come."""
+
+    row: Row
+    song: Song
+    path: Path
+    part: slice
+    warnings: list[str]
+    scores: dict[str, list[Future[dict[str, Values]]]]
+
+    def submit(self, protocol: str, pool: ProcessPoolExecutor, sample_rate: int, bar: tqdm) -> None:
+        samples = self.part.stop - self.part.start
+        windows = PROTOCOLS[protocol].windows(samples, sample_rate)
+        # v4's filter belongs to the whole song; windows of v3 are independent, and long.
+        parts = [slice(0, samples)] if protocol == "v4" else windows
+        total = sum(window.stop - window.start for window in windows) / sample_rate
+        self.scores[protocol] = []
+        for part in parts:
+            future = pool.submit(score_window, self.path, protocol, part, sample_rate)
+            future.add_done_callback(lambda _: bar.update(total / len(parts)))
+            self.scores[protocol].append(future)
+
+    def values(self, protocol: str) -> dict[str, Values]:
+        """Scores (sources, windows) by metric, when they are there."""
+        parts = [future.result() for future in self.scores[protocol]]
+        return {metric: np.concatenate([part[metric] for part in parts], axis=1) for metric in METRICS}
+
+
+def _scene(song: Song, sample_rate: int) -> Scene:
+    references = [stem.read(0, len(stem.audio)) for stem in (song.vocals, song.accompaniment)]
+    channels = max(reference.shape[1] for reference in references)
+    stems = {
+        source: reference if reference.shape[1] == channels else np.repeat(reference, channels, axis=1)
+        for source, reference in zip(SOURCES, references, strict=True)
+    }
+    return Scene(song.name, sample_rate, stems)
+
+
+def _si_sdr(references: Stems, estimates: Stems, active: np.ndarray, sample_rate: int) -> dict[str, dict[str, Any]]:
+    """Of the whole song and of its voice-active seconds put together; None where there are none."""
+
+    def of(part: np.ndarray | slice) -> dict[str, float | None]:
+        if not len(references["vocals"][part]):
+            return dict.fromkeys(SOURCES)
+        return {source: round(si_sdr(references[source][part], estimates[source][part]), 5) for source in SOURCES}
+
+    return {"all": of(slice(None)), "active": of(np.flatnonzero(np.repeat(active, sample_rate)))}
+
+
+def _write_estimates(folder: Path, estimates: Stems, sample_rate: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for source, estimate in estimates.items():
+        path = folder / f"{source}.wav"
+        part = path.with_name(f".{path.name}.part")
+        soundfile.write(part, estimate, sample_rate, format="WAV", subtype="FLOAT")
+        part.replace(path)
+
+
+def _hashes(song: Song) -> list[str]:
+    return [song.vocals.sha256, song.accompaniment.sha256]
+
+
+def _licence(song: Song) -> str:
+    return "; ".join(dict.fromkeys(stem.licence for stem in (song.vocals, song.accompaniment) if stem.licence))
+
+
+def tool_versions() -> dict[str, str]:
+    """Of everything whose change may change a score."""
+    versions = {"keras_sep": __version__, "python": platform.python_version()}
+    for name in TOOLS:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,180 @@
+"""What can be scored: separators of ours, stems that another system made, and the reference rows beside them.
+
+To add a reference row: write a function from a Scene to stems and name it in REFERENCES.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from training.datasets.leakage import song_key
+from training.datasets.track import AUDIO_SUFFIXES, folders
+from training.evaluation.oracles import ideal_mask
+from training.evaluation.repet import repet_sim
+from training.evaluation.results import require_row_name
+from training.evaluation.scene import SOURCES, Scene, Stems, Waveform
+from training.files import sha256_of
+
+# Names that other systems give the accompaniment (Spleeter and museval, Demucs, others), and what to add up otherwise.
+ACCOMPANIMENT = ("accompaniment", "no_vocals", "instrumental")
+BAND = ("drums", "bass", "other")
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row of the table.
+
+    Args:
+        row: name of the row's folders.
+        label: for people.
+        kind: one of `results.KINDS`.
+        separate: from a scene to one (samples, channels) array a source.
+        about: what its scores depend on, such as the SHA-256 of weights.
+        songs: of stems that lie ready: what a song's scores depend on, by `leakage.song_key`.
+        online: hears no future; None where nobody has said.
+        sample_rate: Hz, or None where any will do.
+    """
+
+    row: str
+    label: str
+    kind: str
+    separate: Callable[[Scene], Stems]
+    about: Mapping[str, Any] = field(default_factory=dict)
+    songs: Mapping[str, Any] = field(default_factory=dict)
+    online: bool | None = None
+    sample_rate: int | None = None
+
+    def songs_about(self, song: str) -> Any:
+        """What the scores of this song depend on, beside `about`."""
+        return self.songs.get(song_key(song))
+
+
+def _mixture(scene: Scene) -> Stems:
+    """No separation: the mixture is the estimate of both."""
+    return dict.fromkeys(SOURCES, scene.mixture)
+
+
+REFERENCES = {
+    method.row: method
+    for method in (
+        Method("mixture", "mixture, unprocessed", "mixture", _mixture, online=True),
+        Method("repet_sim", "REPET-SIM (librosa)", "classical", repet_sim, online=False),
+        Method("irm1", "IRM1 oracle", "oracle", functools.partial(ideal_mask, kind="irm1")),
+        Method("irm2", "IRM2 oracle", "oracle", functools.partial(ideal_mask, kind="irm2")),
+        Method("ibm", "IBM oracle", "oracle", functools.partial(ideal_mask, kind="ibm")),
+    )
+}
+
+
+def of_file(
+    preset: str, model: Path | None, graph: str, precision: str, *, name: str | None = None
+) -> tuple[Method, dict[str, Any]]:
+    """A shipped model or a .tflite file, run as it streams; with its provenance."""
+    from keras_sep.metadata import read_metadata
+    from keras_sep.presets import get_preset
+    from keras_sep.separator import Separator
+
+    separator = Separator(preset, model=model, graph=graph, precision=precision)
+    path = model or get_preset(preset).file(graph, precision).path()
+    # A preset may know more of itself than its files, which cannot be changed without changing their SHA-256.
+    provenance = read_metadata(path.read_bytes(), str(path))["provenance"] if model else get_preset(preset).provenance
+
+    def separate(scene: Scene) -> Stems:
+        return separator.separate(scene.mixture, scene.sample_rate)
+
+    method = Method(
+        require_row_name(name or path.stem),
+        name or path.stem,
+        "model",
+        separate,
+        {"file": path.name, "sha256": sha256_of(path)},
+        online=True,
+        sample_rate=separator.spec.sample_rate,
+    )
+    return method, provenance
+
+
+def of_run(run: Path, *, name: str | None = None) -> Method:
+    """The best network of a training run, in Keras on whole songs."""
+    from keras_sep import offline
+    from keras_sep.streaming import is_online
+    from training.runs import load_best
+
+    network, spec = load_best(run)
+
+    def separate(scene: Scene) -> Stems:
+        channels = scene.mixture.shape[1]
+        mixture = np.repeat(scene.mixture, spec.num_channels // channels, axis=1)
+        stems = offline.separate(network, mixture, spec)
+        return {source: stem.mean(axis=1, keepdims=True) if channels == 1 else stem for source, stem in stems.items()}
+
+    return Method(
+        require_row_name(name or run.resolve().name),
+        f"{name or run.resolve().name} (Keras)",
+        "model",
+        separate,
+        {"run": run.resolve().name, "sha256": sha256_of(run / "best.keras")},
+        online=is_online(network),
+        sample_rate=spec.sample_rate,
+    )
+
+
+def of_estimates(folder: Path, *, name: str | None = None) -> Method:
+    """Stems that another system made: <folder>/<song>/<stem>.wav, or with test/ between, as museval has it.
+
+    Stems are `vocals` and `accompaniment`, or one of the names that other systems give it, or what is to be summed.
+
+    Raises:
+        ValueError: if the folder has no song with stems.
+    """
+    found: dict[str, dict[str, list[Path]]] = {}
+    for song in [song for parent in (folder / "test", folder) for song in folders(parent)]:
+        stems = {path.stem: path for path in sorted(song.iterdir()) if path.suffix.lower() in AUDIO_SUFFIXES}
+        whole = [[stems[name]] for name in ACCOMPANIMENT if name in stems]
+        parts = [[stems[name] for name in BAND]] if all(name in stems for name in BAND) else []
+        if "vocals" in stems and (whole or parts):
+            found.setdefault(song_key(song.name), {"vocals": [stems["vocals"]], "accompaniment": (whole + parts)[0]})
+    if not found:
+        raise ValueError(
+            f"{folder}: expected folders of songs with vocals and {', '.join(ACCOMPANIMENT)} or {', '.join(BAND)} as "
+            f"{', '.join(sorted(AUDIO_SUFFIXES))}. Received: none"
+        )
+
+    def separate(scene: Scene) -> Stems:
+        paths = found.get(song_key(scene.song))
+        if paths is None:
+            raise ValueError(f"{folder}: expected a folder named {scene.song} with its stems. Received: none")
+        return {source: _sum([_read(path, scene.sample_rate) for path in paths[source]]) for source in SOURCES}
+
+    return Method(
+        require_row_name(name or folder.resolve().name),
+        name or folder.resolve().name,
+        "estimates",
+        separate,
+        songs={
+            song: [sha256_of(path) for source in SOURCES for path in paths[source]] for song, paths in found.items()
+        },
+    )
+
+
+def _read(path: Path, sample_rate: int) -> Waveform:
+    try:
+        audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (RuntimeError, OSError) as error:
+        raise ValueError(f"{path}: not a readable audio file ({error})") from error
+    if rate != sample_rate:
+        raise ValueError(f"{path}: expected {sample_rate} Hz, as the references. Received: {rate} Hz")
+    return audio
+
+
+def _sum(parts: list[Waveform]) -> Waveform:
+    if len({part.shape for part in parts}) > 1:
+        raise ValueError(f"expected stems of one shape to add up. Received: {[part.shape for part in parts]}")
+    return np.sum(parts, axis=0)

@@ -1,0 +1,80 @@
+"""What masks on magnitudes can reach at best at our STFT: ideal ratio masks and the ideal binary mask.
+
+A bound of the kind, no method: the masks are made from the references. Conventions: waveform (samples,
+channels); spectrum (frames, bins, channels); every channel for itself.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_sep.engine import delay
+from keras_sep.signal import OverlapAdd, StreamingStft
+from keras_sep.spec import StreamSpec
+from training.evaluation.scene import SOURCES, Scene, Stems
+
+EXPONENTS = {"irm1": 1, "irm2": 2}
+KINDS = (*EXPONENTS, "ibm")
+_BLOCK_FRAMES = 512  # 6 s at the defaults: memory is that of the waveforms, whatever the song's length
+
+
+def ideal_mask(scene: Scene, kind: str, spec: StreamSpec | None = None) -> Stems:
+    """The mixture under an ideal mask.
+
+    With the references' magnitudes V and A, the vocals' mask is V / (V + A) for "irm1", V² / (V² + A²) for
+    "irm2", and 1 where V > A, else 0, for "ibm": a tie goes to the accompaniment. Where both references are
+    zero a ratio mask is 1/2. The accompaniment's mask is the rest to 1.
+
+    Args:
+        scene: the mixture may be another than the sum of the references; same shape as theirs.
+        kind: "irm1", "irm2" or "ibm".
+        spec: the STFT; 2048 / 512 at the scene's sample rate unless given.
+
+    Returns:
+        By source (samples, channels), float32, aligned to the mixture; both together are the mixture.
+
+    Source: A. Liutkus, F.-R. Stöter, github.com/sigsep/sigsep-mus-oracle, `IRM` and `IBM`, with two sources
+    instead of four. Their binary mask compares a source with half of the mixture, so that a bin may go to
+    both or to none; ours compares the sources, as a binary mask that is one of a pair has to.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"ideal_mask: kind must be one of {', '.join(KINDS)}. Received: kind={kind!r}")
+    mixture = scene.mixture
+    num_samples, num_channels = mixture.shape
+    spec = spec or StreamSpec(sample_rate=scene.sample_rate, num_channels=num_channels)
+    stfts = [StreamingStft(spec, num_channels) for _ in range(3)]
+    overlap_add = OverlapAdd(spec, num_channels)
+    late, block = delay(spec), _BLOCK_FRAMES * spec.frame_step
+    # A stem is late by the overlap: zeros behind the song push its end out.
+    total = num_samples + late + (-(num_samples + late) % spec.frame_step)
+    vocals = np.zeros((total, num_channels), np.float32)
+    for start in range(0, total, block):
+        stop = min(start + block, total)
+        heard, voice, accompaniment = (
+            stft.push(_padded(waveform, start, stop))
+            for stft, waveform in zip(stfts, (mixture, *(scene.references[s] for s in SOURCES)), strict=True)
+        )
+        vocals[start:stop] = overlap_add.push(vocals_mask(np.abs(voice), np.abs(accompaniment), kind) * heard)
+    aligned = vocals[late : late + num_samples]
+    return {"vocals": aligned, "accompaniment": mixture - aligned}
+
+
+def vocals_mask(
+    vocals: npt.NDArray[np.float32], accompaniment: npt.NDArray[np.float32], kind: str
+) -> npt.NDArray[np.float32]:
+    """Ideal mask of the vocals, in [0, 1], from both references' magnitudes of the same shape."""
+    if kind == "ibm":
+        return (vocals > accompaniment).astype(np.float32)
+    # As quotients of the larger one: squares of small magnitudes would fall out of float32.
+    largest = np.maximum(vocals, accompaniment)
+    largest = np.where(largest > 0, largest, 1)
+    v, a = ((magnitude / largest) ** EXPONENTS[kind] for magnitude in (vocals, accompaniment))
+    both = v + a
+    return np.divide(v, both, out=np.full_like(both, 0.5), where=both > 0)
+
+
+def _padded(waveform: npt.NDArray[np.float32], start: int, stop: int) -> npt.NDArray[np.float32]:
+    """Samples start … stop − 1, zeros where the waveform has ended."""
+    part = waveform[start:stop]
+    return np.pad(part, ((0, stop - start - len(part)), (0, 0)))

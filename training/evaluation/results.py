@@ -1,0 +1,111 @@
+"""A result folder: what `evaluate` writes and `report` reads.
+
+    OUT/summary.json, summary.md            the aggregated scores of every row; made anew from what lies below
+    OUT/data.json                           the songs, tools and versions
+    OUT/rows/<row>.json                     what the row is: label, kind, condition, weights, failed songs
+    OUT/v4/<row>/test/<song>.json           BSS Eval v4, 1 s frames, in museval's schema
+    OUT/v3/<row>/test/<song>.json           BSS Eval v3 images, 30 s windows every 15 s, in museval's schema
+    OUT/songs/<row>/<song>.json             the rest of a song's scores; written last, so where it is the song is done
+    OUT/excerpts/<row>/<song>/*.flac        a few seconds to hear and see; the row "reference" holds the true stems
+    OUT/estimates/<row>/test/<song>/*.wav   with --save-estimates, where museval's own command finds them
+
+museval's tools read folders named "test" and no others, so it stands there for every split.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from training.evaluation.metrics import METRICS, PROTOCOLS
+from training.evaluation.scene import SOURCES
+from training.files import write_json, write_text
+
+KINDS = ("mixture", "classical", "estimates", "model", "oracle")
+FORMAT = 1  # of a result folder; another number is another way to score
+
+Values = npt.NDArray[np.float64]
+FrameScores = dict[str, dict[str, Values]]  # by source, by metric: one value a window, NaN where there is none
+
+
+def require_row_name(name: str) -> str:
+    """A row is a folder: letters, digits and ._+- only, not hidden."""
+    if not re.fullmatch(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]*", name) or name == "reference":
+        raise ValueError(f"expected a name of letters, digits and ._+- other than reference. Received: {name!r}")
+    return name
+
+
+@dataclass(frozen=True)
+class ResultFolder:
+    """Paths and files of one result folder."""
+
+    path: Path
+
+    def row_file(self, row: str) -> Path:
+        return self.path / "rows" / f"{row}.json"
+
+    def song_file(self, row: str, song: str) -> Path:
+        return self.path / "songs" / row / f"{song}.json"
+
+    def museval_file(self, protocol: str, row: str, song: str) -> Path:
+        return self.path / protocol / row / "test" / f"{song}.json"
+
+    def excerpts(self, row: str, song: str) -> Path:
+        return self.path / "excerpts" / row / song
+
+    def estimates(self, row: str, song: str) -> Path:
+        return self.path / "estimates" / row / "test" / song
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What each row is: by kind as in KINDS, within it in the order in which they were first scored."""
+        rows = [read_json(path) for path in sorted((self.path / "rows").glob("*.json"))]
+        return sorted(rows, key=lambda row: (KINDS.index(row["kind"]), row["order"]))
+
+    def song(self, row: str, song: str) -> dict[str, Any] | None:
+        """The scores of a song beside museval's, or None where the row has not got it."""
+        path = self.song_file(row, song)
+        return read_json(path) if path.is_file() else None
+
+    def write_frames(self, protocol: str, row: str, song: str, values: dict[str, Values]) -> None:
+        """Writes scores (sources, windows) by metric in museval's schema."""
+        import museval
+
+        chosen = PROTOCOLS[protocol]
+        store = museval.TrackStore(song, win=chosen.window_s, hop=chosen.hop_s)
+        for index, source in enumerate(SOURCES):
+            store.add_target(source, {metric: values[metric][index].tolist() for metric in METRICS})
+        store.validate()
+        path = self.museval_file(protocol, row, song)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, store.json)
+
+    def frames(self, protocol: str, row: str, song: str) -> FrameScores | None:
+        """Scores of a song, or None where it was not scored by this protocol."""
+        path = self.museval_file(protocol, row, song)
+        if not path.is_file():
+            return None
+        return {
+            target["name"]: {
+                metric: np.array([frame["metrics"][metric] for frame in target["frames"]], np.float64)
+                for metric in METRICS
+            }
+            for target in read_json(path)["targets"]
+        }
+
+    def write(self, path: Path, value: object) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, value)
+
+
+def read_json(path: Path) -> Any:
+    """Raises ValueError, in one line, where the file is missing or broken."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: expected JSON of `python -m training evaluate`. Received: {error}") from error
