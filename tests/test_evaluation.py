@@ -22,13 +22,12 @@ from keras_sep.separation import Separation
 from keras_sep.signal import stft
 from keras_sep.spec import StreamSpec
 from training.__main__ import main
-from training.evaluation.evaluate import evaluate
+from training.evaluation.evaluate import evaluate, tables
 from training.evaluation.excerpts import playable
 from training.evaluation.methods import REFERENCES, Method, of_estimates, of_run
 from training.evaluation.metrics import bss_eval
 from training.evaluation.results import ResultFolder
 from training.evaluation.scene import SOURCES, Scene
-from training.evaluation.summary import tables
 from training.runs import load_best
 from training.stems import Song, Stem
 
@@ -208,8 +207,8 @@ def test_a_song_that_fails_is_named_and_the_rest_goes_on(tmp_path, capsys):
     assert "31999" in errors["short"]
     assert "all zero" in errors["four"]
     assert "failed: half: two: no way" in capsys.readouterr().err
-    assert "half (1 of 4 songs)" in tables(summary)
-    assert "two: no way" in tables(summary)
+    assert "half: 1 of 4" in tables(tmp_path)
+    assert "on two: no way" in tables(tmp_path)
     mended = evaluate(songs, [HALF], tmp_path, RATE, protocols=["v4"])["rows"][0]
     assert mended["songs"] == ["one", "two", "short"]
     assert [failed["song"] for failed in mended["failed"]] == ["four"]

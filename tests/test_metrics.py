@@ -29,7 +29,7 @@ def test_v4_of_a_score_known_by_construction():
 
 
 def test_v3_windows_of_scores_known_by_construction():
-    """Every 15 s another error: each window's SDR is that of the mean error energy in its 30 s, SIR that of the leak."""
+    """Every 15 s another error: a window's SDR is that of its mean error energy, its SIR that of its leak."""
     vocals, accompaniment, error = noise(80, 0), noise(80, 1), noise(80, 2)
     noise_db, leak_db = (
         np.array([-30.0, -10.0, -20.0, -5.0, -40.0, -3.0]),
@@ -43,7 +43,7 @@ def test_v3_windows_of_scores_known_by_construction():
     energy = 10 ** (noise_db / 10) + 10 ** (leak_db / 10)
     expected = [-10 * np.log10(energy[t : t + 2].mean()) for t in range(4)]
     np.testing.assert_allclose(scores["SDR"][0], expected, atol=0.05)
-    # One filter a window: a leak that changes within it leaves its amplitude's mean as interference, the rest is artifact.
+    # One filter a window: of a leak that changes within it the mean amplitude is interference, the rest artifact.
     amplitude = 10 ** (leak_db / 20)
     expected = [-20 * np.log10(amplitude[t : t + 2].mean()) for t in range(4)]
     np.testing.assert_allclose(scores["SIR"][0], expected, atol=0.2)

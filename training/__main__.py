@@ -76,6 +76,31 @@ def main(argv: list[str] | None = None) -> int:
     )
     evaluate.set_defaults(call=_evaluate)
 
+    report = commands.add_parser(
+        "report",
+        allow_abbrev=False,
+        help="one HTML page of result folders",
+        description="Tables, figures and players of result folders of evaluate, in one HTML page that needs no "
+        "network, and the tables in Markdown.",
+    )
+    report.add_argument("folders", type=Path, nargs="+", metavar="DIR", help="result folder of evaluate")
+    report.add_argument(
+        "--out",
+        type=Path,
+        default=Path("report"),
+        metavar="DIR",
+        help="folder for index.html and table.md, or FILE.html (default: report)",
+    )
+    report.add_argument("--title", default="Separation scores", help='of the page (default: "Separation scores")')
+    report.add_argument(
+        "--players",
+        type=int,
+        default=4,
+        metavar="N",
+        help="songs with audio players, those with most voice (default: 4)",
+    )
+    report.set_defaults(call=_report)
+
     paper = commands.add_parser(
         "run-paper",
         allow_abbrev=False,
@@ -190,9 +215,8 @@ def _credits(args: argparse.Namespace) -> None:
 
 def _evaluate(args: argparse.Namespace) -> int:
     from training.evaluation import methods
-    from training.evaluation.evaluate import evaluate, require_counts, require_known
+    from training.evaluation.evaluate import evaluate, require_counts, require_known, tables
     from training.evaluation.songs import Heard, heard_by_file, heard_by_run, scored_songs
-    from training.evaluation.summary import tables
 
     # What can be wrong with the options is said before audio is decoded.
     require_counts(args.excerpt, args.jobs)
@@ -236,11 +260,17 @@ def _evaluate(args: argparse.Namespace) -> int:
             save_estimates=args.save_estimates,
             overwrite=args.overwrite,
         )
-    print(tables(summary))
+    print(tables(args.out))
     failed = sum(len(row["failed"]) for row in summary["rows"])
     if failed:
         print(f"error: {failed} scores are missing, see above", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _report(args: argparse.Namespace) -> None:
+    from training.evaluation.report import write_report
+
+    print(write_report(args.folders, args.out, args.title, args.players))
 
 
 if __name__ == "__main__":

@@ -12,9 +12,9 @@ from keras_sep.spec import StreamSpec
 from training.config import TrainConfig
 from training.evaluation.evaluate import evaluate, require_counts
 from training.evaluation.methods import REFERENCES, of_run
+from training.evaluation.report.text import decibels
 from training.evaluation.scene import SOURCES
 from training.evaluation.songs import Heard, heard_by_run, scored_songs
-from training.evaluation.summary import cell
 from training.files import write_text
 from training.runs import best_row
 from training.train import train
@@ -112,7 +112,7 @@ def _table(summary: dict[str, Any], best: dict[str, dict[str, Any]], split: str)
     """Voice-active frames, as the whole-song medians of quiet songs are decided by noise; the rest is in scores/."""
     metrics = ("SDR", "SIR", "SAR")
     lines = [
-        f"{split} songs, BSS Eval v4, voice-active frames, dB: median of medians / mean of means.",
+        f"{split} songs, BSS Eval v4, voice-active frames, dB: median of medians (mean of means).",
         "",
         "| method | online | best step | validation: l_0 | V SDR | V SIR | V SAR | A SDR | A SIR | A SAR |",
         "|---|---|---|---|---|---|---|---|---|---|",
@@ -122,7 +122,7 @@ def _table(summary: dict[str, Any], best: dict[str, dict[str, Any]], split: str)
         about = f"{best[method]['step']:.0f} | {best[method]['val_spectrogram_loss']:.3f}" if method in best else " | "
         scores = row["scores"]["v4_active"]
         values = [scores[source][metric] for source in SOURCES for metric in metrics]
-        cells = [cell(value["median_of_medians"], value["mean_of_means"]) for value in values]
+        cells = [f"{decibels(v['median_of_medians'])} ({decibels(v['mean_of_means'])})" for v in values]
         online = "yes" if row["online"] else "no"
         lines.append(f"| {METHODS.get(method, method)} | {online} | {about} | {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -38,10 +38,13 @@ from training.evaluation.metrics import (
     most_active_excerpt,
     si_sdr,
 )
+from training.evaluation.report.load import load_report
+from training.evaluation.report.markdown import measured
 from training.evaluation.results import FORMAT, ResultFolder, read_json
 from training.evaluation.scene import SOURCES, Scene, Stems
 from training.evaluation.summary import summarise
 from training.evaluation.workers import processes, score_window
+from training.files import write_text
 from training.stems import Song
 
 # What the scores may depend on.
@@ -104,7 +107,14 @@ def evaluate(
     if any(wanted for _, wanted in todo):
         run.score(todo, jobs)
         run.write_data(songs, dataset, split)
-    return summarise(run.results)
+    summary = summarise(run.results)
+    write_text(out / "summary.md", tables(out))
+    return summary
+
+
+def tables(out: Path) -> str:
+    """The scores of a result folder in Markdown."""
+    return measured(load_report([out], out.name))
 
 
 def require_counts(excerpt: int | None, jobs: int) -> None:

@@ -64,7 +64,7 @@ def _mixture(scene: Scene) -> Stems:
 REFERENCES = {
     method.row: method
     for method in (
-        Method("mixture", "mixture, unprocessed", "mixture", _mixture, online=True),
+        Method("mixture", "mixture, unprocessed", "mixture", _mixture),
         Method("repet_sim", "REPET-SIM (librosa)", "classical", repet_sim, online=False),
         Method("irm1", "IRM1 oracle", "oracle", functools.partial(ideal_mask, kind="irm1")),
         Method("irm2", "IRM2 oracle", "oracle", functools.partial(ideal_mask, kind="irm2")),

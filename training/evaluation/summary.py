@@ -1,4 +1,4 @@
-"""Aggregated scores of a result folder, and their tables.
+"""Aggregated scores of a result folder.
 
 The same system moves by about 2 dB between the median over songs of the median over frames (museval's and SiSEC's) and
 the mean over songs of the mean over frames (the BSS Eval tables of most papers before): both are given.
@@ -16,23 +16,17 @@ import numpy.typing as npt
 from training.evaluation.metrics import METRICS
 from training.evaluation.results import FORMAT, ResultFolder, Values, read_json
 from training.evaluation.scene import SOURCES
-from training.files import write_text
 
-VIEWS = {
-    "v4": "BSS Eval v4, 1 s frames",
-    "v4_active": "BSS Eval v4, voice-active 1 s frames",
-    "v3": "BSS Eval v3 images, 30 s windows every 15 s",
-}
+VIEWS = ("v4", "v4_active", "v3")  # protocols, and the voice-active frames of one
 
 
 def summarise(results: ResultFolder) -> dict[str, Any]:
-    """Reads every row, writes summary.json and summary.md, and returns what stands in the first."""
+    """Reads every row, writes summary.json and returns what stands in it."""
     data = read_json(results.path / "data.json")
     names = [song["name"] for song in data["songs"]]
     rows = [_row(results, about, names) for about in results.rows()]
     summary = {"format": FORMAT, "tools": data.pop("tools"), "data": data, "rows": rows}
     results.write(results.path / "summary.json", summary)
-    write_text(results.path / "summary.md", tables(summary) + "\n")
     return summary
 
 
@@ -105,50 +99,3 @@ def _mean(values: Values) -> float | None:
 
 def _number(value: float) -> float | None:
     return round(value, 5) if np.isfinite(value) else None
-
-
-def tables(summary: dict[str, Any]) -> str:
-    """Markdown: one table a view, one line a row; each cell is "median of medians / mean of means"."""
-    data, rows = summary["data"], summary["rows"]
-    songs, seconds = data["songs"], sum(song["seconds"] for song in data["songs"])
-    parts = [
-        f"{len(songs)} songs, {seconds:.0f} s, {data['dataset']} {data['split']}"
-        + (f", the {data['excerpt']} s of each with the most voice" if data["excerpt"] else "")
-        + ". dB, median over songs of the median over frames / mean of means."
-    ]
-    for view, title in VIEWS.items():
-        shown = [row for row in rows if view in row["scores"]]
-        if shown:
-            parts.append(_table(view, title, shown, len(songs)))
-    problems = [f"- {row['label']}: {failed['song']}: {failed['error']}" for row in rows for failed in row["failed"]]
-    problems += [f"- {song['name']}: {warning}" for song in songs for warning in song["warnings"]]
-    if problems:
-        parts.append("Failed songs and warnings:\n\n" + "\n".join(problems))
-    return "\n\n".join(parts)
-
-
-def _table(view: str, title: str, rows: list[dict[str, Any]], songs: int) -> str:
-    lines = [
-        f"**{title}**",
-        "",
-        "| method | " + " | ".join(f"{source[0].upper()} {m}" for source in SOURCES for m in (*METRICS, "SI-SDR"))
-        + " | without a value |",
-        "|---|" + "---|" * 11,
-    ]  # fmt: skip
-    for row in rows:
-        scores, cells = row["scores"][view], []
-        for source in SOURCES:
-            for metric in METRICS:
-                value = scores[source][metric]
-                cells.append(cell(value["median_of_medians"], value["mean_of_means"]))
-            # Of whole songs, or of their voice-active seconds; no windows there.
-            value = row["si_sdr"]["active" if view == "v4_active" else "all"][source]
-            cells.append(cell(value["median"], value["mean"]))
-        missing = f"{scores['vocals']['frames_without_value']} of {scores['vocals']['frames']}"
-        label = row["label"] + ("" if len(row["songs"]) == songs else f" ({len(row['songs'])} of {songs} songs)")
-        lines.append(f"| {label} | {' | '.join(cells)} | {missing} |")
-    return "\n".join(lines)
-
-
-def cell(median: float | None, mean: float | None) -> str:
-    return " / ".join("–" if value is None else f"{value:.2f}" for value in (median, mean))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from training.evaluation.report.figures import swatch
 from training.evaluation.report.load import TARGETS, Report
-from training.evaluation.report.tables import Line, ScoreTable, published, remarks
+from training.evaluation.report.tables import Line, ScoreTable, SongTable, published, remarks
 from training.evaluation.report.text import ONLINE, clock, condition, count, decibels, escape
 
 PAPER_METRICS = ("SDR", "SIR", "SAR")
@@ -28,6 +31,28 @@ def score_table(table: ScoreTable) -> str:
     )
     head = f'<tr><td rowspan="2"></td>{delta}{groups}{missing}</tr><tr>{deltas}{heads}</tr>'
     return _table(f"{table.title}: median of medians and mean of means in dB", head, bodies)
+
+
+def song_table(table: SongTable) -> str:
+    """Songs by methods; large the voice, small the accompaniment."""
+    body = "".join(_song_row(escape(song), medians) for song, medians in table.songs.items())
+    mean = _song_row(f"mean of {count(table.complete, 'song')}", table.mean)
+    return _table(
+        "Median SDR of every song's frames of 1 s with voice, in dB",
+        _heads(
+            ["", *(f'<span class="method">{swatch(row)}<span>{escape(row.label)}</span></span>' for row in table.rows)],
+            [],
+        ),
+        f"<tbody>{body}</tbody><tbody>{mean}</tbody>",
+    )
+
+
+def _song_row(name: str, medians: npt.NDArray[np.float64]) -> str:
+    cells = "".join(
+        f"<td{_first(not place)}>{decibels(voice)}<small>{decibels(rest)}</small></td>"
+        for place, (voice, rest) in enumerate(medians)
+    )
+    return f'<tr><th scope="row">{name}</th>{cells}</tr>'
 
 
 def _line(line: Line, changes: bool) -> str:

@@ -6,12 +6,26 @@ import re
 
 from training.evaluation.report.load import TARGETS, Report
 from training.evaluation.report.notices import failures, song_notices, warnings
-from training.evaluation.report.tables import ScoreTable, condition_tables, method_tables, published, remarks
+from training.evaluation.report.tables import (
+    ScoreTable,
+    SongTable,
+    condition_tables,
+    method_tables,
+    published,
+    remarks,
+    song_table,
+)
 from training.evaluation.report.text import ONLINE, clock, count, decibels
 
 
 def markdown(report: Report) -> str:
-    lines = [f"# {_plain(report.title)}", ""]
+    """The whole file, with the published figures."""
+    return "\n".join([f"# {_plain(report.title)}", "", measured(report), *_published()]).rstrip() + "\n"
+
+
+def measured(report: Report) -> str:
+    """What was scored, in tables."""
+    lines = []
     for folder in report.folders:
         seconds = sum(song.seconds or 0 for song in folder.songs)
         part = f", the {folder.excerpt} s of each song with the most voice" if folder.excerpt else ""
@@ -25,6 +39,7 @@ def markdown(report: Report) -> str:
     lines += [f"**{_plain(notice)}**\n" for notice in song_notices(report)]
     for table in method_tables(report):
         lines += _score_table(f"## {table.title}", table)
+    lines += _song_table(song_table(report))
     for table in condition_tables(report):
         lines += _score_table(f"## Robustness: {table.title}", table)
     failed, warned = failures(report), warnings(report)
@@ -33,7 +48,16 @@ def markdown(report: Report) -> str:
         lines += [f"- FAILED {_plain(row)} on {_plain(song)}: {_plain(error)}" for row, song, error in failed]
         lines += [f"- {_plain(song)}: {_plain(text)}" for song, texts in warned.items() for text in texts]
         lines.append("")
-    return "\n".join([*lines, *_published()]).rstrip() + "\n"
+    return "\n".join(lines)
+
+
+def _song_table(table: SongTable) -> list[str]:
+    lines = ["## Every song: median SDR of its frames of 1 s with voice, V / A", ""]
+    lines += _head(["", *(_plain(row.label) for row in table.rows)])
+    for song, medians in table.songs.items():
+        lines.append(_row([_plain(song), *(" / ".join(map(decibels, pair)) for pair in medians)]))
+    means = (" / ".join(map(decibels, pair)) for pair in table.mean)
+    return [*lines, _row([f"mean of {count(table.complete, 'song')}", *means]), ""]
 
 
 def _score_table(title: str, table: ScoreTable) -> list[str]:
@@ -49,7 +73,9 @@ def _score_table(title: str, table: ScoreTable) -> list[str]:
                 f"{target[0]} {without}/{frames}"
                 for target, (without, frames, _) in zip(TARGETS.values(), line.missing, strict=True)
             ]
-            lines.append(_row([f"{_plain(name)}: {_plain(label)}", *change, *cells, " ".join(missing)]))
+            if changes:
+                label = f"{name}: {label}"
+            lines.append(_row([_plain(label), *change, *cells, " ".join(missing)]))
     return [*lines, ""]
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from string import Template
 
-from training.evaluation.report import figures, media
+from training.evaluation.report import figures, html_tables, media
 from training.evaluation.report.html_tables import detail_tables, published_tables, score_table
 from training.evaluation.report.load import Folder, Report
 from training.evaluation.report.notices import failures, song_notices, warnings
-from training.evaluation.report.tables import condition_tables, method_tables
+from training.evaluation.report.tables import condition_tables, method_tables, song_table
 from training.evaluation.report.text import clock, count, escape
 
 HERE = Path(__file__).parent
@@ -78,7 +78,11 @@ def _scores(report: Report) -> str:
         "<p>Large: the median over frames, then over songs. Small: the mean of means. "
         f"In dB, higher is better{bold}.</p>"
     )
-    return notices + lead + bodies + _trouble(report)
+    songs = (
+        "<h3>Every song</h3><p>Median SDR of its frames of 1 s with voice. Large: voice. Small: accompaniment.</p>"
+        + html_tables.song_table(song_table(report))
+    )
+    return notices + lead + bodies + songs + _trouble(report)
 
 
 def _trouble(report: Report) -> str:

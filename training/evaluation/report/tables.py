@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from training.evaluation.report.load import GROUPS, METRICS, TARGETS, Report, Row, number
 from training.evaluation.report.text import condition
 
@@ -55,6 +58,16 @@ class ScoreTable:
     changes: bool  # whether `change` says anything
 
 
+@dataclass(frozen=True)
+class SongTable:
+    """Median SDR of every song's voice-active frames, dB; arrays are (rows, targets), NaN where there is none."""
+
+    rows: tuple[Row, ...]
+    songs: dict[str, npt.NDArray[np.float64]]
+    mean: npt.NDArray[np.float64]
+    complete: int  # songs that are in the mean
+
+
 def method_tables(report: Report) -> list[ScoreTable]:
     """References and models on the songs as they are, one table a view."""
     groups = [(group, [row for row in report.methods if row.group == group]) for group in GROUPS]
@@ -70,6 +83,23 @@ def condition_tables(report: Report) -> list[ScoreTable]:
         known.append((row, condition(row.condition) if clean else f"{row.label}, {condition(row.condition)}"))
     return _tables(
         report, [((rows[0][0].label if identity else "Other rows"), rows) for identity, rows in groups.items()]
+    )
+
+
+def song_table(report: Report) -> SongTable:
+    """The methods on every song: median SDR of its frames with voice, and the mean over songs."""
+    rows = report.methods
+    medians = np.full((len(report.songs), len(rows), len(TARGETS)), np.nan)
+    for place, song in enumerate(report.songs):
+        for column, row in enumerate(rows):
+            for index, values in enumerate(row.active_frames(song).values()):
+                known = values[np.isfinite(values)]
+                medians[place, column, index] = np.median(known) if len(known) else np.nan
+    # Of songs that every row has, or rows would not be comparable.
+    complete = medians[~np.isnan(medians).any(axis=(1, 2))]
+    mean = complete.mean(axis=0) if len(complete) else np.full(medians.shape[1:], np.nan)
+    return SongTable(
+        tuple(rows), {song: medians[place] for place, song in enumerate(report.songs)}, mean, len(complete)
     )
 
 
