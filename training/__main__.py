@@ -68,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     evaluate.add_argument("--excerpt", type=int, metavar="S", help="score the S seconds with the most voice only")
     evaluate.add_argument(
-        "--jobs", type=int, default=2, help="scoring processes, MEMORY for a song of 5 minutes in each (default: 2)"
+        "--jobs", type=int, default=2, help="scoring processes, about 5 GB each for a song of 5 minutes (default: 2)"
     )
     evaluate.add_argument("--save-estimates", action="store_true", help="keep the stems in DIR/estimates")
     evaluate.add_argument(

@@ -202,6 +202,7 @@ class _Evaluation:
             text = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
             about["failed"].append({"song": song.name, "error": text})
             tqdm.write(f"failed: {row.label}: {song.name}: {text}", file=sys.stderr)
+            self.results.song_file(row.name, song.name).unlink(missing_ok=True)  # of other weights, with --overwrite
         self.results.write(self.results.row_file(row.name), about)
 
     def write_data(self, songs: list[Song], dataset: str, split: str) -> None:
@@ -333,6 +334,9 @@ class _Evaluation:
         results.write(results.song_file(row.name, song.name), about)
         self.fail(row, song, None)
         unit.path.unlink()
+        sdr = [values[np.isfinite(values)] for source in SOURCES if frames for values in [frames[source]["SDR"]]]
+        text = " / ".join(f"{np.median(values):.2f}" if len(values) else "–" for values in sdr)
+        tqdm.write(f"{row.label}: {song.name}: median SDR V / A {text} dB", file=sys.stderr)
 
 
 @dataclass
