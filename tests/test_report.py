@@ -278,7 +278,8 @@ VIEWS = {"v4": "all frames of 1 s", "v4_active": "frames of 1 s with voice", "v3
 def test_numbers_are_those_of_the_summary(folder, tmp_path, view):
     page, markdown = written(folder, tmp_path / "report")
     summary = json.loads((folder / "summary.json").read_text())
-    [cells] = [rows for name, rows in tables(section(page, "scores")).items() if VIEWS[view] in name]
+    every = tables(section(page, "scores")).items()
+    [cells] = [rows for name, rows in every if name.startswith("BSS") and VIEWS[view] in name]
     lines = {row[0]: row[1:] for row in cells}
     [part] = [part for part in markdown.split("## ") if part.startswith("BSS") and VIEWS[view] in part.splitlines()[0]]
     for row in summary["rows"]:
@@ -299,6 +300,32 @@ def test_numbers_are_those_of_the_summary(folder, tmp_path, view):
         for target in TARGETS:
             scores = row["scores"][view][target]
             assert f"{scores['frames_without_value']} of {scores['frames']}" in lines[row["label"] + online][-1]
+
+
+def test_every_song_has_its_median_and_the_mean_is_of_songs_that_all_have(folder, tmp_path):
+    (folder / "v4" / "unet" / "test" / "One.json").unlink()
+    page, markdown = written(folder, tmp_path / "report")
+    [rows] = [rows for name, rows in tables(section(page, "scores")).items() if name.startswith("Median SDR")]
+    lines = {row[0]: row[1:] for row in rows}
+    medians = {}
+    for place, row in enumerate(METHODS):
+        for song in json.loads((folder / "summary.json").read_text())["rows"][0]["songs"]:
+            path = folder / "v4" / row / "test" / f"{_file_name(song)}.json"
+            if not path.exists():
+                assert lines[song][place] == "– –"
+                continue
+            active = json.loads((folder / "songs" / row / path.name).read_text())["active"]
+            medians[song, place] = pair = []
+            for target in json.loads(path.read_text())["targets"]:
+                sdr = np.array([frame["metrics"]["SDR"] for frame in target["frames"]])[np.array(active)]
+                pair.append(float(np.nanmedian(sdr)))
+            assert lines[song][place] == " ".join(map(digits, pair))
+            assert " / ".join(map(digits, pair)) in markdown
+    others = {song for song, _ in medians} - {"One"}
+    for place in range(len(METHODS)):
+        mean = np.mean([medians[song, place] for song in others], axis=0)
+        name = f"mean of {len(others)} song" + ("s" if len(others) > 1 else "")
+        assert lines[name][place] == " ".join(map(digits, mean))
 
 
 def test_references_stand_apart_and_the_best_model_is_bold(folder, tmp_path):

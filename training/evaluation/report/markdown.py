@@ -39,7 +39,8 @@ def measured(report: Report) -> str:
     lines += [f"**{_plain(notice)}**\n" for notice in song_notices(report)]
     for table in method_tables(report):
         lines += _score_table(f"## {table.title}", table)
-    lines += _song_table(song_table(report))
+    if songs := song_table(report):
+        lines += _song_table(songs)
     for table in condition_tables(report):
         lines += _score_table(f"## Robustness: {table.title}", table)
     failed, warned = failures(report), warnings(report)

@@ -78,11 +78,12 @@ def _scores(report: Report) -> str:
         "<p>Large: the median over frames, then over songs. Small: the mean of means. "
         f"In dB, higher is better{bold}.</p>"
     )
-    songs = (
+    by_song = song_table(report)
+    songs = by_song and (
         "<h3>Every song</h3><p>Median SDR of its frames of 1 s with voice. Large: voice. Small: accompaniment.</p>"
-        + html_tables.song_table(song_table(report))
+        + html_tables.song_table(by_song)
     )
-    return notices + lead + bodies + songs + _trouble(report)
+    return notices + lead + bodies + (songs or "") + _trouble(report)
 
 
 def _trouble(report: Report) -> str:

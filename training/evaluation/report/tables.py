@@ -86,8 +86,8 @@ def condition_tables(report: Report) -> list[ScoreTable]:
     )
 
 
-def song_table(report: Report) -> SongTable:
-    """The methods on every song: median SDR of its frames with voice, and the mean over songs."""
+def song_table(report: Report) -> SongTable | None:
+    """The methods on every song: median SDR of its frames with voice, and the mean over songs; None without frames."""
     rows = report.methods
     medians = np.full((len(report.songs), len(rows), len(TARGETS)), np.nan)
     for place, song in enumerate(report.songs):
@@ -95,6 +95,8 @@ def song_table(report: Report) -> SongTable:
             for index, values in enumerate(row.active_frames(song).values()):
                 known = values[np.isfinite(values)]
                 medians[place, column, index] = np.median(known) if len(known) else np.nan
+    if np.isnan(medians).all():
+        return None
     # Of songs that every row has, or rows would not be comparable.
     complete = medians[~np.isnan(medians).any(axis=(1, 2))]
     mean = complete.mean(axis=0) if len(complete) else np.full(medians.shape[1:], np.nan)
