@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -52,14 +53,19 @@ def _trained_on(run: Path) -> dict[str, dict[str, list[str]]]:
     With these a file can be kept from being scored on what it learned from.
     """
     result: dict[str, dict[str, list[str]]] = {}
-    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
-    for folder in (run, *([Path(config["teacher"])] if config.get("teacher") else [])):
-        path = folder / "manifest.json"
-        if path.exists():
-            for split, rows in json.loads(path.read_text(encoding="utf-8")).items():
-                known = result.setdefault(split, {"songs": [], "stems": []})
-                known["songs"] += sorted({row["song"] for row in rows if row.get("song")} - set(known["songs"]))
-                known["stems"] += sorted({row["sha256"][:16] for row in rows} - set(known["stems"]))
+    folder: Path | None = run
+    while folder:
+        try:
+            manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+            teacher = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("teacher")
+        except OSError as error:  # half a list would pass for a whole one
+            print(f"warning: the files will not say what they were trained on: {error}", file=sys.stderr)
+            return {}
+        for split, rows in manifest.items():
+            known = result.setdefault(split, {"songs": [], "stems": []})
+            known["songs"] += sorted({row["song"] for row in rows if row.get("song")} - set(known["songs"]))
+            known["stems"] += sorted({row["sha256"][:16] for row in rows if row.get("sha256")} - set(known["stems"]))
+        folder = Path(teacher) if teacher else None
     return result
 
 

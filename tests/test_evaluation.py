@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
 import shutil
 import signal
@@ -23,11 +24,13 @@ from keras_sep.signal import stft
 from keras_sep.spec import StreamSpec
 from training.__main__ import main
 from training.evaluation.evaluate import evaluate, tables
-from training.evaluation.excerpts import playable
+from training.evaluation.excerpts import playable, write_audio
 from training.evaluation.methods import REFERENCES, Method, of_estimates, of_run
 from training.evaluation.metrics import bss_eval
 from training.evaluation.results import ResultFolder
 from training.evaluation.scene import SOURCES, Scene
+from training.evaluation.songs import heard_by_run
+from training.files import sha256_of
 from training.runs import load_best
 from training.stems import Song, Stem
 
@@ -105,6 +108,18 @@ def test_frames_and_voice_activity(scored):
     assert frames["vocals"]["SDR"][1] < -40 < 5 < frames["vocals"]["SDR"][0]
 
 
+def test_voice_is_active_by_the_whole_song_whatever_is_scored(tmp_path):
+    loud_and_quiet = song("one", 6)
+    level = np.repeat([1, 1e-3, 1e-3, 0.006, 0.006, 0.3], RATE)[:, None]  # 44 dB below the first second: no voice
+    loud_and_quiet.vocals.audio[:] = (level * 3000 * np.random.default_rng(0).standard_normal((6 * RATE, 2))).round()
+    evaluate([loud_and_quiet], [HALF], tmp_path / "whole", RATE, protocols=["v4"], conditions=["mono"])
+    evaluate([loud_and_quiet], [HALF], tmp_path / "part", RATE, protocols=["v4"], excerpt=1)
+    whole = ResultFolder(tmp_path / "whole")
+    assert whole.song("half", "one")["active"] == [True, False, False, False, False, True]
+    assert whole.song("half_mono", "one")["active"] == whole.song("half", "one")["active"]
+    assert ResultFolder(tmp_path / "part").song("half", "one")["active"] == [True]
+
+
 def test_estimates_that_are_kept_score_the_same(scored, tmp_path):
     out, summary = scored
     songs = [song("one"), song("two", 3.5), song("<three> & 'more'", 5, channels=1)]
@@ -140,6 +155,15 @@ def test_excerpts_are_those_of_the_song(scored):
         ("Creative Commons Attribution", True),
         ("CC BY-ND 4.0", False),
         ("CC BY-NC-ND", False),
+        ("CC BY-NC-ND4.0", False),
+        ("Creative Commons Attribution-NonCommercial-NoDerivs 3.0 Unported", False),
+        ("CC, no derivatives", False),
+        ("not Creative Commons", False),
+        ("Mit Genehmigung", False),
+        ("MIT", True),
+        ("CC BY 4.0; Restricted", False),
+        ("CC0; CC BY-SA 3.0 (README)", True),
+        ("CC0; not stated", False),
         ("Restricted", False),
         ("see the data set", False),
         ("", False),
@@ -186,6 +210,114 @@ def test_other_weights_or_songs_do_not_mix_with_what_is_there(tmp_path):
         evaluate([song("one")], [HALF], tmp_path, RATE, protocols=["v4"], excerpt=2)
     summary = evaluate([song("one")], [retrained], tmp_path, RATE, protocols=["v4"], overwrite=True)
     assert summary["rows"][0]["scores"]["v4_active"]["vocals"]["SDR"]["median_of_medians"] < 1
+
+
+def test_overwriting_leaves_nothing_of_the_old_weights(tmp_path):
+    """Neither its other protocols, nor its altered songs, nor the songs that an interruption left out."""
+    good = dataclasses.replace(
+        HALF, separate=lambda scene: {s: x + 1e-3 * scene.mixture for s, x in scene.references.items()}
+    )
+    bad = dataclasses.replace(HALF, about={"sha256": "2"})
+    songs = [song("one"), song("two")]
+    evaluate(songs, [good], tmp_path, RATE, conditions=["level_+20db"])
+
+    def interrupted(scene: Scene) -> dict[str, np.ndarray]:
+        if scene.song == "two":
+            raise KeyboardInterrupt
+        return half(scene)
+
+    stopped = dataclasses.replace(bad, separate=interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(songs, [stopped], tmp_path, RATE, protocols=["v4"], overwrite=True)
+    assert not (tmp_path / "summary.json").exists()
+    assert not list((tmp_path / "v3").rglob("*.json"))
+    rows = {row["row"]: row for row in evaluate(songs, [MIXTURE], tmp_path, RATE, protocols=["v4"])["rows"]}
+    assert set(rows) == {"mixture", "half"}
+    assert not set(rows["half"]["songs"]) - {"one"}
+    rows = {row["row"]: row for row in evaluate(songs, [bad], tmp_path, RATE)["rows"]}
+    for view in ("v4_active", "v3"):
+        assert rows["half"]["scores"][view]["vocals"]["SDR"]["median_of_medians"] < 7
+
+
+def test_names_that_would_fall_together_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"rows of different names. Received: mixture more than once"):
+        evaluate([song("one")], [MIXTURE, dataclasses.replace(HALF, row="mixture")], tmp_path, RATE)
+    with pytest.raises(ValueError, match=r"songs of different names. Received: one more than once"):
+        evaluate([song("one"), song("one")], [HALF], tmp_path, RATE)
+    for name in ("AC/DC", ".hidden", "x" * 201):
+        with pytest.raises(ValueError, match="can be file names"):
+            evaluate([song(name)], [HALF], tmp_path, RATE)
+    assert not list(tmp_path.iterdir())
+
+
+def test_frames_that_a_method_mutes_are_counted(tmp_path):
+    """museval gives them no value, so that a gate lifts its medians: the report says so."""
+
+    def gate(scene: Scene) -> dict[str, np.ndarray]:
+        stems = half(scene)
+        stems["vocals"][2 * RATE : 3 * RATE] = 0
+        return stems
+
+    songs = [song("one")]
+    summary = evaluate(
+        songs, [HALF, dataclasses.replace(HALF, row="gate", separate=gate)], tmp_path, RATE, protocols=["v4"]
+    )
+    scores = {row["row"]: row["scores"] for row in summary["rows"]}
+    assert scores["gate"]["v4"]["vocals"]["frames_muted"] == 1
+    assert scores["gate"]["v4"]["vocals"]["frames_without_value"] == 1
+    assert scores["half"]["v4"]["vocals"]["frames_muted"] == 0
+    assert "is silent in 1 frame of 1 s where the true stems are not" in tables(tmp_path)
+
+
+def test_a_view_of_fewer_songs_is_noticed(tmp_path):
+    songs = [song("one"), song("two")]
+    evaluate(songs, [HALF], tmp_path, RATE)
+    (tmp_path / "v3/half/test/two.json").unlink()
+    summary = evaluate(songs, [MIXTURE], tmp_path, RATE, protocols=["v4"])
+    scores = {row["row"]: row["scores"] for row in summary["rows"]}["half"]
+    assert scores["v3"]["vocals"]["songs"] == ["one"]
+    assert "v3: 1 song" in tables(tmp_path)
+
+
+def test_a_worker_that_is_killed_is_one_line(tmp_path, monkeypatch):
+    def killed(*_: object) -> None:
+        for pid in subprocess.run(["pgrep", "-P", str(os.getpid())], capture_output=True, text=True).stdout.split():
+            if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text():
+                os.kill(int(pid), signal.SIGKILL)
+
+    def separate(scene: Scene) -> dict[str, np.ndarray]:
+        if scene.song == "two":
+            killed()
+        return half(scene)
+
+    with pytest.raises(ValueError, match="a scoring process was killed"):
+        evaluate([song("one"), song("two")], [dataclasses.replace(HALF, separate=separate)], tmp_path, RATE)
+
+
+def test_what_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "excerpts").write_text("not a folder")
+    with pytest.raises(OSError, match="excerpts"):
+        evaluate([song("one")], [HALF], tmp_path, RATE, protocols=["v4"])
+    path = tmp_path / "none" / "x.flac"
+    with pytest.raises(OSError, match=r"x\.flac: cannot be written"):
+        write_audio(path, np.zeros((8, 2)), RATE, "PCM_16")
+
+
+@pytest.fixture(scope="module")
+def one_song(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("one_song")
+    evaluate([song("one")], [HALF], out, RATE, protocols=["v4"])
+    return out
+
+
+@pytest.mark.parametrize("file", ["data.json", "rows/half.json", "songs/half/one.json", "v4/half/test/one.json"])
+@pytest.mark.parametrize("content", ["{}", "[]", "{", ""])
+def test_a_broken_result_folder_is_one_line(one_song, tmp_path, file, content):
+    shutil.copytree(one_song, tmp_path / "out")
+    (tmp_path / "out" / file).write_text(content)
+    with pytest.raises(ValueError, match=re.escape(file)) as error:
+        evaluate([song("one")], [HALF], tmp_path / "out", RATE, protocols=["v4"])
+    assert "\n" not in str(error.value)
 
 
 def test_a_song_that_fails_is_named_and_the_rest_goes_on(tmp_path, capsys):
@@ -343,10 +475,37 @@ def test_what_a_model_learned_from_is_not_scored(run, data, tmp_path, capsys):
     (songs / "04 - x").rename(songs / "Music Delta - Grunge")
     assert _evaluate(data, out) == 1
     assert "Music Delta - Grunge" in capsys.readouterr().err
+    # And as a file.
+    assert _evaluate(data, out, "--model", ROOT / "keras_sep/assets/or-unet-mask-dynamic_int8.tflite") == 1
+    assert "Music Delta - Grunge" in capsys.readouterr().err
     # Its validation songs may be scored as such.
     shutil.move(data / "test", data / "valid")
     assert _evaluate(data, out, "--split", "valid", "--references", "none", "--protocols", "v4") == 0
     assert ResultFolder(out).frames("v4", "or-unet-mask-dynamic_int8", "Music Delta - Grunge")
+
+
+def test_a_known_file_under_another_name_is_left_out(run, data, tmp_path, capsys):
+    known = sha256_of(data / "test/songs/lithium/vocals.wav")
+    copy = tmp_path / "short"
+    shutil.copytree(run, copy)
+    rows = json.loads((copy / "manifest.json").read_text())
+    rows["valid"] = [{**rows["train"][0], "song": "another", "sha256": known}]
+    (copy / "manifest.json").write_text(json.dumps(rows))
+    assert _evaluate(data, tmp_path / "out", "--run", copy) == 1
+    assert "1 of the songs were trained on" in capsys.readouterr().err
+    assert _evaluate(data, tmp_path / "out", "--run", copy, "--exclude-shared") == 1
+    assert "expected songs with stems to score. Received: none" in capsys.readouterr().err
+
+
+def test_a_teacher_that_is_gone_is_said(run, tmp_path, capsys):
+    copy = tmp_path / "short"
+    shutil.copytree(run, copy)
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "teacher": "nowhere"}))
+    assert heard_by_run(copy, "test").songs == {"X"}
+    assert "nowhere, the teacher of" in capsys.readouterr().err
+    assert load_run(copy)[2]["trained_on"] == {}  # half a list would pass for a whole one
+    assert "will not say what they were trained on" in capsys.readouterr().err
 
 
 def test_a_converted_file_remembers_what_it_learned_from(run, data, tmp_path, capsys):
@@ -372,6 +531,7 @@ def test_a_converted_file_remembers_what_it_learned_from(run, data, tmp_path, ca
         (["--excerpt", "0"], "--excerpt: expected at least 1. Received: 0"),
         (["--estimates", "{data}", "--robustness"], "--robustness: .*Received: --estimates"),
         (["--estimates", "{data}", "--exclude-shared"], "--exclude-shared: .*Received: --estimates"),
+        (["--save-estimates", "--excerpt", "1"], "--save-estimates: expected whole songs"),
         (["--estimates", "{data}"], "expected folders of songs with vocals"),
         (["--estimates", "{data}/none"], "expected folders of songs with vocals"),
         (["--run", "{data}"], "expected a run folder"),
@@ -396,20 +556,19 @@ def test_stems_under_the_names_of_other_systems(data, tmp_path, capsys):
         ("demucs", ("no_vocals",)),
         ("spleeter", ("accompaniment",)),
         ("umx", ("drums", "bass", "other")),
+        ("demucs6", ("drums", "bass", "other", "guitar", "piano")),
     ):
         folder = tmp_path / system / "LITHIUM"
         folder.mkdir(parents=True)
-        shutil.copy(references["vocals"], folder)
-        shutil.copy(references["accompaniment"], folder / f"{names[0]}.wav")
-        for name in names[1:]:
-            soundfile.write(folder / f"{name}.wav", silence, rate)
+        noise = 1e-4 * np.random.default_rng(0).standard_normal(silence.shape)
+        soundfile.write(folder / "vocals.wav", soundfile.read(references["vocals"])[0] + noise, rate, subtype="FLOAT")
+        whole = soundfile.read(references["accompaniment"])[0] - noise
+        for name in names:
+            soundfile.write(folder / f"{name}.wav", whole / len(names), rate, subtype="FLOAT")
         options = ("--estimates", tmp_path / system, "--references", "none", "--protocols", "v4")
         assert _evaluate(data, tmp_path / "out", *options) == 0
         frames = ResultFolder(tmp_path / "out").frames("v4", system, "lithium")
-        assert (
-            min(frames["vocals"]["SDR"].min(), frames["accompaniment"]["SDR"].min()) > 80
-            or np.isnan(frames["vocals"]["SDR"]).all()
-        )
+        assert min(frames["vocals"]["SDR"].min(), frames["accompaniment"]["SDR"].min()) > 40
 
 
 @pytest.mark.parametrize(
@@ -421,7 +580,7 @@ def test_stems_under_the_names_of_other_systems(data, tmp_path, capsys):
         ("silent", "all zero"),
         ("broken", "not a readable audio file"),
         ("nan", "finite"),
-        ("missing", "expected a folder named lithium with its stems"),
+        ("missing", "expected one folder named lithium. Received: none"),
     ],
 )
 def test_wrong_estimates_are_named(data, tmp_path, capsys, damage, message):

@@ -82,8 +82,9 @@ def result_folder(
                 "label": label,
                 "kind": kind,
                 "condition": condition,
+                "method": row.removesuffix(f"_{condition}"),
                 "online": online,
-                "about": {"precision": "dynamic_int8", "row": row} if kind == "model" else {},
+                "about": {"precision": "dynamic_int8", "row": label} if kind == "model" else {},
                 "songs": list(songs),
                 "failed": [],
                 "scores": {
@@ -559,13 +560,13 @@ def _broken_frames(folder):
         (shutil.rmtree, "", "there is no such folder"),
         (_no_summary, "", "it holds no summary.json"),
         (_broken, "summary.json", "expected JSON"),
-        (_list, "summary.json", "expected the summary"),
+        (_list, "summary.json", "without an object"),
         (_wrong_format, "summary.json", "expected format 1. Received: 2"),
         (_no_rows, "summary.json", "no 'rows'"),
         (_no_kind, "summary.json", "no 'kind'"),
         (_text_for_number, "summary.json", "a number is '3'"),
         (_broken_song, "songs/unet/One.json", "expected JSON"),
-        (_broken_frames, "v4/unet/test/One.json", "museval's JSON"),
+        (_broken_frames, "v4/unet/test/One.json", "museval's schema"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(folder, tmp_path, spoil, file, words):

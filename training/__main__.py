@@ -215,6 +215,7 @@ def _credits(args: argparse.Namespace) -> None:
 
 def _evaluate(args: argparse.Namespace) -> int:
     from training.evaluation import methods
+    from training.evaluation.conditions import CONDITIONS
     from training.evaluation.evaluate import evaluate, require_counts, require_known, tables
     from training.evaluation.songs import Heard, heard_by_file, heard_by_run, scored_songs
 
@@ -223,6 +224,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     references = [] if args.references == "none" else args.references.split(",")
     require_known("--references", references, methods.REFERENCES)
     conditions = args.robustness.split(",") if args.robustness else []
+    require_known("--robustness", conditions, CONDITIONS)
     if conditions and args.estimates:
         raise ValueError("--robustness: expected a model that can be given other mixtures. Received: --estimates")
     if args.exclude_shared and args.estimates:

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes beside the target, then renames: a reader never sees half a file."""
+@contextmanager
+def written_beside(path: Path) -> Iterator[Path]:
+    """A name beside the target to write to, then renamed: a reader never sees half a file, nor a failure leaves one."""
     part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    with written_beside(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: object) -> None:

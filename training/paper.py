@@ -103,6 +103,9 @@ def run_paper(
             split=split,
             overwrite=True,
         )
+    failed = [f"{row['label']}: {each['song']}: {each['error']}" for row in summary["rows"] for each in row["failed"]]
+    if failed:
+        raise ValueError(f"{len(failed)} scores are missing, so there is no table: {'; '.join(failed)}")
     table = _table(summary, {method: best_row(out / method) for method in METHODS}, split)
     write_text(out / "table.md", table + "\n")
     return table
@@ -123,6 +126,6 @@ def _table(summary: dict[str, Any], best: dict[str, dict[str, Any]], split: str)
         scores = row["scores"]["v4_active"]
         values = [scores[source][metric] for source in SOURCES for metric in metrics]
         cells = [f"{decibels(v['median_of_medians'])} ({decibels(v['mean_of_means'])})" for v in values]
-        online = "yes" if row["online"] else "no"
+        online = {True: "yes", False: "no", None: ""}[row["online"]]
         lines.append(f"| {METHODS.get(method, method)} | {online} | {about} | {' | '.join(cells)} |")
     return "\n".join(lines)

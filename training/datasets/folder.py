@@ -57,7 +57,7 @@ def _song(data: Path, folder: Path, stems: dict[str, Path], rows: dict[str, dict
         dataset="folder",
         kind="song",
         stems={name: (Source(file),) for name, file in sorted(stems.items(), reverse=True)},
-        licence="; ".join(dict.fromkeys(row["licence"] for row in own if row.get("licence"))),
+        licence="; ".join(dict.fromkeys(row.get("licence") or "not stated" for row in own)) if any(own) else "",
         licence_family=families.pop() if len(families) == 1 else "nc",  # free only if both are
         problem=problem,
     )

@@ -32,8 +32,9 @@ def level(scene: Scene, gain_db: float) -> Scene:
 def lowpass_8khz(scene: Scene) -> Scene:
     """Mixture and references without what lies above 8 kHz: flat up to there, 80 dB down from 8.5 kHz on.
 
-    The filter has linear phase and its delay is taken out. SIR and SAR have no meaning under this condition,
-    since the references are empty above 8.5 kHz (`training.evaluation.guards.warnings_of`); SDR has.
+    The filter has linear phase and its delay is taken out. The references get noise at −98 dB, as rounding to 16 bit
+    would give, wherever they sounded: with nothing at all above 8.5 kHz, ISR, SIR and SAR would have no meaning
+    (`training.evaluation.guards.warnings_of`).
 
     Raises:
         ValueError: if the sample rate cannot hold the filter's edge.
@@ -52,9 +53,11 @@ def lowpass_8khz(scene: Scene) -> Scene:
         return np.stack([channel[late : late + len(waveform)].astype(np.float32) for channel in channels], axis=1)
 
     heard = _everywhere(scene, filtered)
-    references = {
-        source: np.round(reference * 32768) / np.float32(32768) for source, reference in heard.references.items()
-    }
+    random = np.random.default_rng(0)
+    references = {}
+    for source, reference in heard.references.items():
+        noise = random.standard_normal(reference.shape, np.float32) * np.float32(10 ** (-98 / 20))
+        references[source] = reference + noise * (scene.references[source] != 0)
     return dataclasses.replace(heard, references=references)
 
 

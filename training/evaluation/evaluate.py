@@ -22,13 +22,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 from tqdm import tqdm
 
 from keras_sep import __version__
 from training.evaluation import guards
 from training.evaluation.conditions import CONDITIONS, LABELS
-from training.evaluation.excerpts import playable, write_excerpts, write_reference_excerpts
+from training.evaluation.excerpts import playable, write_audio, write_excerpts, write_reference_excerpts
 from training.evaluation.methods import Method
 from training.evaluation.metrics import (
     METRICS,
@@ -37,6 +36,7 @@ from training.evaluation.metrics import (
     active_frames,
     most_active_excerpt,
     si_sdr,
+    silent_frames,
 )
 from training.evaluation.report.load import load_report
 from training.evaluation.report.markdown import measured
@@ -97,14 +97,20 @@ def evaluate(
         raise ValueError(f"--protocols: expected v4 among them. Received: {','.join(protocols)}")
     if not songs:
         raise ValueError("expected songs with stems to score. Received: none")
+    if save_estimates and excerpt:
+        raise ValueError("--save-estimates: expected whole songs. Received: --excerpt as well")
+    require_names("songs", [song.name for song in songs])
     run = _Evaluation(ResultFolder(out), sample_rate, tuple(protocols), excerpt, save_estimates)
     rows = [Row(method) for method in methods]
     rows += [Row(method, name) for method in methods if method.kind == "model" for name in conditions]
+    require_names("rows", [row.name for row in rows])
     run.require_same_songs(songs)
-    todo = [(song, {row: names for row in rows if (names := run.missing(row, song, overwrite))}) for song in songs]
+    run.forget_others(rows, songs, overwrite)
+    todo = [(song, {row: names for row in rows if (names := run.missing(row, song))}) for song in songs]
     run.write_rows(rows)
-    run.write_data(songs, dataset, split)
     if any(wanted for _, wanted in todo):
+        (out / "summary.json").unlink(missing_ok=True)  # until all of it is true again
+        run.write_data(songs, dataset, split)
         run.score(todo, jobs)
         run.write_data(songs, dataset, split)
     summary = summarise(run.results)
@@ -129,6 +135,15 @@ def require_known(option: str, names: Sequence[str], known: Any) -> None:
             raise ValueError(f"{option}: expected some of {', '.join(known)}. Received: {name or 'nothing'}")
 
 
+def require_names(what: str, names: Sequence[str]) -> None:
+    """They are names of files, and no two may be alike."""
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"expected {what} of different names. Received: {name} more than once")
+        if "/" in name or name.startswith(".") or not 0 < len(name.encode()) <= 200:
+            raise ValueError(f"expected {what} whose names can be file names of up to 200 bytes. Received: {name!r}")
+
+
 @dataclass(frozen=True, eq=False)
 class Row:
     """A method under a condition."""
@@ -145,9 +160,9 @@ class Row:
         return f"{self.method.label}, {LABELS[self.condition]}" if self.condition else self.method.label
 
     def key(self, song: Song, sample_rate: int, excerpt: int | None) -> str:
-        """Equal where scores would be: the same weights, audio and tools."""
+        """Equal where scores would be: the same weights, audio and museval."""
         about = [FORMAT, version("museval"), sample_rate, excerpt, self.condition, dict(self.method.about)]
-        about += [self.method.songs_about(song.name), *(stem.sha256 for stem in (song.vocals, song.accompaniment))]
+        about += [self.method.about_song(song.name), *(stem.sha256 for stem in (song.vocals, song.accompaniment))]
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -165,22 +180,35 @@ class _Evaluation:
         path = self.results.path / "data.json"
         if not path.exists():
             return
-        before = read_json(path)
+        before = read_json(path, "songs", "excerpt")
         known = {song["name"]: song["sha256"] for song in before["songs"]}
         if known != {song.name: _hashes(song) for song in songs} or before["excerpt"] != self.excerpt:
             raise ValueError(f"{self.results.path}: holds scores of other songs or excerpts; expected another --out")
 
-    def missing(self, row: Row, song: Song, overwrite: bool) -> tuple[str, ...]:
+    def forget_others(self, rows: Sequence[Row], songs: list[Song], overwrite: bool) -> None:
+        """Deletes rows of the same names that other weights or versions gave, under any condition, or refuses to."""
+        stale = {
+            row.method.row
+            for row in rows
+            for song in songs
+            if (before := self.results.song(row.name, song.name))
+            and before["key"] != row.key(song, self.sample_rate, self.excerpt)
+        }
+        if stale and not overwrite:
+            raise ValueError(
+                f"{self.results.path}: its row {sorted(stale)[0]} was scored with other weights or versions. "
+                "Expected another --out or --name, or --overwrite"
+            )
+        for row in self.results.rows():
+            if row["method"] in stale:
+                self.results.delete_row(row["row"])
+
+    def missing(self, row: Row, song: Song) -> tuple[str, ...]:
         """Protocols by which the row has yet to be scored on the song."""
-        before = self.results.song(row.name, song.name)
-        if before is None:
-            return self.protocols
-        if before["key"] != row.key(song, self.sample_rate, self.excerpt):
-            if not overwrite:
-                raise ValueError(
-                    f"{self.results.path}: its row {row.name} was scored with other weights or versions. "
-                    "Expected another --out or --name, or --overwrite"
-                )
+        stems = [self.results.estimates(row.name, song.name) / f"{source}.wav" for source in SOURCES]
+        if self.results.song(row.name, song.name) is None or (
+            self.save_estimates and not all(path.exists() for path in stems)
+        ):
             return self.protocols
         files = {name: self.results.museval_file(name, row.name, song.name) for name in self.protocols}
         return tuple(name for name, path in files.items() if not path.exists())
@@ -188,21 +216,26 @@ class _Evaluation:
     def write_rows(self, rows: Sequence[Row]) -> None:
         order = len(self.results.rows())
         for index, row in enumerate(rows):
-            path = self.results.row_file(row.name)
-            before = read_json(path) if path.exists() else {"order": order + index, "failed": []}
-            method = row.method
-            about = {"row": row.name, "label": row.label, "kind": method.kind, "condition": row.condition}
-            self.results.write(path, before | about | {"online": method.online, "about": dict(method.about)})
+            path, method = self.results.row_file(row.name), row.method
+            before = read_json(path, "order", "failed") if path.exists() else {"order": order + index, "failed": []}
+            about: dict[str, Any] = {"row": row.name, "label": row.label, "kind": method.kind}
+            about |= {
+                "condition": row.condition,
+                "method": method.row,
+                "online": method.online,
+                "about": dict(method.about),
+            }
+            self.results.write(path, before | about)
 
     def fail(self, row: Row, song: Song, error: BaseException | None) -> None:
-        """Keeps and shows why a row has not got a song; without an error, that it has."""
-        about = read_json(self.results.row_file(row.name))
+        """Keeps and shows why a row has not got a song, of which nothing stays; without an error, that it has."""
+        about = read_json(self.results.row_file(row.name), "failed")
         about["failed"] = [failed for failed in about["failed"] if failed["song"] != song.name]
         if error is not None:
             text = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
             about["failed"].append({"song": song.name, "error": text})
             tqdm.write(f"failed: {row.label}: {song.name}: {text}", file=sys.stderr)
-            self.results.song_file(row.name, song.name).unlink(missing_ok=True)  # of other weights, with --overwrite
+            self.results.delete_song(row.name, song.name)
         self.results.write(self.results.row_file(row.name), about)
 
     def write_data(self, songs: list[Song], dataset: str, split: str) -> None:
@@ -233,13 +266,18 @@ class _Evaluation:
             tqdm(total=round(total), unit="s", desc="score", disable=None) as bar,
             processes(jobs) as pool,
         ):
-            for song, rows in todo:
-                for unit in self._separated(song, rows, Path(work), pool, bar) if rows else ():
-                    waiting.append(unit)
-                    if len(waiting) > jobs:  # what waits is on the disk
-                        self._finish(waiting.popleft())
-            while waiting:
-                self._finish(waiting.popleft())
+            try:
+                for song, rows in todo:
+                    for unit in self._separated(song, rows, Path(work), pool, bar) if rows else ():
+                        waiting.append(unit)
+                        if len(waiting) > jobs:  # what waits is on the disk
+                            self._finish(waiting.popleft())
+                while waiting:
+                    self._finish(waiting.popleft())
+            except (BrokenProcessPool, MemoryError) as error:
+                raise ValueError(
+                    "a scoring process was killed, most likely for want of memory; try fewer --jobs"
+                ) from error
 
     def _cost(self, song: Song, protocol: str) -> float:
         """Seconds of windows, for the progress bar."""
@@ -260,15 +298,18 @@ class _Evaluation:
                 self.fail(row, song, error)
             return
         warnings = guards.warnings_of(scene)
+        # Of the whole song as it is, whatever part or condition is scored.
+        active = active_frames(scene.references["vocals"], self.sample_rate)
         part = slice(0, len(scene.mixture))
         if self.excerpt:
             part = most_active_excerpt(scene.references["vocals"], self.sample_rate, self.excerpt)
+            active = active[part.start // self.sample_rate : part.stop // self.sample_rate]
         write_reference_excerpts(
             self.results.excerpts("reference", song.name),
             {source: scene.references[source][part] for source in SOURCES},
             self.sample_rate,
         )
-        for row, protocols in rows.items():
+        for number, (row, protocols) in enumerate(rows.items()):
             bar.set_postfix_str(f"{row.name}, {song.name}")
             try:
                 # The whole song is separated, whatever part is scored: the network has heard what came before.
@@ -279,9 +320,9 @@ class _Evaluation:
                 self.fail(row, song, error)
                 continue
             signals = [stems_of[source][part] for stems_of in (heard.references, stems) for source in SOURCES]
-            path = work / f"{row.name}.{song.name}.npy"
+            path = work / f"{song.name}.{number}.npy"
             np.save(path, np.stack(signals).astype(np.float32, copy=False))
-            unit = _Unit(row, song, path, part, warnings, {})
+            unit = _Unit(row, song, path, part, active, warnings, {})
             for name in protocols:
                 unit.submit(name, pool, self.sample_rate, bar)
             yield unit
@@ -294,17 +335,14 @@ class _Evaluation:
         estimates = dict(zip(SOURCES, signals[2:], strict=True))
         try:
             scores = {name: unit.values(name) for name in unit.scores}
-        except BrokenProcessPool as error:
-            raise ValueError(
-                "a scoring process was killed, most likely for want of memory; try fewer --jobs"
-            ) from error
+        except BrokenProcessPool:
+            raise
         except FAILURES as error:
             self.fail(row, song, error)
             unit.path.unlink()
             return
         for name, values in scores.items():
             results.write_frames(name, row.name, song.name, values)
-        active = active_frames(references["vocals"], self.sample_rate)
         frames, excerpts = results.frames("v4", row.name, song.name), {}
         if not row.condition and frames is not None:
             excerpts = write_excerpts(
@@ -312,7 +350,7 @@ class _Evaluation:
                 references,
                 estimates,
                 frames["vocals"]["SDR"],
-                active,
+                unit.active,
                 self.sample_rate,
                 unit.part.start / self.sample_rate,
             )
@@ -326,8 +364,9 @@ class _Evaluation:
             "sample_rate": self.sample_rate,
             "licence": _licence(song),
             "playable": all(playable(stem.licence) for stem in (song.vocals, song.accompaniment)),
-            "si_sdr": _si_sdr(references, estimates, active, self.sample_rate),
-            "active": active.tolist(),
+            "si_sdr": _si_sdr(references, estimates, unit.active, self.sample_rate),
+            "active": unit.active.tolist(),
+            "muted": _muted(references, estimates, self.sample_rate).tolist(),
             "warnings": unit.warnings,
             "excerpts": excerpts,
         }
@@ -347,6 +386,7 @@ class _Unit:
     song: Song
     path: Path
     part: slice
+    active: np.ndarray
     warnings: list[str]
     scores: dict[str, list[Future[dict[str, Values]]]]
 
@@ -384,18 +424,23 @@ def _si_sdr(references: Stems, estimates: Stems, active: np.ndarray, sample_rate
     def of(part: np.ndarray | slice) -> dict[str, float | None]:
         if not len(references["vocals"][part]):
             return dict.fromkeys(SOURCES)
-        return {source: round(si_sdr(references[source][part], estimates[source][part]), 5) for source in SOURCES}
+        values = {source: si_sdr(references[source][part], estimates[source][part]) for source in SOURCES}
+        return {source: round(value, 5) if np.isfinite(value) else None for source, value in values.items()}
 
     return {"all": of(slice(None)), "active": of(np.flatnonzero(np.repeat(active, sample_rate)))}
+
+
+def _muted(references: Stems, estimates: Stems, sample_rate: int) -> np.ndarray:
+    """1 s frames that have no value only because an estimate is silent there: a gate that closes is not punished."""
+    silent = {source: silent_frames(references[source], sample_rate) for source in SOURCES}
+    muted = {source: silent_frames(estimates[source], sample_rate) for source in SOURCES}
+    return (muted["vocals"] | muted["accompaniment"]) & ~silent["vocals"] & ~silent["accompaniment"]
 
 
 def _write_estimates(folder: Path, estimates: Stems, sample_rate: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for source, estimate in estimates.items():
-        path = folder / f"{source}.wav"
-        part = path.with_name(f".{path.name}.part")
-        soundfile.write(part, estimate, sample_rate, format="WAV", subtype="FLOAT")
-        part.replace(path)
+        write_audio(folder / f"{source}.wav", estimate, sample_rate, "FLOAT")
 
 
 def _hashes(song: Song) -> list[str]:

@@ -12,8 +12,11 @@ import soundfile
 
 from training.evaluation.metrics import Values, most_active_excerpt
 from training.evaluation.scene import SOURCES, Stems, Waveform
+from training.files import written_beside
 
 LISTEN_S = 10  # the seconds of a song with the most voice, the same ones for every row
+OPEN = r"(cc[ -]?0|cc[ -]by|creative commons (zero|attribution)|public domain)\b|mit( licen[cs]e)?( \(|$)"
+CLOSED = r"\bnd|no.?deriv"
 CLIP_S = 5  # around the best and the worst second of a row
 
 
@@ -21,13 +24,10 @@ def playable(licence: str) -> bool:
     """Whether a licence, as its data set states it, lets us pass on an excerpt and what was made of it.
 
     Creative Commons does, except where it forbids changes (ND: a separated voice is one), and so do public domain and
-    MIT. Whatever else is said, or nothing, counts as no.
+    MIT. Whatever else is said, or nothing, counts as no; of several licences, ";" between them, each has to allow it.
     """
-    words = re.findall(r"[a-z0-9]+", licence.lower())
-    open_licence = {"cc", "cc0", "mit"} & set(words) or "creative commons" in " ".join(words)
-    return (
-        bool(open_licence or "public domain" in " ".join(words)) and "nd" not in words and "noderivatives" not in words
-    )
+    parts = [part.strip().lower() for part in licence.split(";")]
+    return all(re.match(OPEN, part) and not re.search(CLOSED, part) for part in parts)
 
 
 def write_reference_excerpts(folder: Path, references: Stems, sample_rate: int) -> None:
@@ -93,7 +93,13 @@ def _gain(references: Stems, part: slice) -> float:
 def _write(folder: Path, prefix: str, signals: dict[str, Waveform], gain: float, sample_rate: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, signal in signals.items():
-        path = folder / f"{prefix}_{name}.flac"
-        part = path.with_name(f".{path.name}.part")
-        soundfile.write(part, np.clip(signal * gain, -1, 1), sample_rate, format="FLAC", subtype="PCM_16")
-        part.replace(path)
+        write_audio(folder / f"{prefix}_{name}.flac", np.clip(signal * gain, -1, 1), sample_rate, "PCM_16")
+
+
+def write_audio(path: Path, waveform: Waveform, sample_rate: int, subtype: str) -> None:
+    """Writes a file whole or not at all, in the format of its suffix; raises OSError where that fails."""
+    with written_beside(path) as part:
+        try:
+            soundfile.write(part, waveform, sample_rate, format=path.suffix[1:].upper(), subtype=subtype)
+        except soundfile.LibsndfileError as error:
+            raise OSError(f"{path}: cannot be written: {error}") from error

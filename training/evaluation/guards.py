@@ -142,5 +142,6 @@ def _require_finite(song: str, name: str, waveform: Waveform) -> None:
 
 
 def _require_heard(song: str, name: str, waveform: Waveform) -> None:
-    if not waveform.any():
-        raise ValueError(f"{song}: {name}: expected sound. Received: {len(waveform)} samples, all zero")
+    if not waveform.sum(axis=1).any():  # museval's own rule
+        what = "channels that cancel" if waveform.any() else f"{len(waveform)} samples, all zero"
+        raise ValueError(f"{song}: {name}: expected sound. Received: {what}")

@@ -22,9 +22,9 @@ from training.evaluation.results import require_row_name
 from training.evaluation.scene import SOURCES, Scene, Stems, Waveform
 from training.files import sha256_of
 
-# Names that other systems give the accompaniment (Spleeter and museval, Demucs, others), and what to add up otherwise.
+# Names that other systems give the accompaniment (Spleeter and museval, Demucs, others), and its parts.
 ACCOMPANIMENT = ("accompaniment", "no_vocals", "instrumental")
-BAND = ("drums", "bass", "other")
+PARTS = ("drums", "bass", "other", "guitar", "piano")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Method:
         kind: one of `results.KINDS`.
         separate: from a scene to one (samples, channels) array a source.
         about: what its scores depend on, such as the SHA-256 of weights.
-        songs: of stems that lie ready: what a song's scores depend on, by `leakage.song_key`.
+        about_song: from a song's name to what its scores depend on beside `about`, such as files that lie ready.
         online: hears no future; None where nobody has said.
         sample_rate: Hz, or None where any will do.
     """
@@ -47,13 +47,9 @@ class Method:
     kind: str
     separate: Callable[[Scene], Stems]
     about: Mapping[str, Any] = field(default_factory=dict)
-    songs: Mapping[str, Any] = field(default_factory=dict)
+    about_song: Callable[[str], Any] = lambda song: None
     online: bool | None = None
     sample_rate: int | None = None
-
-    def songs_about(self, song: str) -> Any:
-        """What the scores of this song depend on, beside `about`."""
-        return self.songs.get(song_key(song))
 
 
 def _mixture(scene: Scene) -> Stems:
@@ -78,13 +74,17 @@ def of_file(
 ) -> tuple[Method, dict[str, Any]]:
     """A shipped model or a .tflite file, run as it streams; with its provenance."""
     from keras_sep.metadata import read_metadata
-    from keras_sep.presets import get_preset
+    from keras_sep.presets import get_preset, presets
     from keras_sep.separator import Separator
 
     separator = Separator(preset, model=model, graph=graph, precision=precision)
     path = model or get_preset(preset).file(graph, precision).path()
     # A preset may know more of itself than its files, which cannot be changed without changing their SHA-256.
-    provenance = read_metadata(path.read_bytes(), str(path))["provenance"] if model else get_preset(preset).provenance
+    known = {file.sha256: shipped for shipped in presets().values() for file in shipped.files}
+    sha256 = sha256_of(path)
+    provenance = (
+        known[sha256].provenance if sha256 in known else read_metadata(path.read_bytes(), str(path))["provenance"]
+    )
 
     def separate(scene: Scene) -> Stems:
         return separator.separate(scene.mixture, scene.sample_rate)
@@ -94,7 +94,7 @@ def of_file(
         name or path.stem,
         "model",
         separate,
-        {"file": path.name, "sha256": sha256_of(path)},
+        {"file": path.name, "sha256": sha256},
         online=True,
         sample_rate=separator.spec.sample_rate,
     )
@@ -120,7 +120,7 @@ def of_run(run: Path, *, name: str | None = None) -> Method:
         f"{name or run.resolve().name} (Keras)",
         "model",
         separate,
-        {"run": run.resolve().name, "sha256": sha256_of(run / "best.keras")},
+        {"run": run.resolve().name, "sha256": sha256_of(run / "best.keras"), "spec": spec.to_dict()},
         online=is_online(network),
         sample_rate=spec.sample_rate,
     )
@@ -136,32 +136,50 @@ def of_estimates(folder: Path, *, name: str | None = None) -> Method:
     """
     found: dict[str, dict[str, list[Path]]] = {}
     for song in [song for parent in (folder / "test", folder) for song in folders(parent)]:
-        stems = {path.stem: path for path in sorted(song.iterdir()) if path.suffix.lower() in AUDIO_SUFFIXES}
-        whole = [[stems[name]] for name in ACCOMPANIMENT if name in stems]
-        parts = [[stems[name] for name in BAND]] if all(name in stems for name in BAND) else []
-        if "vocals" in stems and (whole or parts):
-            found.setdefault(song_key(song.name), {"vocals": [stems["vocals"]], "accompaniment": (whole + parts)[0]})
+        if stems := _stems(song):
+            found.setdefault(song.name, stems)
     if not found:
         raise ValueError(
-            f"{folder}: expected folders of songs with vocals and {', '.join(ACCOMPANIMENT)} or {', '.join(BAND)} as "
+            f"{folder}: expected folders of songs with vocals and {', '.join(ACCOMPANIMENT)} or parts of it as "
             f"{', '.join(sorted(AUDIO_SUFFIXES))}. Received: none"
         )
 
+    def of_song(name: str) -> dict[str, list[Path]]:
+        alike = [name] if name in found else [other for other in found if song_key(other) == song_key(name)]
+        if len(alike) != 1:
+            raise ValueError(f"{folder}: expected one folder named {name}. Received: {', '.join(alike) or 'none'}")
+        return found[alike[0]]
+
     def separate(scene: Scene) -> Stems:
-        paths = found.get(song_key(scene.song))
-        if paths is None:
-            raise ValueError(f"{folder}: expected a folder named {scene.song} with its stems. Received: none")
+        paths = of_song(scene.song)
         return {source: _sum([_read(path, scene.sample_rate) for path in paths[source]]) for source in SOURCES}
+
+    def about_song(name: str) -> list[str]:
+        try:
+            return [sha256_of(path) for paths in of_song(name).values() for path in paths]
+        except ValueError:
+            return []  # `separate` says so
 
     return Method(
         require_row_name(name or folder.resolve().name),
         name or folder.resolve().name,
         "estimates",
         separate,
-        songs={
-            song: [sha256_of(path) for source in SOURCES for path in paths[source]] for song, paths in found.items()
-        },
+        about_song=about_song,
     )
+
+
+def _stems(song: Path) -> dict[str, list[Path]]:
+    """Files of a song's folder to add up for each source; {} without vocals or without accompaniment."""
+    stems = {path.stem: path for path in sorted(song.iterdir()) if path.suffix.lower() in AUDIO_SUFFIXES}
+    whole = [stems[name] for name in ACCOMPANIMENT if name in stems]
+    parts = {name: path for name, path in stems.items() if name not in ("vocals", "mixture")}
+    if unknown := sorted(set(parts) - {*PARTS, *ACCOMPANIMENT}):
+        known = ", ".join(("vocals", *ACCOMPANIMENT, *PARTS))
+        raise ValueError(f"{song}: expected stems named {known}. Received: {', '.join(unknown)}")
+    if "vocals" not in stems or not parts:
+        return {}
+    return {"vocals": [stems["vocals"]], "accompaniment": whole[:1] or list(parts.values())}
 
 
 def _read(path: Path, sample_rate: int) -> Waveform:

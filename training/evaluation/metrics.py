@@ -74,6 +74,12 @@ def bss_eval_window(references: Waveform, estimates: Waveform, sample_rate: int)
     return bss_eval(references, estimates, sample_rate, "v3")
 
 
+def silent_frames(waveform: Waveform, sample_rate: int) -> npt.NDArray[np.bool_]:
+    """Whole 1 s frames that museval takes for silent: those whose channels add up to zero throughout."""
+    frames = len(waveform) // sample_rate
+    return (np.sum(waveform[: frames * sample_rate], axis=1) == 0).reshape(frames, -1).all(axis=1)
+
+
 def frame_rms_db(waveform: Waveform, sample_rate: int) -> Values:
     """RMS of each whole 1 s frame, dB re full scale."""
     frames = len(waveform) // sample_rate
@@ -82,7 +88,7 @@ def frame_rms_db(waveform: Waveform, sample_rate: int) -> Values:
 
 
 def active_frames(vocals: Waveform, sample_rate: int) -> npt.NDArray[np.bool_]:
-    """Voice-active 1 s frames: RMS of the vocals reference within 40 dB of its loudest frame's.
+    """Voice-active 1 s frames: RMS of the vocals reference within 40 dB of its loudest frame's, and above −120 dB.
 
     Where a reference is nearly but not exactly silent, BSS Eval compares noise with noise, and the
     standard median is decided by it.
@@ -102,7 +108,9 @@ def most_active_excerpt(vocals: Waveform, sample_rate: int, seconds: int) -> sli
 
 
 def si_sdr(reference: Waveform, estimate: Waveform) -> float:
-    """Scale-invariant SDR over the whole signal, dB (Le Roux et al., ICASSP 2019)."""
+    """Scale-invariant SDR over the whole signal, dB (Le Roux et al., ICASSP 2019); NaN where one of them is silent."""
+    if not (np.any(reference) and np.any(estimate)):
+        return float("nan")
     r, e = np.ravel(reference).astype(np.float64), np.ravel(estimate).astype(np.float64)
     target = r * (np.dot(e, r) / (np.dot(r, r) + 1e-20))
     return float(10 * np.log10((np.sum(target**2) + 1e-20) / (np.sum((target - e) ** 2) + 1e-20)))

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,13 +65,14 @@ class ResultFolder:
 
     def rows(self) -> list[dict[str, Any]]:
         """What each row is: by kind as in KINDS, within it in the order in which they were first scored."""
-        rows = [read_json(path) for path in sorted((self.path / "rows").glob("*.json"))]
+        keys = ("row", "label", "kind", "condition", "method", "online", "about", "failed", "order")
+        rows = [read_json(path, *keys) for path in sorted((self.path / "rows").glob("*.json"))]
         return sorted(rows, key=lambda row: (KINDS.index(row["kind"]), row["order"]))
 
     def song(self, row: str, song: str) -> dict[str, Any] | None:
         """The scores of a song beside museval's, or None where the row has not got it."""
         path = self.song_file(row, song)
-        return read_json(path) if path.is_file() else None
+        return read_json(path, "song", "key", "seconds", "active", "si_sdr") if path.is_file() else None
 
     def write_frames(self, protocol: str, row: str, song: str, values: dict[str, Values]) -> None:
         """Writes scores (sources, windows) by metric in museval's schema."""
@@ -90,22 +92,45 @@ class ResultFolder:
         path = self.museval_file(protocol, row, song)
         if not path.is_file():
             return None
-        return {
-            target["name"]: {
-                metric: np.array([frame["metrics"][metric] for frame in target["frames"]], np.float64)
-                for metric in METRICS
+        try:
+            targets = {target["name"]: target["frames"] for target in read_json(path, "targets")["targets"]}
+            return {
+                source: {
+                    metric: np.array([frame["metrics"][metric] for frame in targets[source]], np.float64)
+                    for metric in METRICS
+                }
+                for source in SOURCES
             }
-            for target in read_json(path)["targets"]
-        }
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{path}: expected scores in museval's schema. Received: no {error}") from error
 
     def write(self, path: Path, value: object) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, value)
 
+    def delete_song(self, row: str, song: str) -> None:
+        """Everything that a row has of a song."""
+        self.song_file(row, song).unlink(missing_ok=True)
+        for protocol in PROTOCOLS:
+            self.museval_file(protocol, row, song).unlink(missing_ok=True)
+        for folder in (self.excerpts(row, song), self.estimates(row, song)):
+            shutil.rmtree(folder, ignore_errors=True)
 
-def read_json(path: Path) -> Any:
-    """Raises ValueError, in one line, where the file is missing or broken."""
+    def delete_row(self, row: str) -> None:
+        for path in (self.path / "songs" / row).glob("*.json"):
+            self.delete_song(row, path.stem)
+        self.row_file(row).unlink(missing_ok=True)
+
+
+def read_json(path: Path, *keys: str) -> Any:
+    """The object of a file; ValueError, in one line, where it is missing, broken or without one of the keys."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(f"{path}: expected JSON of `python -m training evaluate`. Received: {error}") from error
+    missing = [key for key in keys if key not in value] if isinstance(value, dict) else ["an object"]
+    if missing:
+        raise ValueError(
+            f"{path}: expected JSON of `python -m training evaluate`. Received: one without {', '.join(missing)}"
+        )
+    return value

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from training.datasets import load_split
-from training.datasets.leakage import pool_songs, refuse_shared, run_hashes, run_songs, stem_hashes
-from training.stems import Song
+from training.datasets.leakage import DIGITS, pool_songs, refuse_shared, run_hashes, run_songs, stem_hashes
+from training.stems import Song, StemPool
 
 
 @dataclass(frozen=True)
@@ -30,34 +30,43 @@ def splits_heard(split: str) -> tuple[str, ...]:
 
 
 def heard_by_run(run: Path, split: str) -> Heard:
-    """Of a run and of its teacher, if that is still there.
+    """Of a run and of its teachers; one that is not where it was gets a warning on stderr.
 
     Raises:
         ValueError: if the run has no readable config.json or manifest.json.
     """
-    try:
-        teacher = json.loads((run / "config.json").read_text(encoding="utf-8")).get("teacher")
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{run}: expected a run folder of `python -m training train`: {error}") from error
-    runs = [run] + ([Path(teacher)] if teacher and (Path(teacher) / "manifest.json").exists() else [])
-    seen = splits_heard(split)
+    runs, seen = [run], splits_heard(split)
+    while teacher := _config(runs[-1]).get("teacher"):
+        if not (Path(teacher) / "manifest.json").exists():
+            print(
+                f"warning: {teacher}, the teacher of {run}, is not there; songs it heard go unnoticed", file=sys.stderr
+            )
+            break
+        runs.append(Path(teacher))
     return Heard(
         frozenset(name for each in runs for name in run_songs(each, seen)),
         frozenset(sha256 for each in runs for sha256 in run_hashes(each, seen)),
     )
 
 
+def _config(run: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads((run / "config.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{run}: expected a run folder of `python -m training train`: {error}") from error
+
+
 def heard_by_file(provenance: dict[str, Any], split: str, name: str) -> Heard:
     """Of a .tflite file or a preset, from its provenance; one that does not say gets a warning on stderr."""
-    known = provenance.get("trained_on")
-    if not known:
+    try:
+        parts = [provenance["trained_on"][part] for part in splits_heard(split)]
+        return Heard(
+            frozenset(song for part in parts for song in part["songs"]),
+            frozenset(stem for part in parts for stem in part["stems"]),
+        )
+    except (KeyError, TypeError):
         print(f"warning: {name} does not say what it was trained on; shared songs go unnoticed", file=sys.stderr)
         return Heard()
-    parts = [known[part] for part in splits_heard(split) if part in known]
-    return Heard(
-        frozenset(song for part in parts for song in part["songs"]),
-        frozenset(stem for part in parts for stem in part["stems"]),
-    )
 
 
 @contextmanager
@@ -87,11 +96,19 @@ def scored_songs(
             strict=strict,
             exclude=heard.songs if exclude_shared else (),
         )
+        songs = StemPool(songs=pool.songs)  # nothing else of the split is scored
+        if exclude_shared:  # under another name, too
+            known = {sha256[:DIGITS] for sha256 in heard.stems}
+            songs.songs = [
+                song
+                for song in songs.songs
+                if not {s.sha256[:DIGITS] for s in (song.vocals, song.accompaniment)} & known
+            ]
         refuse_shared(
             heard.songs,
-            pool_songs(pool),
+            pool_songs(songs),
             "the songs to score",
             trained_sha256=heard.stems,
-            other_sha256=stem_hashes(pool),
+            other_sha256=stem_hashes(songs),
         )
-        yield pool.songs
+        yield songs.songs

@@ -22,7 +22,7 @@ VIEWS = ("v4", "v4_active", "v3")  # protocols, and the voice-active frames of o
 
 def summarise(results: ResultFolder) -> dict[str, Any]:
     """Reads every row, writes summary.json and returns what stands in it."""
-    data = read_json(results.path / "data.json")
+    data = read_json(results.path / "data.json", "songs", "tools")
     names = [song["name"] for song in data["songs"]]
     rows = [_row(results, about, names) for about in results.rows()]
     summary = {"format": FORMAT, "tools": data.pop("tools"), "data": data, "rows": rows}
@@ -37,7 +37,7 @@ def _row(results: ResultFolder, about: dict[str, Any], names: Sequence[str]) -> 
         part: {source: _si_sdr([song["si_sdr"][part][source] for song in songs.values()]) for source in SOURCES}
         for part in ("all", "active")
     }
-    kept = ("row", "label", "kind", "condition", "online", "about", "failed")
+    kept = ("row", "label", "kind", "condition", "method", "online", "about", "failed")
     return {key: about[key] for key in kept} | {"songs": list(songs), "scores": scores, "si_sdr": si_sdr}
 
 
@@ -63,9 +63,15 @@ def _view(results: ResultFolder, row: str, view: str, songs: dict[str, Any]) -> 
             }
             for metric, values in by_metric.items()
         }
+        muted = [
+            _active(np.array(songs[name]["muted"]), songs[name]["active"]) if part else songs[name]["muted"]
+            for name in frames
+        ]
         sdr = by_metric["SDR"]
         result[source]["frames"] = sum(len(values) for values in sdr)
         result[source]["frames_without_value"] = int(sum(np.isnan(values).sum() for values in sdr))
+        result[source]["frames_muted"] = 0 if protocol != "v4" else int(sum(map(np.sum, muted)))
+        result[source]["songs"] = list(frames)
         result[source]["songs_without_value"] = sum(bool(np.isnan(values).all()) for values in sdr)
     return result
 

@@ -41,11 +41,12 @@ def processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
     os.environ.update(ENVIRONMENT)
     # Spawned: a process that has threads, as every Keras backend has, cannot safely be forked.
     ignore = functools.partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=ignore)
     try:
         yield pool
     except BaseException:
-        for child in multiprocessing.active_children():
+        for child in set(multiprocessing.active_children()) - others:
             child.terminate()
         raise
     finally:

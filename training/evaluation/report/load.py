@@ -34,6 +34,7 @@ class Song:
     sample_rate: int | None
     licence: str
     warnings: tuple[str, ...]
+    sha256: tuple[str, ...] = ()  # of its stems
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Row:
     label: str
     kind: str
     condition: str
+    method: str  # the row of the same method on the songs as they are
     online: bool | None
     about: dict[str, Any]
     songs: tuple[str, ...]
@@ -87,7 +89,9 @@ class Row:
     def frames(self, song: str) -> dict[str, Frames]:
         """SDR in dB by target of every frame of a song, NaN where a frame has none; {} where the file is missing."""
         score = self.details.get(song)
-        results, file = ResultFolder(self.folder), score.file if score else song
+        if score is None:
+            return {}
+        results, file = ResultFolder(self.folder), score.file
         with _reading(results.museval_file("v4", self.name, file), "museval's JSON of one song"):
             frames = results.frames("v4", self.name, file) or {}
             return {target: metrics["SDR"] for target, metrics in frames.items()}
@@ -102,6 +106,14 @@ class Row:
         return {
             target: sdr[: len(active)][active[: len(sdr)]] for target, sdr in self.frames(song).items() if len(active)
         }
+
+    def songs_of(self, view: str) -> frozenset[str]:
+        """The songs that this view of the scores is of."""
+        return frozenset(self.scores.get(view, {}).get("vocals", {}).get("songs", self.songs))
+
+    def muted(self) -> int:
+        """1 s frames that have no value only because an estimate is silent."""
+        return int(self.scores.get("v4", {}).get("vocals", {}).get("frames_muted") or 0)
 
     def excerpt_path(self, song: str, name: str, reference: bool = False) -> Path | None:
         """An excerpt's file, e.g. "listen_vocals"; of the row "reference" where that holds it. None if missing."""
@@ -125,6 +137,11 @@ class Folder:
     date: str
     excerpt: int | None  # seconds that were scored of each song; None for all
     songs: tuple[Song, ...]
+
+    @property
+    def songs_sha256(self) -> frozenset[tuple[str, tuple[str, ...], int | None]]:
+        """What tells the audio of two folders apart."""
+        return frozenset((song.name, song.sha256, song.sample_rate) for song in self.songs)
 
 
 @dataclass(frozen=True)
@@ -231,6 +248,7 @@ def _song(data: dict[str, Any]) -> Song:
         None if rate is None else int(rate),
         str(data.get("licence") or ""),
         tuple(map(str, data.get("warnings", []))),
+        tuple(map(str, data.get("sha256", []))),
     )
 
 
@@ -242,6 +260,7 @@ def _row(folder: Path, data: dict[str, Any], identity: str) -> Row:
         label=str(data.get("label") or data["row"]),
         kind=str(data["kind"]),
         condition=str(data.get("condition") or ""),
+        method=str(data["method"]),
         online=data.get("online"),
         about=dict(data.get("about") or {}),
         songs=tuple(map(str, data["songs"])),
@@ -294,13 +313,11 @@ def _optional(value: object) -> float | None:
 
 
 def _clean_row(row: Row, rows: list[Row]) -> Row | None:
-    """The method of a condition's row: its name begins with the method's, or both are the same by `about`."""
+    """The method of a condition's row on the songs as they are, with the same weights."""
     if not row.condition:
         return None
-    clean = [other for other in rows if not other.condition]
-    named = [other for other in clean if row.name.startswith(other.name)]
-    alike = [other for other in clean if row.about and other.about == row.about]
-    return max(named, key=lambda other: len(other.name), default=alike[0] if len(alike) == 1 else None)
+    same = [other for other in rows if not other.condition and (other.name, other.about) == (row.method, row.about)]
+    return same[0] if same else None
 
 
 def _colour(rows: list[Row]) -> None:

@@ -35,7 +35,7 @@ def measured(report: Report) -> str:
             f"{_plain(folder.dataset)}, split {_plain(folder.split)}{part}; {_plain(tools)}; "
             f"scored {folder.date}"
         )
-    lines += ["", "Median of medians (mean of means), dB.", ""]
+    lines += ["", "Median of medians (mean of means), dB; of SI-SDR, median (mean) over songs.", ""]
     lines += [f"**{_plain(notice)}**\n" for notice in song_notices(report)]
     for table in method_tables(report):
         lines += _score_table(f"## {table.title}", table)

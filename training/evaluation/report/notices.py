@@ -8,9 +8,14 @@ from training.evaluation.report.text import count
 
 
 def song_notices(report: Report) -> list[str]:
-    """Where rows were not scored on the same songs."""
+    """Where rows were not scored on the same songs or frames."""
     notices = []
     sets = [frozenset(song.name for song in folder.songs) for folder in report.folders]
+    if len(set(sets)) == 1 and not same_songs(report):
+        notices.append(
+            "The folders hold songs of the same names, but not the same recordings or parts of them, so rows of "
+            "different folders must not be compared."
+        )
     if len(set(sets)) > 1:
         shared = frozenset.intersection(*sets)
         each = "; ".join(
@@ -26,7 +31,24 @@ def song_notices(report: Report) -> list[str]:
         if short:
             rows = "; ".join(f"{row_name(row.label, row.condition)}: {len(row.songs)} of {len(names)}" for row in short)
             notices.append(f"Not every row was scored on every song. {rows}.")
+    for row in report.rows:
+        parts = {view: row.songs_of(view) for view in row.scores}
+        if len(set(parts.values())) > 1:
+            counts = "; ".join(f"{view}: {count(len(songs), 'song')}" for view, songs in parts.items())
+            notices.append(
+                f"{row_name(row.label, row.condition)} was not scored on the same songs throughout. {counts}."
+            )
+        if row.muted():
+            notices.append(
+                f"{row_name(row.label, row.condition)} is silent in {count(row.muted(), 'frame')} of 1 s where the "
+                "true stems are not. Such frames have no value: its figures are of fewer frames than those of others."
+            )
     return notices
+
+
+def same_songs(report: Report) -> bool:
+    """Whether all folders were scored on the same audio."""
+    return len({(folder.songs_sha256, folder.excerpt) for folder in report.folders}) <= 1
 
 
 def failures(report: Report) -> list[tuple[str, str, str]]:
@@ -57,4 +79,4 @@ def warnings(report: Report) -> dict[str, list[str]]:
 def row_name(label: str, condition: str) -> str:
     """With the condition, where the label does not say it already."""
     text = condition_text(condition)
-    return label if text in label else f"{label}, {text}"
+    return label if label.endswith(f", {text}") or not text else f"{label}, {text}"

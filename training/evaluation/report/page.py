@@ -152,9 +152,9 @@ def _curves(report: Report) -> str:
 def _seconds(report: Report) -> str:
     cards = media.spectrograms(report)
     return cards and (
-        "<p>Of each method, over all songs, the second with the highest and the one with the lowest vocals SDR, "
-        "between the two lines. The three pictures share one scale; left: frequency in kHz, mel-spaced. "
-        f"The mixture is the sum of the true stems.</p>{cards}"
+        "<p>Of each method, over all songs, the second with voice that has the highest and the one that has the "
+        "lowest vocals SDR, between the two lines. The three pictures share one scale; left: frequency in kHz, "
+        f"mel-spaced. The mixture is the sum of the true stems.</p>{cards}"
     )
 
 

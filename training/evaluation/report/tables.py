@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.evaluation.report.load import GROUPS, METRICS, TARGETS, Report, Row, number
+from training.evaluation.report.notices import same_songs
 from training.evaluation.report.text import condition
 
 if sys.version_info >= (3, 11):
@@ -92,7 +93,8 @@ def song_table(report: Report) -> SongTable | None:
     medians = np.full((len(report.songs), len(rows), len(TARGETS)), np.nan)
     for place, song in enumerate(report.songs):
         for column, row in enumerate(rows):
-            for index, values in enumerate(row.active_frames(song).values()):
+            frames = row.active_frames(song)
+            for index, values in enumerate(frames[target] for target in TARGETS if frames):
                 known = values[np.isfinite(values)]
                 medians[place, column, index] = np.median(known) if len(known) else np.nan
     if np.isnan(medians).all():
@@ -120,7 +122,7 @@ def _tables(report: Report, groups: list[tuple[str, list[tuple[Row, str]]]]) -> 
     tables = []
     for view in [*VIEWS, *sorted({view for row in report.rows for view in row.scores} - VIEWS.keys())]:
         columns = (*METRICS, "SI-SDR") if view in SI_SDR_OF else METRICS
-        best = _best([row for _, rows in groups for row, _ in rows if view in row.scores], view, columns)
+        best = _best(report, [row for _, rows in groups for row, _ in rows if view in row.scores], view, columns)
         lines = [
             (name, tuple(_line(row, text, view, columns, best) for row, text in rows if view in row.scores))
             for name, rows in groups
@@ -144,7 +146,7 @@ def _line(row: Row, name: str, view: str, columns: tuple[str, ...], best: dict[t
         )
         missing.append((without, frames, songs))
         # Medians over different songs have no difference.
-        comparable = row.clean and view in row.clean.scores and set(row.clean.songs) == set(row.songs)
+        comparable = row.clean and view in row.clean.scores and row.clean.songs_of(view) == row.songs_of(view)
         clean = _value(row.clean, view, target, "SDR")[0] if row.clean and comparable else None
         own = _value(row, view, target, "SDR")[0]
         change.append(None if clean is None or own is None else own - clean)
@@ -161,11 +163,14 @@ def _value(row: Row, view: str, target: str, column: str) -> tuple[float | None,
     return median, mean
 
 
-def _best(rows: list[Row], view: str, columns: tuple[str, ...]) -> dict[tuple[str, str], float]:
+def _best(report: Report, rows: list[Row], view: str, columns: tuple[str, ...]) -> dict[tuple[str, str], float]:
     """The highest median by target and metric, where several models separated the same songs, as they are."""
     models = [row for row in rows if row.group == "Models"]
     # Rows of different songs or of altered songs have no best one.
-    if len(models) < 2 or any(row.condition for row in rows) or len({frozenset(row.songs) for row in models}) > 1:
+    if len(models) < 2 or any(row.condition for row in rows) or len({row.songs_of(view) for row in models}) > 1:
+        return {}
+    # Nor have rows that are scored on other frames, or on another recording of the song.
+    if any(row.muted() for row in models) or not same_songs(report):
         return {}
     found = {}
     for target in TARGETS:
