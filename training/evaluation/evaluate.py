@@ -315,7 +315,7 @@ class _Evaluation:
                 # The whole song is separated, whatever part is scored: the network has heard what came before.
                 heard = CONDITIONS[row.condition](scene) if row.condition else scene
                 stems = row.method.separate(heard)
-                guards.require_fit(heard, stems, self.sample_rate)
+                guards.require_fit(heard, stems)
             except FAILURES as error:
                 self.fail(row, song, error)
                 continue

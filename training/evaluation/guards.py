@@ -31,18 +31,13 @@ def require_scene(scene: Scene) -> None:
         _require_heard(scene.song, f"the {source} reference", reference)
 
 
-def require_fit(scene: Scene, estimates: Stems, sample_rate: int) -> None:
+def require_fit(scene: Scene, estimates: Stems) -> None:
     """Raises ValueError unless there is an estimate of every source that BSS Eval can compare with the references.
 
     Args:
         scene: what was separated.
         estimates: by source, each (samples, channels) as the references.
-        sample_rate: of the estimates, Hz.
     """
-    if sample_rate != scene.sample_rate:
-        raise ValueError(
-            f"{scene.song}: expected estimates at the references' {scene.sample_rate} Hz. Received: {sample_rate} Hz"
-        )
     missing = [source for source in SOURCES if source not in estimates]
     if missing:
         raise ValueError(f"{scene.song}: expected estimates of {', '.join(SOURCES)}. Missing: {', '.join(missing)}")
