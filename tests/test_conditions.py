@@ -28,7 +28,13 @@ def silence(num_samples: int, rate: int = 44100) -> Scene:
 
 
 def test_every_condition_has_a_label():
-    assert list(CONDITIONS) == list(LABELS) == ["level_+20db", "level_-20db", "lowpass_8khz", "mono", "mp3_128k"]
+    assert (
+        list(CONDITIONS)
+        == list(LABELS)
+        == [
+            *("level_+20db", "level_-20db", "lowpass_8khz", "mono", "mp3_128k", "noise_-80db"),
+        ]
+    )
 
 
 @needs_ffmpeg
@@ -40,12 +46,22 @@ def test_a_condition_keeps_the_length_the_types_and_its_input(example, name):
     for x in (scene.mixture, *scene.references.values()):
         assert x.shape == (len(example.mixture), 1 if name == "mono" else 2)
         assert x.dtype == np.float32
-    if name != "mp3_128k":
+    if name not in ("mp3_128k", "noise_-80db"):
         atol = 2e-4 if name == "lowpass_8khz" else 1e-5  # noise at −98 dB
         np.testing.assert_allclose(sum(scene.references.values()), scene.mixture, atol=atol)
     for s in SOURCES:
         np.testing.assert_array_equal(example.references[s], before[s])
     np.testing.assert_array_equal(example.mixture, before["mixture"])
+
+
+def test_noise_is_in_the_mixture_alone_and_the_same_every_time(example):
+    scene = CONDITIONS["noise_-80db"](example)
+    noise = scene.mixture - example.mixture
+    assert 20 * np.log10(noise.std()) == pytest.approx(-80, abs=0.1)
+    assert np.abs(np.corrcoef(noise.T)[0, 1]) < 0.01
+    for source in SOURCES:
+        np.testing.assert_array_equal(scene.references[source], example.references[source])
+    np.testing.assert_array_equal(scene.mixture, CONDITIONS["noise_-80db"](example).mixture)
 
 
 @pytest.mark.parametrize(("name", "gain"), [("level_+20db", 10), ("level_-20db", 0.1)])

@@ -61,10 +61,11 @@ def main(argv: list[str] | None = None) -> int:
     evaluate.add_argument(
         "--robustness",
         nargs="?",
-        const="level_+20db,level_-20db,lowpass_8khz,mono,mp3_128k",
+        const="all",
         default="",
         metavar="A,B",
-        help="rows of the model on altered mixtures: level_+20db,level_-20db,lowpass_8khz,mono,mp3_128k, or some",
+        help="rows of the model on altered mixtures, all or some of level_+20db,level_-20db,lowpass_8khz,mono,mp3_128k,"
+        "noise_-80db",
     )
     evaluate.add_argument("--excerpt", type=int, metavar="S", help="score the S seconds with the most voice only")
     evaluate.add_argument(
@@ -224,6 +225,8 @@ def _evaluate(args: argparse.Namespace) -> int:
     references = [] if args.references == "none" else args.references.split(",")
     require_known("--references", references, methods.REFERENCES)
     conditions = args.robustness.split(",") if args.robustness else []
+    if conditions == ["all"]:
+        conditions = list(CONDITIONS)
     require_known("--robustness", conditions, CONDITIONS)
     if conditions and args.estimates:
         raise ValueError("--robustness: expected a model that can be given other mixtures. Received: --estimates")

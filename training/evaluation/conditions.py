@@ -1,4 +1,4 @@
-"""The same song as it may reach a listener: louder, duller, in mono, through a coder.
+"""The same song as it may reach a listener: louder, duller, in mono, through a coder, with a little noise.
 
 Conventions: waveform (samples, channels), float32; full scale is ±1, but nothing is clipped.
 """
@@ -97,12 +97,19 @@ def mp3_128k(scene: Scene) -> Scene:
     return dataclasses.replace(scene, mixture=(decoded[:num_samples] * gain).astype(np.float32))
 
 
+def noise(scene: Scene, level_db: float) -> Scene:
+    """The mixture alone with white noise of that RMS level, dB re full scale, the same every time."""
+    samples = np.random.default_rng(0).standard_normal(scene.mixture.shape, np.float32)
+    return dataclasses.replace(scene, mixture=scene.mixture + samples * np.float32(10 ** (level_db / 20)))
+
+
 CONDITIONS: dict[str, Callable[[Scene], Scene]] = {
     "level_+20db": functools.partial(level, gain_db=20.0),
     "level_-20db": functools.partial(level, gain_db=-20.0),
     "lowpass_8khz": lowpass_8khz,
     "mono": mono,
     "mp3_128k": mp3_128k,
+    "noise_-80db": functools.partial(noise, level_db=-80.0),
 }
 LABELS = {
     "level_+20db": "20 dB louder",
@@ -110,6 +117,7 @@ LABELS = {
     "lowpass_8khz": "nothing above 8 kHz",
     "mono": "mono",
     "mp3_128k": "mixture through MP3 at 128 kbit/s",
+    "noise_-80db": "mixture with noise at −80 dB",
 }
 
 
