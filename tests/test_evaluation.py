@@ -608,7 +608,8 @@ def test_wrong_estimates_are_named(data, tmp_path, capsys, damage, message):
     assert "error: 1 scores are missing" in output.err
 
 
-def test_it_can_be_interrupted_and_goes_on(data, tmp_path):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_it_can_be_interrupted_and_goes_on(data, tmp_path, number, code):
     for name in ("b", "c"):
         shutil.copytree(data / "test/songs/lithium", data / f"test/songs/{name}")
     out = tmp_path / "out"
@@ -618,9 +619,9 @@ def test_it_can_be_interrupted_and_goes_on(data, tmp_path):
     while process.poll() is None and not list(out.glob("songs/*/*.json")):
         time.sleep(0.02)
     children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, error = process.communicate(timeout=60)
-    assert process.returncode == 130, error
+    assert process.returncode == code, error
     assert "Traceback" not in error
     for _ in range(100):  # the last of them, multiprocessing's own, notices that we are gone
         if not (left := [pid for pid in children if Path(f"/proc/{pid}").exists()]):

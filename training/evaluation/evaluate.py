@@ -11,7 +11,6 @@ import hashlib
 import json
 import platform
 import sys
-import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -262,13 +261,13 @@ class _Evaluation:
         total = sum(self._cost(song, name) for song, rows in todo for names in rows.values() for name in names)
         waiting: deque[_Unit] = deque()
         with (
-            tempfile.TemporaryDirectory(prefix="keras_sep-") as work,
+            self.results.work_folder() as work,
             tqdm(total=round(total), unit="s", desc="score", disable=None) as bar,
             processes(jobs) as pool,
         ):
             try:
                 for song, rows in todo:
-                    for unit in self._separated(song, rows, Path(work), pool, bar) if rows else ():
+                    for unit in self._separated(song, rows, work, pool, bar) if rows else ():
                         waiting.append(unit)
                         if len(waiting) > jobs:  # what waits is on the disk
                             self._finish(waiting.popleft())

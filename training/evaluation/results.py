@@ -17,6 +17,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +64,17 @@ class ResultFolder:
 
     def estimates(self, row: str, song: str) -> Path:
         return self.path / "estimates" / row / "test" / song
+
+    @contextmanager
+    def work_folder(self) -> Iterator[Path]:
+        """An empty folder that goes with the context; what a killed process left in it goes first."""
+        folder = self.path / ".work"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def rows(self) -> list[dict[str, Any]]:
         """What each row is: by kind as in KINDS, within it in the order in which they were first scored."""

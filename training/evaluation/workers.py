@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -34,15 +34,27 @@ def score_window(path: Path, protocol: str, part: slice, sample_rate: int) -> di
     return bss_eval_window(signals[:2], signals[2:], sample_rate)
 
 
+def _start() -> None:
+    """In a new process: Ctrl-C is the parent's to hear, and where the parent is killed the process ends too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
 @contextmanager
 def processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
     """Scoring processes, which end with the context, however it ends."""
     before = {name: os.environ.get(name) for name in ENVIRONMENT}
     os.environ.update(ENVIRONMENT)
     # Spawned: a process that has threads, as every Keras backend has, cannot safely be forked.
-    ignore = functools.partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=ignore)
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_start)
     try:
         yield pool
     except BaseException:
