@@ -29,7 +29,9 @@ from training.evaluation.methods import REFERENCES, Method, of_estimates, of_run
 from training.evaluation.metrics import bss_eval
 from training.evaluation.results import ResultFolder
 from training.evaluation.scene import SOURCES, Scene
-from training.evaluation.songs import heard_by_run
+from training.evaluation.songs import heard_by_file, heard_by_run
+from training.evaluation.summary import summarise
+from training.evaluation.workers import processes
 from training.files import sha256_of
 from training.runs import load_best
 from training.stems import Song, Stem
@@ -65,6 +67,7 @@ MIXTURE = REFERENCES["mixture"]
 def scored(tmp_path_factory) -> tuple[Path, dict]:
     out = tmp_path_factory.mktemp("scores")
     songs = [song("one"), song("two", 3.5), song("<three> & 'more'", 5, channels=1)]
+    songs[1].accompaniment.licence = "Restricted"
     return out, evaluate(songs, [MIXTURE, HALF], out, RATE, save_estimates=True)
 
 
@@ -103,9 +106,63 @@ def test_frames_and_voice_activity(scored):
     assert scores["v4_active"]["vocals"]["frames"] == 12 - 3
     assert scores["v4"]["vocals"]["frames_without_value"] == 0
     assert ResultFolder(out).song("half", "one")["active"] == [True, False, True, True]
+    assert summary["data"]["songs"][0]["active_seconds"] == 3
     # The pause is 60 dB down: nearly silent, not silent.
     frames = ResultFolder(out).frames("v4", "half", "one")
     assert frames["vocals"]["SDR"][1] < -40 < 5 < frames["vocals"]["SDR"][0]
+
+
+def test_summary_of_scores_known_by_construction(tmp_path):
+    nan, results = float("nan"), ResultFolder(tmp_path)
+    every = {
+        "one": ([1, 50, 2, 6], [True, False, True, True], [False] * 4, 1),
+        "two": ([8, nan, nan, 8], [True, False, True, True], [False, True, True, False], 2),
+        "three": ([nan, 5], [True, False], [False, False], 6),
+    }
+    results.write(tmp_path / "data.json", {"tools": {}, "songs": [{"name": name} for name in every]})
+    about = {"label": "", "condition": "", "method": "", "online": None, "about": {}, "failed": []}
+    rows = (("b", "model", 0), ("a", "model", 2), ("c", "mixture", 3))
+    for row, kind, order in rows:
+        results.write(results.row_file(row), {**about, "row": row, "kind": kind, "order": order})
+        for name, (sdr, active, muted, level) in every.items():
+            values = np.stack([sdr, np.array(sdr) + 100])
+            results.write_frames("v4", row, name, dict.fromkeys(("SDR", "ISR", "SIR", "SAR"), values))
+            si_sdr = {"all": {"vocals": level, "accompaniment": 10 * level}, "active": dict.fromkeys(SOURCES, -level)}
+            details = {"song": name, "key": "", "seconds": 4, "active": active, "muted": muted, "si_sdr": si_sdr}
+            results.write(results.song_file(row, name), details)
+    rows = summarise(results)["rows"]
+    assert [row["row"] for row in rows] == ["c", "b", "a"]  # models as they came
+    scores = rows[0]["scores"]
+    assert scores["v4_active"]["vocals"]["SDR"] == {"median_of_medians": 5, "mean_of_means": 5.5}
+    assert scores["v4_active"]["accompaniment"]["SDR"] == {"median_of_medians": 105, "mean_of_means": 105.5}
+    assert scores["v4"]["vocals"]["SDR"] == {"median_of_medians": 5, "mean_of_means": 9.25}
+    counts = ("frames", "frames_without_value", "frames_muted", "songs_without_value")
+    assert [scores["v4"]["vocals"][count] for count in counts] == [10, 3, 2, 0]
+    assert [scores["v4_active"]["vocals"][count] for count in counts] == [7, 2, 1, 1]
+    assert rows[0]["si_sdr"] == {
+        "all": {"vocals": {"median": 2, "mean": 3}, "accompaniment": {"median": 20, "mean": 30}},
+        "active": {source: {"median": -2, "mean": -3} for source in SOURCES},
+    }
+
+
+def test_windows_of_v3_are_those_of_the_song_and_in_their_order(tmp_path):
+    stems, rate = song("one", 5.75), 1000  # so that it lasts 46 s
+
+    def better(scene: Scene) -> dict[str, np.ndarray]:
+        fade = np.linspace(0.5, 0.01, len(scene.mixture), dtype=np.float32)[:, None]
+        v, a = (scene.references[source] for source in SOURCES)
+        return {"vocals": v + fade * a, "accompaniment": a + fade * v}
+
+    evaluate([stems], [dataclasses.replace(HALF, separate=better)], tmp_path, rate)
+    frames = ResultFolder(tmp_path).frames("v3", "half", "one")
+    references = [stem.read(0, len(stem.audio)) for stem in (stems.vocals, stems.accompaniment)]
+    estimates = better(Scene("one", rate, dict(zip(SOURCES, references, strict=True))))
+    expected = bss_eval(references, [estimates[source] for source in SOURCES], rate, "v3")
+    for index, source in enumerate(SOURCES):
+        np.testing.assert_allclose(frames[source]["SDR"], expected["SDR"][index], atol=1e-3)
+        assert frames[source]["SDR"][1] > frames[source]["SDR"][0] + 3
+    written = json.loads((tmp_path / "v3/half/test/one.json").read_text())["targets"][0]["frames"]
+    assert [(frame["time"], frame["duration"]) for frame in written] == [(0, 30), (15, 30)]
 
 
 def test_voice_is_active_by_the_whole_song_whatever_is_scored(tmp_path):
@@ -123,16 +180,23 @@ def test_voice_is_active_by_the_whole_song_whatever_is_scored(tmp_path):
 def test_estimates_that_are_kept_score_the_same(scored, tmp_path):
     out, summary = scored
     songs = [song("one"), song("two", 3.5), song("<three> & 'more'", 5, channels=1)]
-    again = evaluate(songs, [of_estimates(out / "estimates" / "half")], tmp_path, RATE, protocols=["v4"])
+    theirs = tmp_path / "half"
+    shutil.copytree(out / "estimates" / "half", theirs)
+    again = evaluate(songs, [of_estimates(theirs)], tmp_path / "out", RATE, protocols=["v4"])
     assert again["rows"][0]["kind"] == "estimates"
     ours = {row["row"]: row for row in summary["rows"]}["half"]["scores"]["v4"]
     assert again["rows"][0]["scores"]["v4"] == ours
+    shutil.copy(theirs / "test/one/vocals.wav", theirs / "test/one/accompaniment.wav")
+    with pytest.raises(ValueError, match="its row half was scored with other weights"):
+        evaluate(songs, [of_estimates(theirs)], tmp_path / "out", RATE, protocols=["v4"])
 
 
 def test_excerpts_are_those_of_the_song(scored):
     out, _ = scored
     about = ResultFolder(out).song("half", "one")
     assert about["playable"]
+    two = ResultFolder(out).song("half", "two")
+    assert (two["playable"], two["licence"]) == (False, "CC0; Restricted")
     assert about["excerpts"]["listen"] == {"start": 0.0, "seconds": 4.0}
     frames = ResultFolder(out).frames("v4", "half", "one")["vocals"]["SDR"]
     active = [0, 2, 3]
@@ -145,6 +209,11 @@ def test_excerpts_are_those_of_the_song(scored):
     np.testing.assert_allclose(heard, gain * expected, atol=1e-4)
     mixture, _ = soundfile.read(out / "excerpts/reference/one/listen_mixture.flac", always_2d=True)
     assert np.abs(mixture).max() <= 1
+    stems = [soundfile.read(out / f"excerpts/reference/one/listen_{s}.flac", always_2d=True)[0] for s in SOURCES]
+    np.testing.assert_allclose(mixture, sum(stems), atol=1e-4)
+    for source, stem in zip(SOURCES, stems, strict=True):
+        clip, _ = soundfile.read(out / f"excerpts/half/one/worst_reference_{source}.flac", always_2d=True)
+        np.testing.assert_allclose(clip, stem, atol=1e-4)  # the song is shorter than either
 
 
 @pytest.mark.parametrize(
@@ -206,6 +275,9 @@ def test_other_weights_or_songs_do_not_mix_with_what_is_there(tmp_path):
         evaluate([song("one"), song("two")], [HALF], tmp_path, RATE, protocols=["v4"])
     with pytest.raises(ValueError, match=r"scores of other songs or excerpts"):
         evaluate([song("one", seed=1)], [HALF], tmp_path, RATE, protocols=["v4"])
+    remixed = Song("one", song("one").vocals, song("one", seed=1).accompaniment)
+    with pytest.raises(ValueError, match=r"scores of other songs or excerpts"):
+        evaluate([remixed], [HALF], tmp_path, RATE, protocols=["v4"])
     with pytest.raises(ValueError, match=r"scores of other songs or excerpts"):
         evaluate([song("one")], [HALF], tmp_path, RATE, protocols=["v4"], excerpt=2)
     summary = evaluate([song("one")], [retrained], tmp_path, RATE, protocols=["v4"], overwrite=True)
@@ -255,16 +327,17 @@ def test_frames_that_a_method_mutes_are_counted(tmp_path):
 
     def gate(scene: Scene) -> dict[str, np.ndarray]:
         stems = half(scene)
-        stems["vocals"][2 * RATE : 3 * RATE] = 0
+        stems["vocals"][RATE : 3 * RATE] = 0
         return stems
 
     songs = [song("one")]
+    songs[0].vocals.audio[RATE : 2 * RATE] = 0  # where nobody sings silence is right
     summary = evaluate(
         songs, [HALF, dataclasses.replace(HALF, row="gate", separate=gate)], tmp_path, RATE, protocols=["v4"]
     )
     scores = {row["row"]: row["scores"] for row in summary["rows"]}
     assert scores["gate"]["v4"]["vocals"]["frames_muted"] == 1
-    assert scores["gate"]["v4"]["vocals"]["frames_without_value"] == 1
+    assert scores["gate"]["v4"]["vocals"]["frames_without_value"] == 2
     assert scores["half"]["v4"]["vocals"]["frames_muted"] == 0
     assert "is silent in 1 frame of 1 s where the true stems are not" in tables(tmp_path)
 
@@ -310,6 +383,56 @@ def one_song(tmp_path_factory) -> Path:
     return out
 
 
+@pytest.fixture
+def one_copy(one_song, tmp_path) -> Path:
+    return Path(shutil.copytree(one_song, tmp_path / "copy"))
+
+
+def test_other_versions_do_not_mix_with_what_is_there(one_copy, monkeypatch):
+    monkeypatch.setattr("training.evaluation.evaluate.version", lambda name: "0")
+    with pytest.raises(ValueError, match="its row half was scored with other weights or versions"):
+        evaluate([song("one")], [HALF], one_copy, RATE, protocols=["v4"])
+
+
+def test_rows_keep_their_place_and_estimates_can_be_had_later(one_copy):
+    new = dataclasses.replace(HALF, row="a")
+    summary = evaluate([song("one")], [new, HALF], one_copy, RATE, protocols=["v4"], save_estimates=True)
+    assert [row["row"] for row in summary["rows"]] == ["half", "a"]
+    assert len(list((one_copy / "estimates/half/test/one").iterdir())) == 2
+
+
+@pytest.mark.parametrize("when", ["separated", "scored"])
+def test_nothing_stays_of_a_song_that_fails_later(one_copy, monkeypatch, when):
+    def fail(*_: object) -> None:
+        raise LookupError("no way")
+
+    method = HALF
+    if when == "separated":
+        method = dataclasses.replace(HALF, separate=fail)
+    else:
+        monkeypatch.setattr("training.evaluation.evaluate._Unit.values", fail)
+    for _ in range(2):
+        [row] = evaluate([song("one")], [method], one_copy, RATE)["rows"]
+        assert row["failed"] == [{"song": "one", "error": "LookupError: no way"}]
+        assert (row["songs"], row["scores"]) == ([], {})
+        assert not list(one_copy.glob("v4/half/test/*")) + list(one_copy.glob("excerpts/half/*"))
+
+
+def test_the_environment_is_as_it_was(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
+    before = dict(os.environ)
+
+    def interrupted() -> None:
+        with processes(1):
+            assert os.environ["OMP_NUM_THREADS"] == "1"
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert dict(os.environ) == before
+
+
 @pytest.mark.parametrize("file", ["data.json", "rows/half.json", "songs/half/one.json", "v4/half/test/one.json"])
 @pytest.mark.parametrize("content", ["{}", "[]", "{", ""])
 def test_a_broken_result_folder_is_one_line(one_song, tmp_path, file, content):
@@ -353,6 +476,7 @@ def test_conditions_are_rows_of_models_only(tmp_path):
     rows = {row["row"]: row for row in summary["rows"]}
     assert set(rows) == {"mixture", "half", "half_level_+20db", "half_mono"}
     assert rows["half_mono"]["condition"] == "mono"
+    assert rows["half_mono"]["label"] == "half, mono"
     sdr = {name: row["scores"]["v4"]["vocals"]["SDR"]["median_of_medians"] for name, row in rows.items()}
     assert sdr["half_level_+20db"] == pytest.approx(sdr["half"], abs=1e-3)  # whose gain does not depend on the level
 
@@ -368,7 +492,10 @@ def test_excerpts_score_a_part_of_what_is_separated_whole(tmp_path):
     assert lengths == [6 * RATE]
     assert summary["data"]["songs"][0]["seconds"] == 3
     assert summary["rows"][0]["scores"]["v4"]["vocals"]["frames"] == 3
-    assert ResultFolder(tmp_path).song("half", "one")["excerpts"]["listen"] == {"start": 2.0, "seconds": 3.0}
+    excerpts = ResultFolder(tmp_path).song("half", "one")["excerpts"]
+    assert excerpts["listen"] == {"start": 2.0, "seconds": 3.0}
+    frames = ResultFolder(tmp_path).frames("v4", "half", "one")["vocals"]["SDR"]
+    assert excerpts["best"]["second"] == 2 + np.argmax(frames)
 
 
 @pytest.fixture
@@ -508,6 +635,20 @@ def test_a_teacher_that_is_gone_is_said(run, tmp_path, capsys):
     assert "will not say what they were trained on" in capsys.readouterr().err
 
 
+def test_what_a_teacher_heard_counts(run, tmp_path):
+    for name, teacher in (("student", tmp_path / "teacher"), ("teacher", None)):
+        shutil.copytree(run, tmp_path / name)
+        config = json.loads((run / "config.json").read_text())
+        (tmp_path / name / "config.json").write_text(json.dumps(config | {"teacher": teacher and str(teacher)}))
+    rows = [{"path": "y", "sha256": "cd" * 32, "licence": "", "song": "Y"}]
+    (tmp_path / "teacher/manifest.json").write_text(json.dumps({"train": [], "valid": rows}))
+    heard = heard_by_run(tmp_path / "student", "test")
+    assert (heard.songs, heard.stems) == ({"X", "Y"}, {"ab" * 32, "cd" * 32})
+    by_file = heard_by_file(load_run(tmp_path / "student")[2], "test", "a file")
+    assert (by_file.songs, by_file.stems) == ({"X", "Y"}, {"ab" * 8, "cd" * 8})
+    assert heard_by_run(tmp_path / "student", "valid").songs == {"X"}
+
+
 def test_a_converted_file_remembers_what_it_learned_from(run, data, tmp_path, capsys):
     model, spec, provenance = load_run(run)
     (file,) = convert(model, spec, tmp_path, "a", graphs=("mask",), precisions=("float32",), provenance=provenance)
@@ -569,6 +710,14 @@ def test_stems_under_the_names_of_other_systems(data, tmp_path, capsys):
         assert _evaluate(data, tmp_path / "out", *options) == 0
         frames = ResultFolder(tmp_path / "out").frames("v4", system, "lithium")
         assert min(frames["vocals"]["SDR"].min(), frames["accompaniment"]["SDR"].min()) > 40
+
+
+def test_parts_beside_the_whole_are_not_added_to_it(tmp_path):
+    (tmp_path / "lithium").mkdir()
+    for name, value in (("vocals", 0.125), ("no_vocals", 0.5), ("drums", 0.25), ("mixture", 0.625)):
+        soundfile.write(tmp_path / f"lithium/{name}.wav", np.full((8, 2), value), RATE, subtype="FLOAT")
+    stems = of_estimates(tmp_path).separate(Scene("lithium", RATE, dict.fromkeys(SOURCES, np.zeros((8, 2)))))
+    assert {source: stem[0, 0] for source, stem in stems.items()} == {"vocals": 0.125, "accompaniment": 0.5}
 
 
 @pytest.mark.parametrize(

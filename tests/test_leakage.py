@@ -92,6 +92,14 @@ def test_shared_songs_are_refused_by_name_and_by_content():
         )
 
 
+@pytest.mark.parametrize(("trained", "other"), [(16, 64), (64, 16), (64, 64), (16, 16)])
+def test_a_hash_is_known_by_its_first_digits(trained, other):
+    sha256, alike = "ab" * 32, "ab" * 7 + "cd" * 25
+    refuse_shared([], [], "test", trained_sha256=[alike[:trained]], other_sha256={sha256[:other]: "two"})
+    with pytest.raises(ValueError, match=r"1 of the songs .*: two\. "):
+        refuse_shared([], ["two"], "test", trained_sha256=[sha256[:trained]], other_sha256={sha256[:other]: "two"})
+
+
 def test_what_a_pool_and_a_run_hold(tmp_path):
     audio = np.zeros((1, 1), np.int16)
     vocals, accompaniment, voice = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import itertools
 import json
@@ -13,7 +14,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from training.evaluation.report import spectrogram, stats, write_report
+from training.evaluation.report import media, spectrogram, stats, write_report
+from training.evaluation.report.load import load_report
 
 TARGETS = ("vocals", "accompaniment")
 METRICS = ("SDR", "ISR", "SIR", "SAR")
@@ -94,10 +96,10 @@ def result_folder(
                 },
                 "si_sdr": {
                     part: {
-                        target: {"median": value - 1.234, "mean": value - 2.345}
+                        target: {"median": value - 1.234 + shift, "mean": value - 2.345 + shift}
                         for target, value in zip(TARGETS, (vocals, accompaniment), strict=True)
                     }
-                    for part in ("all", "active")
+                    for part, shift in (("all", 0.0), ("active", 0.5))
                 },
             }
         )
@@ -341,9 +343,26 @@ def test_references_stand_apart_and_the_best_model_is_bold(folder, tmp_path):
         "or-unet (mask, dynamic_int8) online",
         "U-Net online",
     ]
-    bold = [row for row in re.findall(r"<tr>.*?</tr>", scores) if "<b>" in row]
-    assert bold
-    assert not any("oracle" in row for row in bold)
+    rows = json.loads((folder / "summary.json").read_text())["rows"]
+    models = [row for row in rows if row["kind"] == "model" and not row["condition"]]
+    expected = [
+        max(row["scores"][view][target][metric]["median_of_medians"] for row in models)
+        for view, target, metric in itertools.product(VIEWS, TARGETS, METRICS)
+    ]
+    parts = itertools.product(("all", "active"), TARGETS)
+    expected += [max(row["si_sdr"][part][target]["median"] for row in models) for part, target in parts]
+    bold = re.findall(r"<td[^>]*><b>(.*?)</b>", scores)
+    assert sorted(bold) == sorted(map(digits, expected))
+
+
+@pytest.mark.parametrize("view", ["v4", "v3"])
+def test_no_model_is_the_best_where_frames_are_muted(folder, tmp_path, view):
+    def change(summary):
+        summary["rows"][2]["scores"][view]["vocals"]["frames_muted"] = 1
+
+    change_summary(folder, change)
+    shown = section(written(folder, tmp_path / "report")[0], "scores")
+    assert (bool(re.search("<td[^>]*><b>", shown))) == (view != "v4")  # what v3 skips is not counted
 
 
 def test_conditions_are_compared_with_the_clean_songs(folder, tmp_path):
@@ -359,6 +378,26 @@ def test_conditions_are_compared_with_the_clean_songs(folder, tmp_path):
     assert "or-unet (mask, dynamic_int8)" in lines
     assert "## Robustness" in markdown
     assert "kbit" not in "".join(map(str, tables(section(page, "scores"))))
+
+
+def test_altered_songs_have_no_best_model_and_no_change_against_other_weights_or_songs(folder, tmp_path):
+    def change(summary):
+        rows = {row["row"]: row for row in summary["rows"]}
+        rows["or-unet_mono"]["about"]["sha256"] = "other"
+        for target in rows["or-unet_mp3_128k"]["scores"]["v4_active"].values():
+            target["songs"] = ["One"]
+
+    change_summary(folder, change)
+    shown = section(written(folder, tmp_path / "report")[0], "robustness")
+    assert not re.search("<td[^>]*><b>", shown)
+    every = tables(shown)
+    [v4] = [rows for name, rows in every.items() if "all frames" in name]
+    lines = {row[0]: row[1:] for row in v4}
+    assert "Other rows" in lines
+    assert lines["or-unet (mask, dynamic_int8), mono"][:2] == ["", ""]
+    assert all(lines["mixture through MP3 at 128 kbit/s"][:2])
+    [active] = [rows for name, rows in every.items() if "with voice" in name]
+    assert "Δ SDR" not in active[0]
 
 
 def test_head_says_what_was_scored(folder, tmp_path):
@@ -387,15 +426,18 @@ def test_failures_and_warnings_are_shown(folder, tmp_path):
         summary["data"]["songs"][0]["warnings"].append("stems <do not> add up")
         summary["rows"][2]["failed"].append({"song": HARD_NAME, "error": "out of memory"})
         summary["rows"][2]["songs"].remove(HARD_NAME)
+        summary["rows"][3]["scores"]["v4"]["vocals"]["songs_without_value"] = 1
 
     change_summary(folder, change)
     song = folder / "songs" / "unet" / "One.json"
-    _write(song, {**json.loads(song.read_text()), "warnings": ["clipped"]})
+    _write(song, {**json.loads(song.read_text()), "warnings": ["clipped", "stems <do not> add up"]})
     page, markdown = written(folder, tmp_path / "report")
     shown = text(section(page, "scores"))
     assert f"or-unet (mask, dynamic_int8) on {HARD_NAME} : out of memory" in shown
     assert "One : stems <do not> add up" in shown
     assert "One : clipped (U-Net)" in shown
+    assert "add up (U-Net)" not in shown
+    assert shown.count("1 song without any") == 1
     assert "or-unet (mask, dynamic_int8): 1 of 2" in shown
     assert "No song failed" not in shown
     assert "out of memory" in markdown
@@ -424,7 +466,7 @@ def test_published_figures_keep_their_digits_and_marks(folder, tmp_path):
 
 def test_names_are_escaped(folder, tmp_path):
     label = "<script>alert(1)</script> | `x` & \"y\" 'z'"
-    change_summary(folder, lambda summary: summary["rows"][2].update(label=label))
+    change_summary(folder, lambda summary: summary["rows"][2].update(label=label, about={"file": label}))
     page, markdown = written(folder, tmp_path / "report", title="<b>Title</b> & $more ${title}")
     assert label not in page
     assert page.count("<script>") == 1
@@ -476,6 +518,24 @@ def test_box_plots_are_of_the_active_frames(folder, tmp_path):
     label = re.search(r'aria-label="(U-Net, Vocals SDR: [^"]*)"', page).group(1)
     assert f"median {np.median(values):.1f} dB" in label.replace("−", "-")
     assert f"{len(values)} frames" in label
+    place = r'="left:([\d.]+)%;right:calc\(100% - ([\d.]+)%\)'
+    one = rf'class="whisker" style{place}.*?class="box" style{place}.*?class="median" style="left:([\d.]+)%'
+    drawn = re.findall(one, page)
+    assert len(drawn) == 2 * len(METHODS)
+    for low, high, quarter, three_quarters, median in (map(float, numbers) for numbers in drawn):
+        assert low < quarter < median < three_quarters < high
+
+
+def test_curves_rise_with_the_score_and_are_shaded_where_someone_sings(folder, tmp_path):
+    curves = re.search(r'<figure class="curves".*?</figure>', written(folder, tmp_path / "report")[0], re.S).group(0)
+    labels = re.findall(r'<span style="top:([\d.-]+)%">(.*?)</span>', curves)
+    tops = [float(top) for top, value in sorted(labels, key=lambda label: float(label[1].replace("−", "-")))]
+    assert len(tops) > 1
+    assert tops == sorted(tops, reverse=True)
+    active = json.loads((folder / "songs" / "unet" / "One.json").read_text())["active"]
+    expected = [(25.0 * start, 25.0 * (stop - start)) for start, stop in stats.stretches(tuple(active))]
+    shades = re.findall(r'<rect class="voice" x="([\d.]+)" width="([\d.]+)"', curves)
+    assert [tuple(map(float, shade)) for shade in shades] == expected
 
 
 def test_many_songs_are_folded(tmp_path):
@@ -507,6 +567,26 @@ def test_different_songs_are_said_so(tmp_path):
     assert notice in page.split("<table")[0]
     assert notice in markdown.split("|")[0]
     assert "first: 2 songs; second: 1 song; 1 in all of them" in page
+
+
+@pytest.mark.parametrize("other", [{"sha256": ["1", "2"]}, {"sample_rate": 22050}, {}])
+def test_another_recording_or_part_is_said_so(tmp_path, other):
+    folders = [result_folder(tmp_path / name, {"One": 20}) for name in ("first", "second")]
+    notice = "not the same recordings or parts of them, so rows of different folders must not be compared."
+    page, markdown = written(folders, tmp_path / "same")
+    assert notice not in page + markdown
+    assert re.search("<td[^>]*><b>", section(page, "scores"))
+
+    def change(summary):
+        summary["data"]["songs"][0].update(other)
+        if not other:
+            summary["data"]["excerpt"] = 10
+
+    change_summary(folders[1], change)
+    page, markdown = written(folders, tmp_path / "report")
+    assert notice in page.split("<table")[0]
+    assert notice in markdown.split("|")[0]
+    assert not re.search("<td[^>]*><b>", section(page, "scores"))
 
 
 def test_folders_of_one_name_are_told_apart(tmp_path):
@@ -636,6 +716,40 @@ def test_licences_that_forbid_it_leave_the_players_out(music, tmp_path):
     assert "1 song: the licence is not known to allow passing on excerpts" in text(section(page, "listen"))
     # A picture of a second is not the song.
     assert "data:image/png" in page
+    assert tables(page)["Songs"][1][-1] == "no"
+    free = result_folder(tmp_path / "free", {"One": 20}, audio=audio)
+    assert "<audio" not in written([free, folder], tmp_path / "both")[0]
+    page = written(free, tmp_path / "allowed")[0]
+    assert "<audio" in page
+    assert tables(page)["Songs"][1][-1] == "yes"
+
+
+def test_what_is_heard_is_what_the_player_says(audible, monkeypatch):
+    monkeypatch.setattr(media, "mp3", lambda path: str(path.relative_to(audible / "excerpts")).encode())
+    shown = media.players(load_report([audible], ""), 1)
+    sources = re.findall(r'aria-label="Long: ([^"]*)" src="data:audio/mpeg;base64,(.*?)"', shown)
+    heard = {name: base64.b64decode(source).decode() for name, source in sources}
+    assert heard == {
+        "mixture": "reference/Long/listen_mixture.flac",
+        "True stems, voice": "reference/Long/listen_vocals.flac",
+        "True stems, accompaniment": "reference/Long/listen_accompaniment.flac",
+    } | {
+        f"{METHODS[row][0]}, {what}": f"{row}/Long/listen_{target}.flac"
+        for row in ("irm1", "or-unet", "unet")
+        for what, target in (("voice", "vocals"), ("accompaniment", "accompaniment"))
+    }
+
+
+def test_what_is_seen_is_what_the_picture_says(audible, monkeypatch):
+    seen, level = [], spectrogram.level
+    monkeypatch.setattr(spectrogram, "level", lambda wave, rate: seen.append(wave) or level(wave, rate))
+    names = re.findall(r'alt="Spectrogram of the ([\w ]*),', media.spectrograms(load_report([audible], "")))
+    assert names == ["mixture", "true voice", "estimated voice"] * 6
+    for number in range(0, 18, 3):
+        mixture, true, estimated = seen[number : number + 3]
+        leak = 0.05 if number < 6 else 0.25  # the oracle comes first
+        assert np.abs(mixture - true).max() > 0.1
+        np.testing.assert_allclose(estimated - true, leak * (mixture - true), atol=1e-3)
 
 
 def test_best_and_worst_seconds(audible, audible_page):
@@ -648,7 +762,7 @@ def test_best_and_worst_seconds(audible, audible_page):
         sdr = f"{excerpt['sdr']:.1f}".replace("-", "−")
         time = f"{excerpt['second'] // 60}:{excerpt['second'] % 60:02d}"
         assert f"{which.capitalize()} second {sdr} dB {score['song']}, {time}" in text(card)
-    assert card.count("<img") == 6
+    assert card.count("<img") == card.count('class="second" style="left:33.3%;width:33.3%"') == 6
     assert len(cards) == 3
 
 
