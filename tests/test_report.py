@@ -479,6 +479,18 @@ def test_names_are_escaped(folder, tmp_path):
     assert len(widths) == 1
 
 
+def test_views_without_altered_songs_are_not_compared(folder, tmp_path):
+    def change(summary):
+        for row in summary["rows"]:
+            if row["condition"]:
+                del row["scores"]["v3"]
+
+    change_summary(folder, change)
+    page, markdown = written(folder, tmp_path / "report")
+    assert len(tables(section(page, "robustness"))) == 2
+    assert len(re.findall("^## Robustness", markdown, re.M)) == 2
+
+
 def test_what_is_missing_is_left_out(folder, tmp_path):
     def change(summary):
         for row in summary["rows"]:

@@ -201,7 +201,10 @@ def _load_folder(path: Path, index: int) -> tuple[dict[str, Any], list[Row]]:
     if not path.is_dir():
         raise ValueError(f"{path}: expected a result folder of evaluate; there is no such folder")
     if not summary.is_file():
-        raise ValueError(f"{path}: expected a result folder of evaluate; it holds no summary.json")
+        raise ValueError(
+            f"{path}: expected a result folder of evaluate; it holds no summary.json (an evaluate that was "
+            "stopped goes on with the same command, and writes it)"
+        )
     with _reading(summary, "the summary that evaluate writes"):
         data = read_json(summary)
         if data["format"] != FORMAT:

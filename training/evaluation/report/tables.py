@@ -82,9 +82,11 @@ def condition_tables(report: Report) -> list[ScoreTable]:
         clean = row.clean
         known = groups.setdefault(clean.id if clean else "", [(clean, "songs as they are")] if clean else [])
         known.append((row, condition(row.condition) if clean else f"{row.label}, {condition(row.condition)}"))
-    return _tables(
+    tables = _tables(
         report, [((rows[0][0].label if identity else "Other rows"), rows) for identity, rows in groups.items()]
     )
+    # A view that no altered song was scored in has nothing to compare.
+    return [table for table in tables if any(line.row.condition for _, lines in table.groups for line in lines)]
 
 
 def song_table(report: Report) -> SongTable | None:
