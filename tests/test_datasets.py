@@ -130,7 +130,7 @@ def test_a_warm_cache_opens_no_audio(folder, tmp_path, monkeypatch, capsys):
         raise AssertionError("decoded twice")
 
     monkeypatch.setattr("training.datasets.cache.blocks", refuse)
-    monkeypatch.setattr("training.datasets.cache._sha256", refuse)
+    monkeypatch.setattr("training.datasets.cache.sha256_of", refuse)
     again = load_split(folder, "train", tmp_path / "cache", RATE, progress=True)
     assert "decode" not in capsys.readouterr().err
     assert [stem.sha256 for stem in again.stems()] == [stem.sha256 for stem in first.stems()]
