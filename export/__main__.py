@@ -15,13 +15,24 @@ def main(argv: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
 
     convert = commands.add_parser(
-        "convert", allow_abbrev=False, help="a training run to .tflite files, each checked against Keras"
+        "convert", allow_abbrev=False, help="a training run to .tflite and .onnx files, each checked against Keras"
     )
     convert.add_argument("run", type=Path, metavar="RUN", help="run folder of `python -m training train`")
     convert.add_argument("-o", "--out", type=Path, required=True, metavar="DIR")
     convert.add_argument("--name", help="of the files (default: the run folder's name)")
     convert.add_argument("--graphs", default="mask,waveform", help="comma-separated: mask, waveform")
-    convert.add_argument("--precisions", default="float32,dynamic_int8", help="comma-separated: float32, dynamic_int8")
+    convert.add_argument(
+        "--precisions",
+        default="float32,float16,dynamic_int8",
+        help="comma-separated: float32, float16, dynamic_int8, int8, int16x8",
+    )
+    convert.add_argument("--formats", default="tflite", help="comma-separated: tflite, onnx (mask, float32)")
+    convert.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="calibrates int8 and int16x8: holds train/songs/<song>/{vocals,accompaniment}.*",
+    )
     convert.set_defaults(call=_convert)
 
     publish = commands.add_parser("publish", allow_abbrev=False, help="converted files to a preset in keras_sep/assets")
@@ -52,17 +63,33 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _convert(args: argparse.Namespace) -> None:
-    graphs, precisions = tuple(args.graphs.split(",")), tuple(args.precisions.split(","))
+    graphs, precisions, formats = (tuple(v.split(",")) for v in (args.graphs, args.precisions, args.formats))
     # Heavy imports inside commands: --help stays quick, benchmark needs no TensorFlow.
-    from export.convert import PRECISIONS, convert, load_run
+    from export.calibration import read_calibration
+    from export.convert import FORMATS, convert, load_run
     from export.graphs import GRAPHS
+    from export.quantise import CALIBRATED, PRECISIONS
 
-    for name, values, known in (("graphs", graphs, GRAPHS), ("precisions", precisions, PRECISIONS)):
+    asked = (("graphs", graphs, GRAPHS), ("precisions", precisions, PRECISIONS), ("formats", formats, FORMATS))
+    for name, values, known in asked:
         if unknown := [value for value in values if value not in known]:
             raise ValueError(f"--{name}: expected some of {', '.join(known)}. Received: {', '.join(unknown)}")
     model, spec, config = load_run(args.run)
     name = args.name or args.run.resolve().name.replace("_", "-")
-    for file in convert(model, spec, args.out, name, graphs=graphs, precisions=precisions, provenance=config):
+    # Music is read only where it is needed.
+    calibration = read_calibration(args.data, spec) if args.data and set(precisions) & set(CALIBRATED) else None
+    files = convert(
+        model,
+        spec,
+        args.out,
+        name,
+        graphs=graphs,
+        precisions=precisions,
+        formats=formats,
+        calibration=calibration,
+        provenance=config,
+    )
+    for file in files:
         agreement = ", ".join(f"{key} {value:g}" for key, value in file["agreement"].items())
         print(f"{args.out / file['file']}  {file['bytes'] / 1e6:.2f} MB  against Keras: {agreement}")
 

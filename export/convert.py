@@ -1,4 +1,4 @@
-"""`python -m export convert`: a trained run to .tflite files, each checked before it is written."""
+"""`python -m export convert`: a trained run to .tflite and .onnx files, each checked before it is written."""
 
 from __future__ import annotations
 
@@ -11,19 +11,24 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import flatbuffers
 import keras
 import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 
+from export import onnx_graph
+from export.calibration import Calibration, step_inputs
 from export.files import write_json
-from export.graphs import GRAPHS
-from export.verify import check_file
+from export.flatbuffer import pack, unpack
+from export.graphs import GRAPHS, Graph
+from export.quantise import CALIBRATED, PRECISIONS, REFUSED, to_tflite
+from export.verify import Agreement, check_file
 from keras_sep import metadata, models
 from keras_sep._version import __version__
 from keras_sep.spec import StreamSpec
 
-PRECISIONS = ("float32", "dynamic_int8")
+FORMATS = ("tflite", "onnx")
+# What needs no music.
+DEFAULT_PRECISIONS = tuple(precision for precision in PRECISIONS if precision not in CALIBRATED)
 
 
 def load_run(run: Path) -> tuple[keras.Model, StreamSpec, dict[str, Any]]:
@@ -76,33 +81,41 @@ def convert(
     name: str,
     *,
     graphs: tuple[str, ...] = tuple(GRAPHS),
-    precisions: tuple[str, ...] = PRECISIONS,
+    precisions: tuple[str, ...] = DEFAULT_PRECISIONS,
+    formats: tuple[str, ...] = ("tflite",),
+    calibration: Calibration | None = None,
     provenance: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
-    """Writes `<name>-<graph>-<precision>.tflite` files and `<name>.json`, a list of what they are.
+    """Writes `<name>-<graph>-<precision>.<format>` files and `<name>.json`, a list of what they are.
 
     Args:
-        model: sequence model of masks, as `build_or_unet` makes it.
+        model: sequence model of masks, as `build_or_unet` or `build_lstm` makes it.
         spec: stream format.
         out: folder; made if needed.
         graphs: of "mask" and "waveform".
-        precisions: of "float32" and "dynamic_int8" (weights int8, activations quantised on the fly).
+        precisions: of `export.quantise.PRECISIONS`. What a graph cannot have is said on stderr and left out.
+        formats: of "tflite" and "onnx"; the latter is the mask core in float32 alone.
+        calibration: music for int8 and int16x8.
         provenance: kept in the metadata.
 
     Returns:
         One dict a file: graph, precision, file, sha256, bytes, agreement with Keras.
 
     Raises:
+        ValueError: nothing to write, or a precision without its calibration.
         export.verify.VerificationError: a file that does not match Keras; it is not written.
     """
+    kinds = _wanted(graphs, precisions, formats)
+    if calibration is None and (needy := [precision for _, precision, _ in kinds if precision in CALIBRATED]):
+        raise ValueError(f"{needy[0]}: expected music to calibrate with (--data DIR). Received: none")
     out.mkdir(parents=True, exist_ok=True)
     files = []
-    for graph in graphs:
+    for graph in dict.fromkeys(graph for graph, _, _ in kinds):
         module = GRAPHS[graph](model, spec)
         with tempfile.TemporaryDirectory() as folder:
             tf.saved_model.save(module, folder, signatures={"step": module.step.get_concrete_function()})
-            for precision in precisions:
-                about = {
+            for _, precision, kind in (wanted for wanted in kinds if wanted[0] == graph):
+                about: dict[str, Any] = {
                     "format": metadata.FORMAT,
                     "name": name,
                     "graph": graph,
@@ -112,15 +125,14 @@ def convert(
                     "made_by": f"keras_sep {__version__}, TensorFlow {tf.__version__}, Keras {keras.__version__}",
                     "provenance": provenance or {},
                 }
-                content = add_metadata(_to_tflite(folder, precision), about)
-                target = out / f"{name}-{graph}-{precision}.tflite"
-                part = out / f".{target.name}.{os.getpid()}.part"
-                try:
-                    part.write_bytes(content)
-                    agreement = check_file(part, model, spec, precision)
-                    part.replace(target)
-                finally:
-                    part.unlink(missing_ok=True)
+                if precision in CALIBRATED and calibration:
+                    about["calibration"] = calibration.about
+                target = out / f"{name}-{graph}-{precision}.{kind}"
+                if kind == "onnx":
+                    content, agreement = _onnx(module, model, target, about)
+                else:
+                    plain = to_tflite(folder, precision, module.network.name, _samples(module, calibration))
+                    content, agreement = _checked(plain, model, target, about, calibration)
                 files.append(
                     {
                         "graph": graph,
@@ -136,26 +148,76 @@ def convert(
     return files
 
 
-def _to_tflite(saved_model: str, precision: str) -> bytes:
-    # From a SavedModel with a signature: from_concrete_functions makes files that run and output NaN.
-    converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=["step"])
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if precision == "dynamic_int8":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    return converter.convert()
+def _wanted(
+    graphs: tuple[str, ...], precisions: tuple[str, ...], formats: tuple[str, ...]
+) -> list[tuple[str, str, str]]:
+    """(graph, precision, format) of every file there can be; says what cannot."""
+    result = []
+    for graph in graphs:
+        for precision in precisions:
+            reason = REFUSED.get((graph, precision))
+            if reason:
+                print(f"left out: {graph} in {precision}: {reason}", file=sys.stderr)
+            elif "tflite" in formats:
+                result.append((graph, precision, "tflite"))
+    if "onnx" in formats:
+        if "mask" not in graphs or "float32" not in precisions:
+            raise ValueError(
+                f"onnx: expected the mask graph and float32 among what is asked for, the only .onnx file there is. "
+                f"Received: {', '.join(graphs)} in {', '.join(precisions)}"
+            )
+        result.append(("mask", "float32", "onnx"))
+    if not result:
+        raise ValueError(f"nothing to write of {', '.join(graphs)} in {', '.join(precisions)}")
+    return sorted(result, key=lambda wanted: graphs.index(wanted[0]))
+
+
+def _samples(module: Graph, calibration: Calibration | None) -> Any:
+    if calibration is None:
+        return None
+    return lambda: (("step", inputs) for inputs in step_inputs(module, calibration.mixtures))
+
+
+def _checked(
+    plain: bytes, model: keras.Model, target: Path, about: dict[str, Any], calibration: Calibration | None
+) -> tuple[bytes, Agreement]:
+    """Writes a .tflite file if it is the model, with the figures that say so."""
+    spec = StreamSpec.from_dict(about["spec"])
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(add_metadata(plain, about))
+        music = calibration.check if calibration and about["precision"] in CALIBRATED else None
+        agreement = check_file(part, model, spec, about["precision"], music)
+        content = add_metadata(plain, {**about, "agreement": agreement.to_dict()})
+        part.write_bytes(content)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return content, agreement
+
+
+def _onnx(module: Graph, model: keras.Model, target: Path, about: dict[str, Any]) -> tuple[bytes, Agreement]:
+    plain = onnx_graph.to_onnx(module)
+    agreement = onnx_graph.check(plain, model, module.spec)
+    content = onnx_graph.add_metadata(plain, {**about, "agreement": agreement.to_dict()})
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return content, agreement
 
 
 def add_metadata(content: bytes, about: dict[str, Any]) -> bytes:
     """Adds the entry that `keras_sep.metadata.read_metadata` reads, with the file's own digest."""
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    model = unpack(content)
     text = json.dumps({**about, "sha256": metadata.BLANK_DIGEST}, ensure_ascii=False).encode()
     buffer, entry = schema.BufferT(), schema.MetadataT()
     buffer.data = list(text)
     model.buffers.append(buffer)
     entry.name, entry.buffer = metadata.ENTRY, len(model.buffers) - 1
     model.metadata = [*(model.metadata or []), entry]
-    builder = flatbuffers.Builder(len(content) + 4096)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    packed = bytes(builder.Output())
+    packed = pack(model)
     digest = hashlib.sha256(packed).hexdigest()
     return packed.replace(metadata.BLANK_DIGEST.encode(), digest.encode(), 1)

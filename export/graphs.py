@@ -16,8 +16,10 @@ from keras_sep.spec import StreamSpec
 from keras_sep.streaming import build_step
 
 
-class _Graph(tf.Module):
+class Graph(tf.Module):
     """A step network, its spec, and what TensorFlow must know to save it."""
+
+    kind: str
 
     def __init__(self, model: keras.Model, spec: StreamSpec):
         super().__init__()
@@ -25,28 +27,31 @@ class _Graph(tf.Module):
         # Keras variables are not TensorFlow's; a SavedModel keeps only what the module itself tracks.
         self.tracked = [variable.value for variable in self.network.variables]
         self.spec = spec
-        shapes = self._input_shapes()
+        shapes = self.input_shapes()
         signature = {name: tf.TensorSpec(shape, tf.float32, name=name) for name, shape in shapes.items()}
         self.step = tf.function(self._step, input_signature=[signature])
 
-    def _input_shapes(self) -> dict[str, tuple[int, ...]]:
+    def input_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of the signature, by name."""
         raise NotImplementedError
 
     def _step(self, inputs):
         raise NotImplementedError
 
 
-class MaskCore(_Graph):
+class MaskCore(Graph):
     """step: magnitude (1, 1, F, C), state_<i> → <source>_mask (1, 1, F, C), new_state_<i>."""
 
-    def _input_shapes(self) -> dict[str, tuple[int, ...]]:
+    kind = "mask"
+
+    def input_shapes(self) -> dict[str, tuple[int, ...]]:
         return {tensor.name: tensor.shape for tensor in self.network.inputs}
 
     def _step(self, inputs):
         return self.network(inputs)
 
 
-class WaveformGraph(_Graph):
+class WaveformGraph(Graph):
     """step: samples (1, frame_step, C), state_* → one (1, frame_step, C) a source, new_state_*.
 
     The stems lag behind by frame_length − frame_step samples; feeding whole steps adds frame_step.
@@ -54,7 +59,9 @@ class WaveformGraph(_Graph):
     last samples, and `state_overlap` (sources · C, overlap), the stems' unfinished ones.
     """
 
-    def _input_shapes(self) -> dict[str, tuple[int, ...]]:
+    kind = "waveform"
+
+    def input_shapes(self) -> dict[str, tuple[int, ...]]:
         spec = self.spec
         overlap = spec.frame_length - spec.frame_step
         return {
@@ -103,4 +110,4 @@ class WaveformGraph(_Graph):
         return tf.concat([re + im, tf.reverse((re - im)[:, :, 1:-1], axis=[2])], axis=2)
 
 
-GRAPHS: dict[str, type[_Graph]] = {"mask": MaskCore, "waveform": WaveformGraph}
+GRAPHS: dict[str, type[Graph]] = {graph.kind: graph for graph in (MaskCore, WaveformGraph)}

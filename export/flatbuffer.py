@@ -1,0 +1,19 @@
+"""A .tflite file as Python objects and back (schema.fbs of TensorFlow Lite)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flatbuffers
+from tensorflow.lite.python import schema_py_generated as schema
+
+
+def unpack(content: bytes) -> Any:
+    """schema.ModelT of a file's bytes."""
+    return schema.ModelT.InitFromPackedBuf(content, 0)
+
+
+def pack(model: Any) -> bytes:
+    builder = flatbuffers.Builder(1 << 20)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())

@@ -1,0 +1,222 @@
+"""Every precision and ONNX against Keras, on a small network. What is sabotaged must be refused."""
+
+from __future__ import annotations
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import soundfile
+import tensorflow as tf
+
+from export import __main__ as cli
+from export import calibration as calibration_module
+from export import onnx_graph, quantise
+from export.calibration import Calibration, read_calibration, step_inputs
+from export.convert import convert
+from export.graphs import GRAPHS, MaskCore
+from export.quantise import PRECISIONS
+from export.verify import VerificationError, check_file, probe_signal
+from keras_sep.metadata import read_metadata
+from keras_sep.models import build_lstm
+from keras_sep.signal import StreamingStft
+from keras_sep.streaming import build_step
+from tests.test_export import KNOWN_OPS
+from tests.test_lstm import SMALL_LSTM
+from tests.test_or_unet import SMALL_SPEC, as_if_trained
+
+QUANTISED_OPS = KNOWN_OPS | {"QUANTIZE", "DEQUANTIZE"}
+
+
+def music(scale: float = 1.0) -> Calibration:
+    """The probe's first half calibrates, at `scale`, its second half checks."""
+    probe = probe_signal(SMALL_SPEC, num_frames=120)
+    half = len(probe) // 2
+    return Calibration(
+        [scale * probe[:half], scale * probe[half:]], probe[half // 2 : -half // 2], {"songs": ["probe"]}
+    )
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    """As after training, also in that much depends on the state."""
+    model = as_if_trained(seed=4)
+    for variable in model.weights:
+        if "recurrent_kernel" in variable.path or "expand" in variable.path:
+            variable.assign(variable * 3)
+    return model
+
+
+@pytest.fixture(scope="module")
+def converted(model, tmp_path_factory):
+    out = tmp_path_factory.mktemp("converted")
+    precisions = ("float16", "int8", "int16x8")
+    files = convert(model, SMALL_SPEC, out, "small", precisions=precisions, calibration=music())
+    return out, {(file["graph"], file["precision"]): file for file in files}
+
+
+def details(path):
+    interpreter = tf.lite.Interpreter(model_path=str(path))
+    runner = interpreter.get_signature_runner("step")
+    types = {
+        detail["dtype"] for get in (runner.get_input_details, runner.get_output_details) for detail in get().values()
+    }
+    return {op["op_name"] for op in interpreter._get_ops_details()} - {"DELEGATE"}, types
+
+
+def test_every_precision_but_the_one_that_would_round_the_stft(converted):
+    _, files = converted
+    expected = {(graph, precision) for graph in GRAPHS for precision in ("float16", "int8", "int16x8")}
+    assert set(files) == expected - {("waveform", "int16x8")}
+
+
+def test_builtin_ops_and_float_ends(converted):
+    out, files = converted
+    for file in files.values():
+        ops, types = details(out / file["file"])
+        assert ops <= QUANTISED_OPS
+        assert types == {np.float32}
+
+
+def test_a_file_says_how_good_it_is_and_what_calibrated_it(converted):
+    out, files = converted
+    for (_, precision), file in files.items():
+        metadata = read_metadata((out / file["file"]).read_bytes())
+        assert metadata["agreement"] == file["agreement"]
+        assert ("calibration" in metadata) == (precision in ("int8", "int16x8"))
+        assert file["agreement"]["snr_db"] > {"float16": 50, "int8": 30, "int16x8": 35}[precision]
+
+
+def test_rounding_is_there(converted):
+    """Otherwise the table above would be one of float files."""
+    out, files = converted
+    for graph in GRAPHS:
+        assert files[graph, "int8"]["agreement"]["snr_db"] < files[graph, "float16"]["agreement"]["snr_db"] - 5
+    kinds = {}
+    for precision, kind in (("int8", np.int8), ("int16x8", np.int16)):
+        interpreter = tf.lite.Interpreter(model_path=str(out / files["mask", precision]["file"]))
+        tensors = interpreter.get_tensor_details()
+        kinds[precision] = sum(t["dtype"] == kind for t in tensors)
+        root = next(t for t in tensors if t["name"].endswith("encoder_1/Sqrt"))
+        assert root["dtype"] == np.float32
+    assert min(kinds.values()) > 20
+
+
+def test_a_waveform_file_in_integers_throughout_is_refused(model, tmp_path, monkeypatch):
+    """What the quantiser does by itself: also the STFT and the overlap-add in 8 bits."""
+    monkeypatch.setattr(quantise, "_int8", lambda converter, network: converter.convert())
+    with pytest.raises(VerificationError, match="int8: expected at least"):
+        convert(model, SMALL_SPEC, tmp_path, "bad", graphs=("waveform",), precisions=("int8",), calibration=music())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_calibration_is_refused(model, tmp_path):
+    quiet = music(scale=1e-4)
+    with pytest.raises(VerificationError, match="dB SNR"):
+        convert(model, SMALL_SPEC, tmp_path, "bad", graphs=("mask",), precisions=("int8",), calibration=quiet)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_permuted_state_is_refused(model, tmp_path, monkeypatch):
+    class Permuted(MaskCore):
+        def _step(self, inputs):
+            outputs = super()._step(inputs)
+            return {**outputs, "new_state_0": outputs["new_state_0"][:, ::-1]}
+
+    monkeypatch.setitem(GRAPHS, "mask", Permuted)
+    with pytest.raises(VerificationError):
+        convert(model, SMALL_SPEC, tmp_path, "bad", graphs=("mask",), precisions=("int8",), calibration=music())
+
+
+def test_calibration_states_are_those_of_the_stream(model):
+    module = MaskCore(model, SMALL_SPEC)
+    mixture = probe_signal(SMALL_SPEC, 20)
+    inputs = list(step_inputs(module, [mixture, mixture]))
+    assert len(inputs) == 2 * 3  # steps 0, 8, 16
+    assert all(set(one) == {"magnitude", "state_0"} for one in inputs)
+    step, state = build_step(model), np.zeros(inputs[0]["state_0"].shape, np.float32)
+    for frame in np.abs(StreamingStft(SMALL_SPEC).push(mixture))[:8]:
+        state = step.predict({"magnitude": frame[None, None], "state_0": state}, verbose=0)["new_state_0"]
+    np.testing.assert_allclose(inputs[1]["state_0"], state, atol=1e-5)
+    assert np.abs(state).max() > 1e-2
+    assert not inputs[3]["state_0"].any()  # the second mixture starts from zero
+
+
+def test_the_lstm_too(tmp_path):
+    keras.utils.set_random_seed(8)
+    model = build_lstm(SMALL_LSTM, SMALL_SPEC)
+    for variable in model.weights:
+        if "recurrent_kernel" in variable.path:
+            variable.assign(variable * 2)
+    precisions = ("float16", "int8", "int16x8")
+    files = convert(model, SMALL_SPEC, tmp_path, "lstm", precisions=precisions, calibration=music())
+    assert len(files) == 5
+
+
+@pytest.fixture
+def songs(tmp_path):
+    for name in ("a", "b", "c"):
+        folder = tmp_path / "train" / "songs" / name
+        folder.mkdir(parents=True)
+        for source in SMALL_SPEC.sources:
+            wave = np.random.default_rng(len(name)).uniform(-0.1, 0.1, (9 * 44100, 2))
+            soundfile.write(folder / f"{source}.wav", wave, 44100)
+    return tmp_path
+
+
+def test_calibration_is_read_from_the_middle_of_training_songs(songs):
+    found = read_calibration(songs, SMALL_SPEC)
+    assert len(found.mixtures) == 2
+    assert len(found.check) == calibration_module.SECONDS * 44100
+    assert found.about["songs"] == ["a", "b"]
+    assert found.about["checked_on"] == "c"
+    assert read_calibration(songs, SMALL_SPEC).about == found.about
+    soundfile.write(songs / "train/songs/a/vocals.wav", np.zeros((9 * 44100, 2)), 44100)
+    assert read_calibration(songs, SMALL_SPEC).about["sha256"] != found.about["sha256"]
+    stem = songs / "train/songs/a/vocals.wav"
+    soundfile.write(stem, np.zeros((9 * 48000, 2)), 48000)
+    with pytest.raises(ValueError, match=r"expected 44100 Hz and 2 channels\. Received: 48000 Hz"):
+        read_calibration(songs, SMALL_SPEC)
+    stem.unlink()
+    with pytest.raises(ValueError, match=r"one file vocals\.\*\. Received: 0"):
+        read_calibration(songs, SMALL_SPEC)
+    with pytest.raises(ValueError, match=r"two songs or more\. Received: 0"):
+        read_calibration(songs / "train", SMALL_SPEC)
+
+
+def test_what_cannot_be_is_said(model, tmp_path, capsys):
+    with pytest.raises(ValueError, match=r"int8: expected music .*--data"):
+        convert(model, SMALL_SPEC, tmp_path, "no", precisions=("int8",))
+    with pytest.raises(ValueError, match="nothing to write of waveform in int16x8"):
+        convert(model, SMALL_SPEC, tmp_path, "no", graphs=("waveform",), precisions=("int16x8",))
+    assert "left out: waveform in int16x8: the converter would round the STFT" in capsys.readouterr().err
+    with pytest.raises(ValueError, match=r"the only \.onnx file"):
+        convert(model, SMALL_SPEC, tmp_path, "no", graphs=("waveform",), formats=("onnx",))
+    assert cli.main(["convert", "run", "-o", "out", "--precisions", "int4"]) == 1
+    assert f"expected some of {', '.join(PRECISIONS)}. Received: int4" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_onnx_is_keras_step_by_step(model, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    (file,) = convert(
+        model, SMALL_SPEC, tmp_path, "small", graphs=("mask",), precisions=("float32",), formats=("onnx",)
+    )
+    assert file["file"] == "small-mask-float32.onnx"
+    assert file["agreement"]["snr_db"] > 100
+    path = tmp_path / file["file"]
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    assert {i.name for i in session.get_inputs()} == {"magnitude", "state_0"}
+    assert {o.name for o in session.get_outputs()} == {"vocals_mask", "accompaniment_mask", "new_state_0"}
+    about = json.loads(session.get_modelmeta().custom_metadata_map["keras_sep"])
+    assert (about["graph"], about["precision"], about["agreement"]) == ("mask", "float32", file["agreement"])
+    with pytest.raises(VerificationError):  # another model's
+        onnx_graph.check(path.read_bytes(), as_if_trained(seed=6), SMALL_SPEC)
+
+
+def test_int8_of_another_model_is_refused(converted):
+    out, files = converted
+    with pytest.raises(VerificationError, match="dB SNR"):
+        check_file(out / files["mask", "int8"]["file"], as_if_trained(seed=6), SMALL_SPEC, "int8", music().check)
