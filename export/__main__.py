@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     convert.add_argument("--graphs", default="mask,waveform", help="comma-separated: mask, waveform")
     convert.add_argument(
         "--precisions",
-        default="float32,float16,dynamic_int8",
+        default="float32,dynamic_int8",
         help="comma-separated: float32, float16, dynamic_int8, int8, int16x8",
     )
     convert.add_argument("--formats", default="tflite", help="comma-separated: tflite, onnx (mask, float32)")

@@ -66,7 +66,7 @@ def read_calibration(data: Path, spec: StreamSpec) -> Calibration:
             digest.update(f"{folder.name}/{source}\n".encode() + files[0].read_bytes())
             stems.append(_middle(files[0], spec))
         length = min(map(len, stems))
-        mixtures.append(np.sum([stem[:length] for stem in stems], axis=0, dtype=np.float32))
+        mixtures.append(np.stack([stem[:length] for stem in stems]).sum(axis=0))
     *names, checked_on = [folder.name for folder in folders]
     about = {"songs": names, "checked_on": checked_on, "seconds_each": SECONDS, "sha256": digest.hexdigest()}
     return Calibration(mixtures[:-1], mixtures[-1], about)

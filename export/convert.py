@@ -27,8 +27,7 @@ from keras_sep._version import __version__
 from keras_sep.spec import StreamSpec
 
 FORMATS = ("tflite", "onnx")
-# What needs no music.
-DEFAULT_PRECISIONS = tuple(precision for precision in PRECISIONS if precision not in CALIBRATED)
+DEFAULT_PRECISIONS = ("float32", "dynamic_int8")
 
 
 def load_run(run: Path) -> tuple[keras.Model, StreamSpec, dict[str, Any]]:

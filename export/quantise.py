@@ -55,9 +55,11 @@ def to_tflite(saved_model: str, precision: str, network: str, samples: Samples |
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if precision == "float32":
         return converter.convert()
+    exact = converter.convert() if precision == "float16" else b""
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision == "float16":
         converter.target_spec.supported_types = [tf.float16]
+        return float_outside(converter.convert(), exact, network)
     if precision not in CALIBRATED:
         return converter.convert()
     if samples is None:
@@ -81,6 +83,28 @@ def _int8(converter: Any, network: str) -> bytes:
     return debugger.get_nondebug_quantized_model()
 
 
+def float_outside(content: bytes, exact: bytes, network: str) -> bytes:
+    """Puts back the constants outside the network as they are in `exact`, the float32 file: the windows.
+
+    Rounded to 16 bits, the STFT's window leaks; 70 dB below the bass, where the treble is, the network
+    hears that: 19 to 23 dB SNR of the vocals.
+    """
+    model, original = unpack(content), unpack(exact)
+    (graph,) = model.subgraphs
+    values = {tensor.name: original.buffers[tensor.buffer].data for tensor in original.subgraphs[0].tensors}
+    for widen in [op for op in graph.operators if _kind(model, op) == schema.BuiltinOperator.DEQUANTIZE]:
+        constant = graph.tensors[widen.inputs[0]]
+        # "arith.constant<i>" is the converter's own, often a zero bias, and counted anew in every file.
+        if constant.name.decode().startswith((network, "arith.")):
+            continue
+        constant.type = schema.TensorType.FLOAT32
+        model.buffers[constant.buffer].data = values[constant.name]
+        for op in graph.operators:
+            op.inputs = [widen.inputs[0] if index == widen.outputs[0] else index for index in op.inputs]
+        graph.operators.remove(widen)
+    return pack(model)
+
+
 def float_before_sqrt(content: bytes) -> bytes:
     """Takes the rounding out of what stands before a square root: the linear magnitude.
 
@@ -91,17 +115,12 @@ def float_before_sqrt(content: bytes) -> bytes:
     (graph,) = model.subgraphs
     ops = schema.BuiltinOperator
     makers = {output: op for op in graph.operators for output in op.outputs}
-
-    def kind(op: Any) -> int:
-        code = model.operatorCodes[op.opcodeIndex]
-        return max(code.builtinCode, code.deprecatedBuiltinCode)
-
-    for sqrt in [op for op in graph.operators if kind(op) == ops.SQRT]:
+    for sqrt in [op for op in graph.operators if _kind(model, op) == ops.SQRT]:
         last = makers.get(sqrt.inputs[0])
-        if last is None or kind(last) != ops.DEQUANTIZE:
+        if last is None or _kind(model, last) != ops.DEQUANTIZE:
             continue
         chain = [last.inputs[0]]
-        while kind(makers[chain[-1]]) != ops.QUANTIZE:
+        while _kind(model, makers[chain[-1]]) != ops.QUANTIZE:
             chain.append(makers[chain[-1]].inputs[0])
         first = makers[chain[-1]]
         # The chain begins with the float input itself, and the square root takes its end as it is.
@@ -113,3 +132,8 @@ def float_before_sqrt(content: bytes) -> bytes:
         sqrt.inputs = [chain[0] if len(chain) > 1 else first.inputs[0]]
         graph.operators = [op for op in graph.operators if op is not last and op is not first]
     return pack(model)
+
+
+def _kind(model: Any, op: Any) -> int:
+    code = model.operatorCodes[op.opcodeIndex]
+    return max(code.builtinCode, code.deprecatedBuiltinCode)
