@@ -20,7 +20,7 @@ from export.calibration import Calibration, step_inputs
 from export.files import write_json
 from export.flatbuffer import pack, unpack
 from export.graphs import GRAPHS, Graph
-from export.quantise import CALIBRATED, PRECISIONS, REFUSED, to_tflite
+from export.quantise import CALIBRATED, REFUSED, to_tflite
 from export.verify import Agreement, check_file
 from keras_sep import metadata, models
 from keras_sep._version import __version__
