@@ -35,7 +35,9 @@ def publish(
         ValueError: a file that was not converted.
     """
     summary = json.loads((converted / f"{name}.json").read_text(encoding="utf-8"))
-    by_kind = {f"{file['graph']}-{file['precision']}": file for file in summary["files"]}
+    # Presets are .tflite files; an .onnx file beside them has the same graph and precision.
+    tflite = [file for file in summary["files"] if file["file"].endswith(".tflite")]
+    by_kind = {f"{file['graph']}-{file['precision']}": file for file in tflite}
     if missing := [kind for kind in files if kind not in by_kind]:
         raise ValueError(f"{converted}: expected files {', '.join(missing)}. Received: {', '.join(sorted(by_kind))}")
     chosen = [by_kind[kind] for kind in files]
