@@ -137,7 +137,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _separate(args: argparse.Namespace) -> int:
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import ThreadPoolExecutor, wait
 
     from tqdm import tqdm
 
@@ -209,8 +209,11 @@ def _separate(args: argparse.Namespace) -> int:
     failed = 0
     with ThreadPoolExecutor(args.jobs) as pool:
         try:
-            for problem in pool.map(work, folders.items()):
-                if problem:
+            for future in [pool.submit(work, item) for item in folders.items()]:
+                # Not for ever: the system may hand Ctrl-C to another thread, which does not wake who waits.
+                while not future.done():
+                    wait([future], timeout=0.2)
+                if problem := future.result():
                     failed += 1
                     tqdm.write(f"keras-sep: error: {_one_line(problem)}", sys.stderr)
         except BaseException:
