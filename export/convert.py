@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -17,7 +16,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from export import onnx_graph
 from export.calibration import Calibration, step_inputs
-from export.files import write_json
+from export.files import write_json, written_beside
 from export.flatbuffer import pack, unpack
 from export.graphs import GRAPHS, Graph
 from export.quantise import CALIBRATED, REFUSED, to_tflite
@@ -182,16 +181,12 @@ def _checked(
 ) -> tuple[bytes, Agreement]:
     """Writes a .tflite file if it is the model, with the figures that say so."""
     spec = StreamSpec.from_dict(about["spec"])
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
+    with written_beside(target) as part:
         part.write_bytes(add_metadata(plain, about))
         music = calibration.check if calibration and about["precision"] in CALIBRATED else None
         agreement = check_file(part, model, spec, about["precision"], music)
         content = add_metadata(plain, {**about, "agreement": agreement.to_dict()})
         part.write_bytes(content)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
     return content, agreement
 
 
@@ -199,12 +194,8 @@ def _onnx(module: Graph, model: keras.Model, target: Path, about: dict[str, Any]
     plain = onnx_graph.to_onnx(module)
     agreement = onnx_graph.check(plain, model, module.spec)
     content = onnx_graph.add_metadata(plain, {**about, "agreement": agreement.to_dict()})
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
+    with written_beside(target) as part:
         part.write_bytes(content)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
     return content, agreement
 
 

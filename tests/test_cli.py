@@ -463,6 +463,31 @@ def interruptible():
     signal.signal(signal.SIGINT, before)
 
 
+ANOTHER_THREAD = """
+import signal, sys, threading
+from keras_sep.cli import main
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # in this thread and those to come: the one above hears it
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@needs_posix
+@pytest.mark.usefixtures("interruptible")
+def test_ctrl_c_is_heard_whichever_thread_gets_it(tmp_path):
+    soundfile.write(tmp_path / "long.wav", np.zeros(20 * 60 * 44100, np.int16), 44100)
+    out = tmp_path / "out"
+    command = [sys.executable, "-c", ANOTHER_THREAD, "separate", tmp_path / "long.wav", "-o", out, "--model", UNIT]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while not any(out.rglob("*.part")):
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        stderr = process.stderr.read()
+    assert (process.returncode, stderr) == (130, "keras-sep: interrupted\n")
+    assert not out.exists()
+
+
 @needs_posix
 @pytest.mark.parametrize(
     ("kind", "stop"),

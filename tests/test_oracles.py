@@ -12,6 +12,7 @@ import soundfile
 from keras_sep.spec import StreamSpec
 from training.evaluation import oracles
 from training.evaluation.oracles import KINDS, ideal_mask, vocals_mask
+from training.evaluation.repet import NEIGHBOURS, repet_sim, similar_frames
 from training.evaluation.scene import SOURCES, Scene
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "lithium"
@@ -153,20 +154,15 @@ def loop() -> Scene:
 
 
 def test_repet_sim_finds_what_repeats(loop):
-    repet = pytest.importorskip("training.evaluation.repet")
-    pytest.importorskip("librosa")
-    estimates = repet.repet_sim(loop)
+    estimates = repet_sim(loop)
     before = both(loop, dict.fromkeys(SOURCES, loop.mixture))
     assert np.all(np.subtract(both(loop, estimates), before) > 4)
     assert all(estimates[s].shape == loop.mixture.shape for s in SOURCES)
     np.testing.assert_allclose(sum(estimates.values()), loop.mixture, atol=1e-6)
-    np.testing.assert_array_equal(repet.repet_sim(loop)["vocals"], estimates["vocals"])
+    np.testing.assert_array_equal(repet_sim(loop)["vocals"], estimates["vocals"])
 
 
 def test_repet_sims_masks_are_each_channels_own_and_the_voice_ends_at_100_hz(loop):
-    pytest.importorskip("librosa")
-    from training.evaluation.repet import repet_sim
-
     t = np.arange(len(loop.mixture))[:, None] / loop.sample_rate
     hum = (0.02 * t * np.sin(2 * np.pi * 50 * t)).astype(np.float32)  # never as loud again
     low = Scene("low", loop.sample_rate, loop.references, loop.mixture + hum)
@@ -181,9 +177,6 @@ def test_repet_sims_masks_are_each_channels_own_and_the_voice_ends_at_100_hz(loo
 @pytest.mark.parametrize("seconds", [0.0005, 0.1, 1.0, 3.0])
 @pytest.mark.parametrize("num_channels", [1, 2])
 def test_repet_sim_of_a_clip_too_short_to_repeat_still_adds_up(loop, seconds, num_channels):
-    pytest.importorskip("librosa")
-    from training.evaluation.repet import repet_sim
-
     stems = {s: x[: round(seconds * 22050), :num_channels] for s, x in loop.references.items()}
     clip = Scene("clip", 22050, stems)
     estimates = repet_sim(clip)
@@ -192,9 +185,6 @@ def test_repet_sim_of_a_clip_too_short_to_repeat_still_adds_up(loop, seconds, nu
 
 
 def test_similar_frames_are_the_most_similar_ones_far_enough_away():
-    pytest.importorskip("librosa")
-    from training.evaluation.repet import NEIGHBOURS, similar_frames
-
     magnitude = np.abs(np.random.default_rng(0).standard_normal((700, 8))).astype(np.float32)
     found = similar_frames(magnitude, 90)
     unit = magnitude / np.linalg.norm(magnitude, axis=1, keepdims=True)

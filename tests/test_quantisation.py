@@ -6,6 +6,7 @@ import json
 
 import keras
 import numpy as np
+import onnxruntime
 import pytest
 import soundfile
 import tensorflow as tf
@@ -201,8 +202,6 @@ def test_what_cannot_be_is_said(model, tmp_path, capsys):
 
 
 def test_onnx_is_keras_step_by_step(model, tmp_path):
-    onnxruntime = pytest.importorskip("onnxruntime")
-    pytest.importorskip("tf2onnx")
     (file,) = convert(
         model, SMALL_SPEC, tmp_path, "small", graphs=("mask",), precisions=("float32",), formats=("onnx",)
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from playwright import sync_api
 
 from training.evaluation.report import media, spectrogram, stats, write_report
 from training.evaluation.report.load import load_report
@@ -822,10 +823,9 @@ def test_smoothing_and_boxes():
 
 @pytest.fixture(scope="module")
 def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
     executable = shutil.which("chromium")
     if not executable:
-        pytest.skip("chromium is missing")
+        pytest.skip("needs the program chromium, which no Python package brings (Debian: apt install chromium)")
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
         yield browser

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,7 +57,8 @@ def run_paper(
 
     begin, cache, rate = time.monotonic(), cache or out / "cache", StreamSpec().sample_rate
     require_counts(excerpt, jobs)
-    with scored_songs(data, split, rate, dataset=dataset, cache=cache, strict=strict) as songs:
+    open_songs = functools.partial(scored_songs, data, split, rate, dataset=dataset, cache=cache, strict=strict)
+    with open_songs() as songs:
         if not songs:
             raise ValueError(f"{data}: expected {split} songs with stems to score. Received: none")
     for method in METHODS:
@@ -81,13 +83,7 @@ def run_paper(
             return f"{METHODS[method]} is not finished; the same command goes on"
     methods = [of_run(out / method) for method in METHODS]
     heard = [heard_by_run(out / method, split) for method in METHODS]
-    with scored_songs(
-        data,
-        split,
-        rate,
-        dataset=dataset,
-        cache=cache,
-        strict=strict,
+    with open_songs(
         heard=Heard(frozenset().union(*(h.songs for h in heard)), frozenset().union(*(h.stems for h in heard))),
         exclude_shared=exclude_shared,
     ) as songs:

@@ -47,6 +47,8 @@ def _view(results: ResultFolder, row: str, view: str, songs: dict[str, Any]) -> 
     frames = {name: scores for name in songs if (scores := results.frames(protocol, row, name))}
     if not frames:
         return {}
+    flags = {name: np.array(songs[name]["muted"], bool) for name in frames if protocol == "v4"}
+    muted = int(sum((_active(x, songs[name]["active"]) if part else x).sum() for name, x in flags.items()))
     result: dict[str, Any] = {}
     for source in SOURCES:
         by_metric = {
@@ -63,20 +65,16 @@ def _view(results: ResultFolder, row: str, view: str, songs: dict[str, Any]) -> 
             }
             for metric, values in by_metric.items()
         }
-        muted = [
-            _active(np.array(songs[name]["muted"]), songs[name]["active"]) if part else songs[name]["muted"]
-            for name in frames
-        ]
         sdr = by_metric["SDR"]
         result[source]["frames"] = sum(len(values) for values in sdr)
         result[source]["frames_without_value"] = int(sum(np.isnan(values).sum() for values in sdr))
-        result[source]["frames_muted"] = 0 if protocol != "v4" else int(sum(map(np.sum, muted)))
+        result[source]["frames_muted"] = muted
         result[source]["songs"] = list(frames)
         result[source]["songs_without_value"] = sum(bool(np.isnan(values).all()) for values in sdr)
     return result
 
 
-def _active(values: Values, active: Sequence[bool]) -> Values:
+def _active(values: npt.NDArray[Any], active: Sequence[bool]) -> npt.NDArray[Any]:
     # A song's last part-filled second is no frame of either, so that lengths agree; a song below 1 s has one frame.
     mask = np.zeros(len(values), bool)
     mask[: len(active)] = active[: len(values)]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from training.evaluation.report.load import load_report
 from training.evaluation.report.markdown import markdown
 from training.evaluation.report.page import page
+from training.files import written_beside
 
 
 def write_report(folders: list[Path], out: Path, title: str, players: int) -> Path:
@@ -38,13 +40,9 @@ def write_report(folders: list[Path], out: Path, title: str, players: int) -> Pa
     # Everything is made before anything is written, and the page, which is looked for, comes last.
     texts = {table: markdown(report), target: page(report, players)}
     target.parent.mkdir(exist_ok=True)
-    parts = {path: path.with_name(f".{path.name}.part") for path in texts}
-    try:
+    with ExitStack() as stack:
+        # Left in reverse: the page last.
+        parts = {path: stack.enter_context(written_beside(path)) for path in (target, table)}
         for path, part in parts.items():
             part.write_text(texts[path], encoding="utf-8")
-        for path, part in parts.items():
-            part.replace(path)
-    finally:
-        for part in parts.values():
-            part.unlink(missing_ok=True)
     return target
