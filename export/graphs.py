@@ -11,6 +11,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from export.fourier import InverseDft
 from keras_sep.signal import analysis_window, synthesis_window
 from keras_sep.spec import StreamSpec
 from keras_sep.streaming import build_step
@@ -61,6 +62,10 @@ class WaveformGraph(Graph):
 
     kind = "waveform"
 
+    def __init__(self, model: keras.Model, spec: StreamSpec):
+        self.inverse_dft = InverseDft(spec.fft_length)
+        super().__init__(model, spec)
+
     def input_shapes(self) -> dict[str, tuple[int, ...]]:
         spec = self.spec
         overlap = spec.frame_length - spec.frame_step
@@ -83,11 +88,9 @@ class WaveformGraph(Graph):
         states = {name: value for name, value in inputs.items() if name.startswith("state_") and name[6:].isdigit()}
         outputs = self.network({"magnitude": tf.reshape(magnitude, (1, 1, num_bins, num_channels)), **states})
         masks = [tf.reshape(outputs[f"{source}_mask"], (num_bins, num_channels)) for source in spec.sources]
-        masks = tf.reshape(tf.transpose(tf.concat(masks, axis=-1)), (num_sources, num_channels, num_bins))
-        frames = self._inverse_fft(masks * real, masks * imaginary)
-
-        frames = frames[:, :, : spec.frame_length] * (synthesis_window(spec) / spec.fft_length)
-        frames = tf.reshape(frames, (num_sources * num_channels, spec.frame_length))
+        masks = tf.stack([tf.transpose(mask) for mask in masks])  # (sources, C, F)
+        masked = [tf.reshape(masks * part, (num_sources * num_channels, num_bins)) for part in (real, imaginary)]
+        frames = self.inverse_dft(*masked)[:, : spec.frame_length] * synthesis_window(spec)
         frames += tf.pad(inputs["state_overlap"], [[0, 0], [0, step]])
         stems = tf.split(tf.transpose(frames[:, :step]), num_sources, axis=1)
         result = {
@@ -95,19 +98,6 @@ class WaveformGraph(Graph):
         }
         result |= {name: value for name, value in outputs.items() if name.startswith("new_state_")}
         return {**result, "new_state_samples": samples[:, step:], "new_state_overlap": frames[:, step:]}
-
-    def _inverse_fft(self, real, imaginary):
-        """Inverse real FFT, times N, as one forward FFT: the inverse is not a TFLite builtin.
-
-        With R the even and I the odd extension of the half spectrum to length N, S = R + I is real,
-        and with Y = rfft(S): N · x[n] = Re Y[n] + Im Y[n], N · x[N − n] = Re Y[n] − Im Y[n] (Hartley
-        1942). The imaginary parts at 0 Hz and at Nyquist are zero, as they are in every real FFT.
-        """
-        size = self.spec.fft_length
-        mirrored = tf.reverse((real - imaginary)[:, :, 1:-1], axis=[2])
-        transform = tf.signal.rfft(tf.concat([real + imaginary, mirrored], axis=2), [size])
-        re, im = tf.math.real(transform), tf.math.imag(transform)
-        return tf.concat([re + im, tf.reverse((re - im)[:, :, 1:-1], axis=[2])], axis=2)
 
 
 GRAPHS: dict[str, type[Graph]] = {graph.kind: graph for graph in (MaskCore, WaveformGraph)}

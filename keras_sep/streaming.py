@@ -41,7 +41,7 @@ def build_step(model: keras.Model, *, batch_size: int = 1) -> keras.Model:
     encoder, recurrent, decoder = _parts(model)
     magnitude = keras.Input((1, *encoder.input_shape[1:]), batch_size=batch_size, name="magnitude")
     states = _state_inputs(recurrent, batch_size)
-    vector, *skips = encoder(magnitude[:, 0])
+    vector, *skips = encoder(ops.squeeze(magnitude, axis=1))
     vector, new_states = _through(recurrent, vector, states, _run_cell)
     masks = {name: ops.expand_dims(mask, 1) for name, mask in decoder([vector, *skips]).items()}
     return _with_states(f"{model.name}_step", magnitude, states, masks, new_states)

@@ -21,7 +21,20 @@ from tests.test_or_unet import SMALL, SMALL_SPEC, as_if_trained
 
 # Everything a plain TFLite runtime has; no Flex, no custom op.
 KNOWN_OPS = {
-    *("ADD", "CONCATENATION", "CONV_2D", "FULLY_CONNECTED", "IMAG", "LOGISTIC", "MUL", "PAD", "REAL", "RESHAPE"),
+    *(
+        "ADD",
+        "BATCH_MATMUL",
+        "CONCATENATION",
+        "CONV_2D",
+        "FULLY_CONNECTED",
+        "IMAG",
+        "LOGISTIC",
+        "MUL",
+        "PACK",
+        "PAD",
+        "REAL",
+        "RESHAPE",
+    ),
     *("REVERSE_V2", "RFFT2D", "SPLIT", "SQRT", "STRIDED_SLICE", "SUB", "TANH", "TRANSPOSE"),
 }
 

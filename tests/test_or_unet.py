@@ -106,4 +106,9 @@ def test_polyphase_is_the_plain_convolution(kernel_size, phases):
     assert np.abs(layer([a, b]) - expected).max() > 0.1  # another bias is seen
     layer.set_weights(plain.get_weights())
     np.testing.assert_allclose(layer([a, b]), expected, atol=1e-5)
+    parts = PolyphaseConv1D(3, kernel_size, phases, num_outputs=3)
+    parts.build([a.shape, b.shape])
+    parts.set_weights(plain.get_weights())
+    np.testing.assert_allclose(np.concatenate(parts([a, b]), axis=-1), expected, atol=1e-5)
+    assert PolyphaseConv1D.from_config(parts.get_config()).get_config() == parts.get_config()
     assert PolyphaseConv1D.from_config(layer.get_config()).get_config() == layer.get_config()

@@ -45,9 +45,8 @@ def compress(magnitude):
     return ops.sqrt(ops.sqrt(magnitude))
 
 
-def named_masks(x, spec: StreamSpec) -> dict:
-    """(…, sources · C) → one `<source>_mask` (…, C) for each of `spec.sources`."""
-    masks = ops.split(x, len(spec.sources), axis=-1)
+def named_masks(masks: Sequence, spec: StreamSpec) -> dict:
+    """One mask (…, C) for each of `spec.sources` → the same as `<source>_mask`."""
     return {f"{source}_mask": mask for source, mask in zip(spec.sources, masks, strict=True)}
 
 

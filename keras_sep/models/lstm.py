@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from keras_sep.models.framewise import build_sequence_model, choose_config, compress, named_masks, require_batch_size
 from keras_sep.spec import StreamSpec
@@ -79,4 +79,4 @@ def _build_decoder(config: LstmConfig, spec: StreamSpec) -> keras.Model:
     x = layers.Dense(spec.num_bins * spec.num_channels * len(spec.sources), name="mask_dense")(recurrent)
     x = layers.Reshape((spec.num_bins, spec.num_channels * len(spec.sources)), name="mask_reshape")(x)
     x = layers.Activation("sigmoid", dtype="float32", name="mask_sigmoid")(x)
-    return keras.Model([recurrent], named_masks(x, spec), name="decoder")
+    return keras.Model([recurrent], named_masks(ops.split(x, len(spec.sources), axis=-1), spec), name="decoder")

@@ -119,10 +119,14 @@ def _build_decoder(config: OrUnetConfig, spec: StreamSpec, encoder: keras.Model)
         bins *= 2
         x = layers.Reshape((bins, filters), name=f"up_{level}_reshape")(x)
     # Eq. (1): a mask for each source and channel; the Nyquist bin takes its neighbour's.
-    x = PolyphaseConv1D(len(spec.sources) * spec.num_channels, config.decoder_kernel, name="mask_conv")([x, skips[0]])
-    x = layers.Activation("sigmoid", dtype="float32", name="mask_sigmoid")(x)
-    x = ops.concatenate([x, x[:, -1:]], axis=1)
-    return keras.Model([recurrent, *skips], named_masks(x, spec), name="decoder")
+    num_masks = len(spec.sources)
+    convolution = PolyphaseConv1D(
+        num_masks * spec.num_channels, config.decoder_kernel, num_outputs=num_masks, name="mask_conv"
+    )
+    sigmoid = layers.Activation("sigmoid", dtype="float32", name="mask_sigmoid")
+    masks = [sigmoid(mask) for mask in convolution([x, skips[0]])]
+    masks = [ops.concatenate([mask, mask[:, -1:]], axis=1) for mask in masks]
+    return keras.Model([recurrent, *skips], named_masks(masks, spec), name="decoder")
 
 
 def _conv_block(x, filters: int, kernel: int, strides: int, name: str):

@@ -20,18 +20,25 @@ class PolyphaseConv1D(layers.Layer):
         filters: output channels.
         kernel_size: odd number of taps, at most 2 · phases + 1.
         phases: positions at once; divides the inputs' length F.
+        num_outputs: into how many tensors the filters are split. Before the phases are put back into
+            a row, where that is a copy of a few long pieces, not of many short ones.
 
-    Call: list of (N, F, C_i) → (N, F, filters).
+    Call: list of (N, F, C_i) → (N, F, filters), or a list of `num_outputs` tensors (N, F, filters / num_outputs).
     """
 
-    def __init__(self, filters: int, kernel_size: int = 3, phases: int = 4, **kwargs):
+    def __init__(self, filters: int, kernel_size: int = 3, phases: int = 4, num_outputs: int = 1, **kwargs):
         super().__init__(**kwargs)
         if kernel_size % 2 == 0 or kernel_size > 2 * phases + 1:
             raise ValueError(
                 f"PolyphaseConv1D: kernel_size must be odd and at most 2 · phases + 1. "
                 f"Received: kernel_size={kernel_size}, phases={phases}"
             )
-        self.filters, self.kernel_size, self.phases = filters, kernel_size, phases
+        if filters % num_outputs:
+            raise ValueError(
+                f"PolyphaseConv1D: filters must be a multiple of num_outputs. "
+                f"Received: filters={filters}, num_outputs={num_outputs}"
+            )
+        self.filters, self.kernel_size, self.phases, self.num_outputs = filters, kernel_size, phases, num_outputs
 
     def build(self, input_shapes):
         channels = sum(shape[-1] for shape in input_shapes)
@@ -46,8 +53,11 @@ class PolyphaseConv1D(layers.Layer):
             kernels.append(self._polyphase(self.kernel[:, first : first + channels]))
             first += channels
         x = ops.conv(ops.concatenate(columns, -1), ops.concatenate(kernels, 1), padding="same")
-        x = ops.reshape(x, (-1, inputs[0].shape[1], self.filters))
-        return x + ops.cast(self.bias, x.dtype)
+        # Beside the convolution, so that it becomes the convolution's own at export.
+        x = x + ops.cast(self._by_output(ops.tile(self.bias, self.phases)), x.dtype)
+        shape = (-1, inputs[0].shape[1], self.filters // self.num_outputs)
+        parts = [ops.reshape(part, shape) for part in ops.split(x, self.num_outputs, axis=-1)]
+        return parts if self.num_outputs > 1 else parts[0]
 
     def _polyphase(self, kernel):
         """(taps, C, filters) → (3, phases · C, phases · filters)."""
@@ -58,11 +68,18 @@ class PolyphaseConv1D(layers.Layer):
                 row, i = divmod(j + d - self.kernel_size // 2, self.phases)
                 place[row + 1, i, j, d] = 1.0
         wide = ops.einsum("gijd,dcf->gicjf", ops.convert_to_tensor(place, kernel.dtype), kernel)
-        return ops.reshape(wide, (3, self.phases * kernel.shape[1], self.phases * self.filters))
+        return self._by_output(ops.reshape(wide, (3, self.phases * kernel.shape[1], self.phases * self.filters)))
+
+    def _by_output(self, x):
+        """Columns (phase, output, filter) → (output, phase, filter)."""
+        *rows, columns = x.shape
+        x = ops.reshape(x, (*rows, self.phases, self.num_outputs, self.filters // self.num_outputs))
+        return ops.reshape(ops.moveaxis(x, -2, -3), (*rows, columns))
 
     def compute_output_shape(self, input_shapes):
-        return (*input_shapes[0][:2], self.filters)
+        shapes = [(*input_shapes[0][:2], self.filters // self.num_outputs)] * self.num_outputs
+        return shapes if self.num_outputs > 1 else shapes[0]
 
     def get_config(self):
-        own = {"filters": self.filters, "kernel_size": self.kernel_size, "phases": self.phases}
-        return {**super().get_config(), **own}
+        names = ("filters", "kernel_size", "phases", "num_outputs")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -108,7 +108,7 @@ def build_unet(
     x = layers.Conv2DTranspose(filters, config.kernel, 2, padding="same", name="mask_conv")(x)
     x = layers.Activation("sigmoid", dtype="float32", name="mask_sigmoid")(x)
     x = ops.concatenate([x, x[:, :, -1:]], axis=2)  # the Nyquist bin takes its neighbour's mask
-    return keras.Model(magnitude, named_masks(x, spec), name="unet")
+    return keras.Model(magnitude, named_masks(ops.split(x, len(spec.sources), axis=-1), spec), name="unet")
 
 
 def _conv(kind: type, x, filters: int, config: UnetConfig, name: str):
