@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -144,8 +145,11 @@ def _separate(args: argparse.Namespace) -> int:
     from keras_sep.presets import DEFAULT_PRESET
     from keras_sep.separator import Separator
 
-    preset = args.preset or DEFAULT_PRESET
-    separator = Separator(preset, model=args.model)  # fails here, before any input is touched
+    with warnings.catch_warnings(record=True) as said:
+        # Fails here, before any input is touched.
+        separator = Separator(args.preset or DEFAULT_PRESET, model=args.model)
+    for warning in said:
+        print(f"keras-sep: warning: {_one_line(str(warning.message))}", file=sys.stderr)
     sources = separator.spec.sources
     stems = args.stems or list(sources)
     for stem in stems:
@@ -180,7 +184,7 @@ def _separate(args: argparse.Namespace) -> int:
                 seen[:] = now, whole
 
         try:
-            mine = mine or Separator(preset, model=args.model)
+            mine = mine or Separator(model=separator.model)
             bar.set_description_str(path.name, refresh=False)
             written = mine.separate_file(
                 path,

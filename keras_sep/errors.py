@@ -7,3 +7,7 @@ class AudioError(ValueError):
 
 class ModelFileError(ValueError):
     """A .tflite file, or a preset, that cannot be used."""
+
+
+class UnsupportedModelError(ModelFileError):
+    """A sound .tflite file that the installed runtime cannot run; another precision of it may run."""

@@ -13,6 +13,9 @@ from keras_sep.errors import ModelFileError
 from keras_sep.spec import StreamSpec
 
 DEFAULT_PRESET = "or-unet"
+# What is taken of a preset where nothing else is said: fast and small first, then exact; the last has no fast kernels.
+PREFERENCE = ("dynamic_int8", "float32", "float16", "int8", "int16x8")
+_GRAPHS = ("mask", "waveform")  # the faster one first
 ASSETS = Path(__file__).parent / "assets"
 
 
@@ -52,11 +55,20 @@ class Preset:
     files: tuple[ModelFile, ...]
 
     def file(self, graph: str, precision: str) -> ModelFile:
-        for file in self.files:
-            if (file.graph, file.precision) == (graph, precision):
-                return file
-        found = ", ".join(f"{file.graph} {file.precision}" for file in self.files)
-        raise ModelFileError(f"preset {self.name}: has no {graph} graph in {precision}. It has: {found}")
+        return self.candidates(graph, precision)[0]
+
+    def candidates(self, graph: str | None = None, precision: str | None = None) -> list[ModelFile]:
+        """The files of this graph and precision, None for any, the preferred one first.
+
+        Raises:
+            ModelFileError: there is none; lists what there is.
+        """
+        wanted = [f for f in self.files if graph in (None, f.graph) and precision in (None, f.precision)]
+        if not wanted:
+            found = ", ".join(f"{file.graph} {file.precision}" for file in self.files)
+            asked = " ".join(filter(None, [graph, precision]))
+            raise ModelFileError(f"preset {self.name}: expected one of {found}. Received: {asked}")
+        return sorted(wanted, key=lambda file: (PREFERENCE.index(file.precision), _GRAPHS.index(file.graph)))
 
 
 @functools.lru_cache(maxsize=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from keras_sep.errors import ModelFileError
+from keras_sep.errors import ModelFileError, UnsupportedModelError
 from keras_sep.metadata import read_metadata
 from keras_sep.spec import StreamSpec
 
@@ -38,7 +39,8 @@ class StepModel:
         metadata: everything the file says about itself.
 
     Raises:
-        ModelFileError: a missing, damaged or foreign file, or one whose tensors do not fit its spec.
+        ModelFileError: a missing, damaged or foreign file, one whose tensors do not fit its spec, or no usable runtime.
+        UnsupportedModelError: a sound file that the runtime cannot run; names file, runtime and operator.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -58,8 +60,12 @@ class StepModel:
             self._interpreter: Any = _interpreter_class()(model_content=content, num_threads=1)
             self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
+            message = f"{self.path}: {runtime_name()} cannot run this file: {_reason(error)}"
+            raise UnsupportedModelError(message) from error
+        except SystemError as error:  # how tflite_runtime 2.14 fails beside a NumPy newer than 1
             raise ModelFileError(
-                f"{self.path}: {_interpreter_class().__module__} cannot run this file: {str(error).splitlines()[0]}"
+                f"{runtime_name()} does not work beside NumPy {np.__version__} ({error.__cause__}): "
+                "install a current ai-edge-litert, or numpy<2"
             ) from error
         self._bind()
         self.reset()
@@ -130,6 +136,19 @@ class StepModel:
                 f"{self.path}: expected a float32 tensor {name!r} of shape {shape}. "
                 f"Received: {found or 'none'} among {sorted(details)}"
             )
+
+
+def _reason(error: Exception) -> str:
+    """What the runtime says of the operator, or all it says."""
+    text = " ".join(str(error).split())
+    operator = re.search(r"[^.]*'\w+' version '\d+'|Node number \d+ \(\w+\) failed to \w+", text)
+    return operator[0] if operator else text
+
+
+def runtime_name() -> str:
+    """The runtime in use and its version, as "ai_edge_litert 2.3.0"."""
+    package = _interpreter_class().__module__.split(".")[0]
+    return f"{package} {getattr(importlib.import_module(package), '__version__', '')}".rstrip()
 
 
 @functools.lru_cache(maxsize=1)

@@ -12,6 +12,7 @@ import contextlib
 import itertools
 import os
 import threading
+import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,8 +24,8 @@ import numpy.typing as npt
 import soxr
 
 from keras_sep.audio import BLOCK, FORMATS, LOUDEST, AudioReader, AudioWriter, require_sample_rate
-from keras_sep.engine import Engine, build_engine, delay
-from keras_sep.errors import AudioError
+from keras_sep.engine import build_engine, delay
+from keras_sep.errors import AudioError, UnsupportedModelError
 from keras_sep.presets import DEFAULT_PRESET, get_preset
 from keras_sep.runtime import StepModel
 
@@ -39,9 +40,11 @@ class StreamingSeparator:
     Args:
         preset: name of a shipped model (`keras-sep presets`).
         model: path of a .tflite file instead, mask core or waveform graph.
-        graph, precision: which of the preset's files.
+        graph, precision: which of the preset's files; None for the preferred one, mask and dynamic_int8, or where the
+            installed runtime cannot run that, the next that it can, with a RuntimeWarning.
 
     Attributes:
+        model: path of the .tflite file in use.
         spec: StreamSpec.  algorithmic_latency: samples by which the stems lag, 2048 = 46.4 ms.
 
     Example:
@@ -54,11 +57,13 @@ class StreamingSeparator:
         preset: str = DEFAULT_PRESET,
         *,
         model: str | os.PathLike[str] | None = None,
-        graph: str = "mask",
-        precision: str = "dynamic_int8",
+        graph: str | None = None,
+        precision: str | None = None,
     ):
-        self._engine = _open(preset, model, graph, precision)
-        self.spec = self._engine.spec
+        step = _open_step(preset, model, graph, precision)
+        self.model = step.path
+        self._engine = build_engine(step)
+        self.spec = step.spec
         self.algorithmic_latency = self.spec.algorithmic_latency
         self.reset()
 
@@ -107,6 +112,9 @@ class Separator:
 
     Args:
         preset, model, graph, precision: as for `StreamingSeparator`.
+
+    Attributes:
+        model, spec: as there.
     """
 
     def __init__(
@@ -114,12 +122,13 @@ class Separator:
         preset: str = DEFAULT_PRESET,
         *,
         model: str | os.PathLike[str] | None = None,
-        graph: str = "mask",
-        precision: str = "dynamic_int8",
+        graph: str | None = None,
+        precision: str | None = None,
     ):
-        self._open: Callable[[], Engine] = lambda: _open(preset, model, graph, precision)
-        self._engines = [self._open()]
-        self.spec = self._engines[0].spec
+        step = _open_step(preset, model, graph, precision)
+        self.model = step.path
+        self._engines = [build_engine(step)]
+        self.spec = step.spec
         self._free = threading.Lock()
 
     def separate(self, waveform: npt.ArrayLike, sample_rate: int, progress: Progress | None = None) -> dict[str, Array]:
@@ -246,7 +255,7 @@ class Separator:
     ) -> Generator[Array, None, None]:
         pairs = [list(range(i, min(i + 2, num_channels))) for i in range(0, num_channels, 2)]
         while len(self._engines) < len(pairs):
-            self._engines.append(self._open())
+            self._engines.append(build_engine(StepModel(self.model)))
         engines = self._engines[: len(pairs)]
         for engine in engines:
             engine.reset()
@@ -309,9 +318,27 @@ class Separator:
             )
 
 
-def _open(preset: str, model: str | os.PathLike[str] | None, graph: str, precision: str) -> Engine:
-    path = get_preset(preset).file(graph, precision).path() if model is None else Path(model)
-    return build_engine(StepModel(path))
+def _open_step(
+    preset: str, model: str | os.PathLike[str] | None, graph: str | None, precision: str | None
+) -> StepModel:
+    """The file that was asked for; of several, the first that the installed runtime can run."""
+    if model is not None:
+        return StepModel(model)
+    files = get_preset(preset).candidates(graph, precision)
+    refused: list[UnsupportedModelError] = []
+    for file in files:
+        try:
+            step = StepModel(file.path())
+        except UnsupportedModelError as error:
+            refused.append(error)
+            continue
+        if refused:  # stacklevel: whoever makes the separator
+            warnings.warn(f"{refused[0]}; using {file.file} instead", RuntimeWarning, stacklevel=3)
+        return step
+    if len(refused) == 1:
+        raise refused[0]
+    kinds = ", ".join(f"{file.graph} {file.precision}" for file in files)
+    raise UnsupportedModelError(f"preset {preset}: none of {kinds} can be run; the first: {refused[0]}")
 
 
 def _checked(block: npt.ArrayLike, num_channels: int | None) -> Array:

@@ -21,6 +21,7 @@ from export.quantise import PRECISIONS
 from export.verify import VerificationError, check_file, probe_signal
 from keras_sep.metadata import read_metadata
 from keras_sep.models import build_lstm
+from keras_sep.presets import PREFERENCE
 from keras_sep.signal import StreamingStft
 from keras_sep.streaming import build_step
 from tests.test_export import KNOWN_OPS
@@ -65,6 +66,10 @@ def test_every_precision_but_the_one_that_would_round_the_stft(converted):
     _, files = converted
     expected = {(graph, precision) for graph in GRAPHS for precision in ("float16", "int8", "int16x8")}
     assert set(files) == expected - {("waveform", "int16x8")}
+
+
+def test_a_preset_may_hold_every_precision():
+    assert set(PREFERENCE) == set(PRECISIONS)
 
 
 def test_builtin_ops_and_float_ends(converted):
