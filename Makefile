@@ -1,8 +1,9 @@
 # The front door. Every target sets up what it needs in .venv; `make PYTHON=python3.12 …` chooses another Python.
 PYTHON ?= python3
+PYTHON311 ?= python3.11
 BIN := .venv/bin
 
-.PHONY: help demo test lint bench bench-training check-install system clean
+.PHONY: help demo test lint bench bench-training check-install check-runtimes check-arm system clean
 
 help:
 	@echo "make demo           separate the example song: stems, figures and a picture in demo/"
@@ -11,6 +12,8 @@ help:
 	@echo "make bench          time and memory of the shipped models (about 10 minutes)"
 	@echo "make bench-training time and memory of training (about 10 minutes; DATA=folder adds fit on its audio)"
 	@echo "make check-install  the wheel alone, in an empty environment"
+	@echo "make check-runtimes the files under tflite-runtime 2.14 (Python 3.11; MODELS=folder adds its files)"
+	@echo "make check-arm      the files on emulated ARM processors, on Debian (some minutes; MODELS=folder)"
 
 demo: .venv/.demo
 	$(BIN)/python -m examples.demo
@@ -36,6 +39,13 @@ check-install: .venv/.dev
 	cd build/check && venv/bin/keras-sep separate ../../examples/lithium/mixture.flac -o stems
 	! build/check/venv/bin/python -c "import keras" 2>/dev/null
 	! build/check/venv/bin/python -c "import tensorflow" 2>/dev/null
+
+# Beyond what is tested everywhere: they fetch what they need, into build/.
+check-runtimes: .venv/.demo
+	bash .ci/check-runtimes $(BIN)/python $(PYTHON311) $(MODELS)
+
+check-arm: .venv/.demo
+	bash .ci/check-arm $(BIN)/python $(MODELS)
 
 .venv/.demo: pyproject.toml | system
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -10,7 +10,7 @@ from pathlib import Path
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m export", description="Convert, publish and measure models.", allow_abbrev=False
+        prog="python -m export", description="Convert, publish, measure and compare models.", allow_abbrev=False
     )
     commands = parser.add_subparsers(dest="command", required=True)
 
@@ -51,15 +51,32 @@ def main(argv: list[str] | None = None) -> int:
     benchmark.add_argument("--minutes", type=int, default=60, help="length of the long song (default: 60)")
     benchmark.set_defaults(call=_benchmark)
 
+    runtimes = commands.add_parser(
+        "runtimes",
+        allow_abbrev=False,
+        help="do the files give the same stems under another TFLite runtime or processor?",
+    )
+    runtimes.add_argument("folders", nargs="*", type=Path, metavar="DIR", help=".tflite files beside the shipped ones")
+    which = runtimes.add_mutually_exclusive_group(required=True)
+    which.add_argument("--write", type=Path, metavar="FILE.npz", help="keep the stems of this runtime")
+    which.add_argument("--against", type=Path, metavar="FILE.npz", help="compare with kept ones; exit 1 if they differ")
+    runtimes.add_argument("--seconds", type=float, default=10.0, help="of the example song, to write (default: 10)")
+    runtimes.add_argument(
+        "--may-refuse",
+        default="",
+        metavar="PRECISIONS",
+        help="comma-separated: what the runtime is known not to run (default: it must run everything)",
+    )
+    runtimes.set_defaults(call=_runtimes)
+
     args = parser.parse_args(argv)
     try:
-        args.call(args)
+        return args.call(args) or 0
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    return 0
 
 
 def _convert(args: argparse.Namespace) -> None:
@@ -105,6 +122,16 @@ def _benchmark(args: argparse.Namespace) -> None:
     from export.benchmark import benchmark
 
     benchmark(args.out, args.minutes)
+
+
+def _runtimes(args: argparse.Namespace) -> int:
+    from export import runtimes
+
+    files = runtimes.files_of(args.folders)
+    if args.write:
+        runtimes.write(args.write, files, args.seconds)
+        return 0
+    return 0 if runtimes.against(args.against, files, args.may_refuse.split(",")) else 1
 
 
 if __name__ == "__main__":

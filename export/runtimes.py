@@ -1,0 +1,122 @@
+"""Do the same files give the same stems under another TFLite runtime, or on another processor?
+
+`write` keeps the stems of a stretch of the example song, streamed where ai-edge-litert is; `against` streams it
+again somewhere else, with NumPy, keras_sep and any runtime alone, and compares. `make check-runtimes` and
+`make check-arm` do both. Stems are (sources, samples, channels), float32, full scale ±1.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from keras_sep.errors import UnsupportedModelError
+from keras_sep.metadata import read_metadata
+from keras_sep.presets import presets
+from keras_sep.runtime import runtime_name
+from keras_sep.separator import StreamingSeparator
+
+Array = npt.NDArray[np.float32]
+EXAMPLE = Path(__file__).parents[1] / "examples" / "lithium" / "mixture.flac"
+START_S = 16.0  # the voice is loudest here
+BLOCK = 1000  # samples pushed at a time: no multiple of a step
+
+# Between runtimes, for one file. float32: sums are taken in another order. In integers a value half-way between two
+# steps may then be rounded to the other one, and the recurrent state remembers it.
+MAX_DIFFERENCE = {"float32": 1e-4, "float16": 1e-4}
+MIN_SNR_DB = 25.0
+
+
+def files_of(folders: Iterable[Path]) -> list[Path]:
+    """Every file of every preset, and the .tflite files of the folders.
+
+    Raises:
+        ValueError: a folder without any.
+    """
+    files = [file.path() for preset in presets().values() for file in preset.files]
+    for folder in folders:
+        found = sorted(folder.glob("*.tflite"))
+        if not found:
+            raise ValueError(f"{folder}: expected a folder with .tflite files. Received: none")
+        files += found
+    return files
+
+
+def stream(path: Path, seconds: float) -> Array:
+    """Stems of the example song as they come out of a stream, to the end of its flush."""
+    separator = StreamingSeparator(model=path)
+    rate = separator.spec.sample_rate
+    mixture, _ = soundfile.read(EXAMPLE, round(seconds * rate), round(START_S * rate), dtype="float32", always_2d=True)
+    parts = [separator.push(mixture[i : i + BLOCK]) for i in range(0, len(mixture), BLOCK)]
+    parts.append(separator.flush())
+    return np.stack([np.concatenate([part[source] for part in parts]) for source in separator.spec.sources])
+
+
+def write(golden: Path, files: list[Path], seconds: float) -> None:
+    """Writes the stems of each file, under the SHA-256 that it carries, and what made them."""
+    stems: dict[str, Any] = {_metadata(path)["sha256"]: stream(path, seconds) for path in files}
+    golden.parent.mkdir(parents=True, exist_ok=True)
+    with golden.open("wb") as file:
+        np.savez(file, about=json.dumps({"where": where(), "seconds": seconds}), **stems)
+
+
+def against(golden: Path, files: list[Path], may_refuse: Iterable[str] = ()) -> bool:
+    """Prints a table of the files; says whether every one runs and gives the stems of `write`.
+
+    Args:
+        golden: what `write` has written.
+        files: the same files, or some of them.
+        may_refuse: precisions that the runtime here is known not to run; a clear refusal of these is no failure.
+
+    Raises:
+        ValueError: a file that `golden` does not know.
+    """
+    with np.load(golden) as kept:
+        about = json.loads(str(kept["about"]))
+        expected = {name: kept[name] for name in kept.files if name != "about"}
+    print(f"{where()}, against {about['where']}: {about['seconds']:g} s of the example song, streamed\n")
+    print("| file | result | largest difference | SNR |\n|---|---|---:|---:|")
+    good = True
+    for path in files:
+        metadata = _metadata(path)
+        digest = metadata["sha256"]
+        if digest not in expected:
+            raise ValueError(f"{golden}: expected stems of {path} (SHA-256 {digest}). Received: others")
+        try:
+            found = stream(path, about["seconds"])
+        except UnsupportedModelError as error:
+            good &= metadata["precision"] in may_refuse
+            print(f"| {path.name} | refused: {str(error).removeprefix(f'{path}: ')} | | |", flush=True)
+            continue
+        difference, snr_db = compare(expected[digest], found)
+        limit = MAX_DIFFERENCE.get(metadata["precision"])
+        same = difference <= limit if limit else snr_db >= MIN_SNR_DB
+        needed = f"at most {limit:g}" if limit else f"at least {MIN_SNR_DB:g} dB"
+        good &= same
+        result = "runs" if same else f"DIFFERENT: expected {needed}"
+        print(f"| {path.name} | {result} | {difference:.1e} | {snr_db:.1f} dB |", flush=True)
+    return good
+
+
+def compare(expected: Array, found: Array) -> tuple[float, float]:
+    """Largest absolute difference, and SNR in dB of the worst stem; infinite and −infinite where one is not finite."""
+    if found.shape != expected.shape or not np.all(np.isfinite(found)):
+        return np.inf, -np.inf
+    error = expected.astype(np.float64) - found
+    powers = [(np.sum(np.square(e, dtype=np.float64)), np.sum(d**2)) for e, d in zip(expected, error, strict=True)]
+    return float(np.max(np.abs(error))), min(10 * np.log10((s + 1e-20) / (n + 1e-20)) for s, n in powers)
+
+
+def where() -> str:
+    return f"{runtime_name()}, NumPy {np.__version__}, Python {platform.python_version()}, {platform.machine()}"
+
+
+def _metadata(path: Path) -> dict[str, Any]:
+    return read_metadata(path.read_bytes(), str(path))
