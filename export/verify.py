@@ -87,6 +87,8 @@ def check_file(
         found = list(np.concatenate([step(block) for block in blocks], axis=1))
     else:
         found = list(np.stack([step(np.abs(frame)) for frame in spectrum], axis=1))
+    if step.recoveries:  # the step hides it
+        raise VerificationError(f"the file's output or state is not finite at {step.recoveries} steps")
     return compare(expected, found, precision, weight=np.abs(spectrum) if step.graph == "mask" else None)
 
 

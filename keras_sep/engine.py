@@ -25,6 +25,7 @@ class Engine(Protocol):
     """What both engines do; feed the stages in this order, every result to the next."""
 
     spec: StreamSpec
+    step: StepModel
 
     def reset(self) -> None: ...
 
@@ -51,12 +52,12 @@ class MaskEngine:
 
     def __init__(self, step: StepModel):
         self.spec = step.spec
-        self._step = step
+        self.step = step
         self._stft = StreamingStft(self.spec)
         self._overlap_adds = [OverlapAdd(self.spec) for _ in self.spec.sources]
 
     def reset(self) -> None:
-        self._step.reset()
+        self.step.reset()
         self._stft.reset()
         for overlap_add in self._overlap_adds:
             overlap_add.reset()
@@ -70,7 +71,7 @@ class MaskEngine:
         spectrum, magnitude = analysed
         masks = [np.empty(magnitude.shape, np.float32) for _ in self.spec.sources]
         for t in range(len(magnitude)):
-            self._step(magnitude[t], [mask[t] for mask in masks])
+            self.step(magnitude[t], [mask[t] for mask in masks])
         return spectrum, masks
 
     def synthesise(self, inferred: tuple[Spectrum, list[Array]]) -> Array:
@@ -83,11 +84,11 @@ class WaveformEngine:
 
     def __init__(self, step: StepModel):
         self.spec = step.spec
-        self._step = step
+        self.step = step
         self._pending = np.zeros((0, self.spec.num_channels), np.float32)
 
     def reset(self) -> None:
-        self._step.reset()
+        self.step.reset()
         self._pending = self._pending[:0]
 
     def analyse(self, samples: Array) -> Array:
@@ -100,7 +101,7 @@ class WaveformEngine:
     def infer(self, analysed: Array) -> Array:
         stems = np.empty((len(self.spec.sources), *analysed.shape), np.float32)
         for t, samples in enumerate(analysed):
-            self._step(samples, list(stems[:, t]))
+            self.step(samples, list(stems[:, t]))
         return stems
 
     def synthesise(self, inferred: Array) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -29,6 +30,11 @@ class StepModel:
     Tensors are found by their names in the signature `step`, never by position. One thread: at these
     sizes a second one only makes the slowest steps slower.
 
+    A state that is not finite would stay so for ever, and integers turn NaN into numbers that the network may
+    remember for minutes. A step with NaN, infinity or numbers beyond all music (about 1e18) in its input, a
+    state or an output is therefore undone: it gives zeros, silence or masks that let nothing through, and the
+    next one starts from zero states, as a new stream does.
+
     Args:
         path: .tflite file written by `python -m export convert`.
 
@@ -37,6 +43,7 @@ class StepModel:
         graph: "mask", a step from magnitude (F, C) to one mask (F, C) a source, or "waveform", from
             samples (frame_step, C) to one stem (frame_step, C) a source, late by frame_length − frame_step.
         metadata: everything the file says about itself.
+        recoveries: steps undone since the file was opened; `reset` does not clear it.
 
     Raises:
         ModelFileError: a missing, damaged or foreign file, one whose tensors do not fit its spec, or no usable runtime.
@@ -68,12 +75,17 @@ class StepModel:
                 "install a current ai-edge-litert, or numpy<2"
             ) from error
         self._bind()
+        self.recoveries = 0
         self.reset()
 
     def reset(self) -> None:
         """Sets every state to zero."""
-        for _, old in self._carry:
+        for _, old in self._carry.values():
             old()[:] = 0.0
+
+    def states(self) -> dict[str, npt.NDArray[np.float32]]:
+        """Copies of the states that the next step starts from, by input name."""
+        return {name: old().copy() for name, (_, old) in self._carry.items()}
 
     def __call__(
         self, x: npt.NDArray[np.float32], out: Sequence[npt.NDArray[np.float32]] | None = None
@@ -89,17 +101,32 @@ class StepModel:
         """
         if x.shape != self._frame_shape:
             raise ValueError(f"expected a frame of shape {self._frame_shape}. Received: {x.shape}")
+        if out is None:
+            out = [np.empty(x.shape, np.float32) for _ in self._outputs]
+        power = _power(x)
+        if math.isfinite(power):
+            power = self._run(x, out)
+        if not math.isfinite(power):
+            self.recoveries += 1
+            self.reset()
+            for target in out:
+                target[:] = 0.0
+        return out
+
+    def _run(self, x: npt.NDArray[np.float32], out: Sequence[npt.NDArray[np.float32]]) -> float:
+        """Fills `out` and carries the states; returns the power of both, not finite if a number is not."""
         # Views of the interpreter's memory are made and dropped at once: it must not run while one is held.
         # Copies by memoryview, because NumPy's let go of Python's lock, and getting it back takes longer.
         self._set_input(x.reshape(self._input_shape))
         self._interpreter.invoke()
-        for new, old in self._carry:
-            old()[:] = new()
-        if out is None:
-            out = [np.empty(x.shape, np.float32) for _ in self._outputs]
         for target, view in zip(out, self._outputs, strict=True):
             target.data.cast("B")[:] = view().data.cast("B")
-        return out
+        power = sum(map(_power, out))
+        for new, old in self._carry.values():
+            state = new()
+            old()[:] = state
+            power += _power(state)
+        return power
 
     def _bind(self) -> None:
         signatures = self._interpreter.get_signature_list()
@@ -122,12 +149,12 @@ class StepModel:
         self._input_shape = shape
         self._set_input = functools.partial(self._interpreter.set_tensor, inputs[self._input_name]["index"])
         self._outputs = [view(outputs[name]["index"]) for name in names]
-        self._carry = []
+        self._carry = {}
         for name, detail in inputs.items():
             if name.startswith("state_"):
                 state_shape = tuple(int(n) for n in detail["shape"])
                 self._require_shape(outputs, f"new_{name}", state_shape)
-                self._carry.append((view(outputs[f"new_{name}"]["index"]), view(detail["index"])))
+                self._carry[name] = view(outputs[f"new_{name}"]["index"]), view(detail["index"])
 
     def _require_shape(self, details: dict[str, Any], name: str, shape: tuple[int, ...]) -> None:
         found = tuple(int(n) for n in details[name]["shape"]) if name in details else None
@@ -149,6 +176,13 @@ def runtime_name() -> str:
     """The runtime in use and its version, as "ai_edge_litert 2.3.0"."""
     package = _interpreter_class().__module__.split(".")[0]
     return f"{package} {getattr(importlib.import_module(package), '__version__', '')}".rstrip()
+
+
+def _power(x: npt.NDArray[np.float32]) -> float:
+    """Sum of squares of a contiguous array: the cheapest look at every number, not finite if one of them is not."""
+    # No np.errstate: it costs half as much as all else here, and keeps quiet what only numbers beyond 1e18 bring about.
+    x = x.ravel()
+    return float(x.dot(x))
 
 
 @functools.lru_cache(maxsize=1)

@@ -25,7 +25,7 @@ import soxr
 
 from keras_sep.audio import BLOCK, FORMATS, LOUDEST, AudioReader, AudioWriter, require_sample_rate
 from keras_sep.engine import build_engine, delay
-from keras_sep.errors import AudioError, UnsupportedModelError
+from keras_sep.errors import AudioError, ModelFileError, UnsupportedModelError
 from keras_sep.presets import DEFAULT_PRESET, get_preset
 from keras_sep.runtime import StepModel
 
@@ -42,10 +42,16 @@ class StreamingSeparator:
         model: path of a .tflite file instead, mask core or waveform graph.
         graph, precision: which of the preset's files; None for the preferred one, mask and dynamic_int8, or where the
             installed runtime cannot run that, the next that it can, with a RuntimeWarning.
+        repair: bad samples (NaN, infinity, beyond ±1e12) become zero and are counted, where otherwise `push`
+            refuses their block: for a sound card's callback, which has no use for an exception.
 
     Attributes:
         model: path of the .tflite file in use.
         spec: StreamSpec.  algorithmic_latency: samples by which the stems lag, 2048 = 46.4 ms.
+        step: StepModel, the network.
+        repaired_samples: bad samples so far, each channel's on its own.
+        recoveries: steps at which the network was not finite and began anew (see `StepModel`), a gap of 12 to
+            46 ms each. Neither counter is cleared by `reset` or `flush`.
 
     Example:
         >>> separator = StreamingSeparator("or-unet")
@@ -59,13 +65,20 @@ class StreamingSeparator:
         model: str | os.PathLike[str] | None = None,
         graph: str | None = None,
         precision: str | None = None,
+        repair: bool = False,
     ):
-        step = _open_step(preset, model, graph, precision)
-        self.model = step.path
-        self._engine = build_engine(step)
-        self.spec = step.spec
+        self.step = _open_step(preset, model, graph, precision)
+        self.model = self.step.path
+        self._engine = build_engine(self.step)
+        self._repair = repair
+        self.spec = self.step.spec
         self.algorithmic_latency = self.spec.algorithmic_latency
+        self.repaired_samples = 0
         self.reset()
+
+    @property
+    def recoveries(self) -> int:
+        return self.step.recoveries
 
     def reset(self) -> None:
         """Forgets everything heard so far."""
@@ -80,17 +93,18 @@ class StreamingSeparator:
         """Takes the next samples of the mixture, returns as many of each stem.
 
         Args:
-            block: (n, channels) at `spec.sample_rate`, any n ≥ 0, finite.
+            block: (n, channels) at `spec.sample_rate`, any n ≥ 0, finite unless `repair`.
 
         Returns:
             One new (n, channels) array a source. Sample i of the stream comes out as sample
             i + algorithmic_latency; the first algorithmic_latency samples are silence.
 
         Raises:
-            AudioError: another shape, integers, NaN or infinity; the stream goes on as if the block
-                had not been pushed.
+            AudioError: another shape, integers, or bad samples unless `repair`; the stream goes on as if
+                the block had not been pushed.
         """
-        samples = _checked(block, self.spec.num_channels)
+        samples, repaired = _checked(block, self.spec.num_channels, self._repair)
+        self.repaired_samples += repaired
         stems = self._engine.synthesise(self._engine.infer(self._engine.analyse(samples)))
         ready = np.concatenate([self._ready, stems[:, self._late :]], axis=1)
         self._late -= min(self._late, stems.shape[1])
@@ -144,9 +158,10 @@ class Separator:
 
         Raises:
             AudioError: names what is wrong with the waveform.
+            ModelFileError: the network was not finite on it.
         """
         x = np.asarray(waveform)
-        checked = _checked(x[:, np.newaxis] if x.ndim == 1 else x, None)
+        checked, _ = _checked(x[:, np.newaxis] if x.ndim == 1 else x, None)
         require_sample_rate(sample_rate, "waveform")
         self._require_frame(len(checked), sample_rate, "waveform")
         blocks = (checked[i : i + BLOCK] for i in range(0, len(checked), BLOCK))
@@ -290,6 +305,7 @@ class Separator:
 
         resample_back = _Resampler(model_rate, sample_rate, len(spec.sources) * width)
         late, sent = delay(spec), 0
+        recoveries = sum(e.step.recoveries for e in engines)
         ending = [None]  # one round more, to empty the resampler
         with contextlib.closing(inferred()) as results:
             for frames in itertools.chain(results, ending):
@@ -308,6 +324,8 @@ class Separator:
                 sent += stems.shape[1]
                 if stems.shape[1]:
                     yield _from_pairs(stems, pairs)
+        if gaps := sum(e.step.recoveries for e in engines) - recoveries:
+            raise ModelFileError(f"{engines[0].step.path}: the network was not finite at {gaps} steps of this audio")
 
     def _require_frame(self, samples: int, sample_rate: int, name: str) -> None:
         least = -(-self.spec.frame_length * sample_rate // self.spec.sample_rate)
@@ -341,7 +359,8 @@ def _open_step(
     raise UnsupportedModelError(f"preset {preset}: none of {kinds} can be run; the first: {refused[0]}")
 
 
-def _checked(block: npt.ArrayLike, num_channels: int | None) -> Array:
+def _checked(block: npt.ArrayLike, num_channels: int | None, repair: bool = False) -> tuple[Array, int]:
+    """Samples as float32, and how many of them were bad and are zero now."""
     x = np.asarray(block)
     if x.ndim != 2 or x.shape[1] == 0 or (num_channels and x.shape[1] != num_channels):
         expected = f"(samples, {num_channels or 'channels'})"
@@ -350,9 +369,12 @@ def _checked(block: npt.ArrayLike, num_channels: int | None) -> Array:
         raise AudioError(f"expected floating-point samples, full scale ±1. Received: dtype {x.dtype}")
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
         x = x.astype(np.float32, copy=False)
-    if not np.all(np.abs(x) <= LOUDEST):  # NaN is not
+    good = np.abs(x) <= LOUDEST  # NaN is not
+    if good.all():
+        return x, 0
+    if not repair:
         raise AudioError(f"expected finite samples, full scale ±1. Received: NaN, infinity or more than {LOUDEST:g}")
-    return x
+    return np.where(good, x, np.float32(0)), int(np.count_nonzero(~good))
 
 
 def _make_folder(folder: Path, made: list[Path]) -> None:
