@@ -2,8 +2,9 @@
 PYTHON ?= python3
 PYTHON311 ?= python3.11
 BIN := .venv/bin
+HOURS ?= 2
 
-.PHONY: help demo test lint bench bench-training check-install check-runtimes check-arm system clean
+.PHONY: help demo test lint bench bench-training endurance check-install check-runtimes check-arm system clean
 
 help:
 	@echo "make demo           separate the example song: stems, figures and a picture in demo/"
@@ -11,6 +12,7 @@ help:
 	@echo "make lint           ruff and mypy"
 	@echo "make bench          time and memory of the shipped models (about 10 minutes)"
 	@echo "make bench-training time and memory of training (about 10 minutes; DATA=folder adds fit on its audio)"
+	@echo "make endurance      HOURS=2 of music through each shipped model (about 15 minutes; DATA=folder for its test songs)"
 	@echo "make check-install  the wheel alone, in an empty environment"
 	@echo "make check-runtimes the files under tflite-runtime 2.14 (Python 3.11; MODELS=folder adds its files)"
 	@echo "make check-arm      the files on emulated ARM processors, on Debian (some minutes; MODELS=folder)"
@@ -31,6 +33,9 @@ bench: .venv/.demo
 
 bench-training: .venv/.dev
 	$(BIN)/python -m training benchmark $(if $(DATA),--data $(DATA))
+
+endurance: .venv/.demo
+	$(BIN)/python -m export endure --hours $(HOURS) $(if $(DATA),--data $(DATA))
 
 # What a user gets: no TensorFlow, no Keras, nothing of the checkout.
 check-install: .venv/.dev

@@ -69,6 +69,21 @@ def main(argv: list[str] | None = None) -> int:
     )
     runtimes.set_defaults(call=_runtimes)
 
+    endure = commands.add_parser(
+        "endure", allow_abbrev=False, help="hours of music through files: no drift, no NaN, silence from silence"
+    )
+    endure.add_argument(
+        "paths", nargs="*", type=Path, metavar="FILE|DIR", help=".tflite files (default: those of the preset)"
+    )
+    endure.add_argument("--hours", type=float, default=2.0, help="of audio, at least three rounds (default: 2)")
+    endure.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="holds test/songs/<song>/{vocals,accompaniment}.* (default: the example song)",
+    )
+    endure.set_defaults(call=_endure)
+
     args = parser.parse_args(argv)
     try:
         return args.call(args) or 0
@@ -132,6 +147,12 @@ def _runtimes(args: argparse.Namespace) -> int:
         runtimes.write(args.write, files, args.seconds)
         return 0
     return 0 if runtimes.against(args.against, files, args.may_refuse.split(",")) else 1
+
+
+def _endure(args: argparse.Namespace) -> None:
+    from export.endurance import endure
+
+    endure(args.paths, args.hours, args.data)
 
 
 if __name__ == "__main__":

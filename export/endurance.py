@@ -1,0 +1,286 @@
+"""`python -m export endure`: hours of music through a file; is the last hour as good as the first?
+
+The same music goes round and round. A passage of every song is compared with what a fresh stream, begun
+`WARM_UP` seconds before it, makes of it, and with the true stems. Neither ever changes, so a figure that
+falls is drift. The first may fall for some minutes: a recurrent network can remember longer than any
+warm-up. What must hold is that it is still the same separation, and as good a one.
+Half way the stream meets what must not harm it: a second of NaN, a step that is not finite, and a silence.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+from tqdm import tqdm
+
+from keras_sep.presets import DEFAULT_PRESET, get_preset
+from keras_sep.separator import StreamingSeparator
+from keras_sep.spec import StreamSpec
+
+Array = npt.NDArray[np.float32]
+EXAMPLE = Path(__file__).parents[1] / "examples" / "lithium"
+WARM_UP, COMPARED = 30.0, 10.0  # seconds
+ROW = 600.0  # seconds of audio behind a line of the table
+SILENCE = 10.0  # seconds
+MIN_ROUNDS = 3
+# Failures.
+MIN_SNR_DB = 10.0
+MAX_LOSS_DB = 1.0  # of SDR, against the fresh stream
+MAX_GROWTH = 2.0  # of a state, looked at once a second: by chance its largest varies
+MAX_SILENCE = 1e-6  # −120 dB full scale
+
+
+class EnduranceError(ValueError):
+    """A stream that does not stay as good as it was."""
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Steps of the music in which stems are looked at; truth: what should come out meanwhile (sources, samples, C)."""
+
+    steps: range
+    truth: Array
+
+
+@dataclass
+class Row:
+    """What a stretch of the stream showed.
+
+    snr_db: worst source of the worst round against the fresh stream; sdr_db: worst round of each source against
+    the true stems; largest: |value| of each state; finite: all stems; times_ms: of each step.
+    """
+
+    snr_db: float = math.inf
+    sdr_db: npt.NDArray[np.floating] | float = math.inf
+    largest: dict[str, float] = field(default_factory=dict)
+    finite: bool = True
+    times_ms: list[float] = field(default_factory=list)
+
+
+def endure(paths: list[Path], hours: float, data: Path | None = None) -> None:
+    """Streams each file for hours and prints a table; goes on to the next one after a failure.
+
+    Args:
+        paths: .tflite files and folders of them; none for the shipped ones.
+        hours: of audio, at least three rounds of the music.
+        data: folder with `test/songs/<song>/{vocals,accompaniment}.*`; None for the example song.
+
+    Raises:
+        EnduranceError: the stems drifted, were not finite or not silent, or a state grew.
+    """
+    if not hours > 0:
+        raise ValueError(f"--hours: expected more than 0. Received: {hours:g}")
+    failures = []
+    for path in _files(paths):
+        try:
+            stream(path, hours, data)
+        except EnduranceError as error:
+            tqdm.write(f"FAILED {error}")
+            failures.append(str(error))
+    if failures:
+        raise EnduranceError("; ".join(failures))
+
+
+def stream(path: Path, hours: float, data: Path | None = None) -> list[Row]:
+    """Streams one file; prints and returns its table. Raises EnduranceError."""
+    # One more for the reference: the long stream is never disturbed.
+    separator, fresh = StreamingSeparator(model=path, repair=True), StreamingSeparator(model=path)
+    spec = separator.spec
+    blocks, passages = _programme(data, spec)
+    truth = np.concatenate([passage.truth for passage in passages], axis=1)
+    reference = np.concatenate([_from_fresh(fresh, blocks, passage.steps) for passage in passages], axis=1)
+    expected_sdr_db = _ratio_db(truth, reference)
+    step_s = spec.frame_step / spec.sample_rate
+    rounds = max(MIN_ROUNDS, math.ceil(hours * 3600 / (len(blocks) * step_s)))
+    rows, row, silence = [], Row(), math.nan
+    undone = 0
+    tqdm.write(f"\n{path.name}: {rounds} rounds of {len(blocks) * step_s:.0f} s of music")
+    tqdm.write(f"| hours | SNR to a fresh stream | SDR {' / '.join(spec.sources)} | largest state | step p50 | worst |")
+    tqdm.write("|---|---|---|---|---|---|")
+    tqdm.write(f"| fresh | | {_sdr_text(expected_sdr_db)} | | | |")
+    with tqdm(total=round(rounds * len(blocks) * step_s), unit="s", desc=path.name, disable=None) as progress:
+        for index in range(1, rounds + 1):
+            stems = _round(separator, blocks, [passage.steps for passage in passages], row, progress)
+            row.snr_db = min(row.snr_db, float(np.min(_ratio_db(reference, stems))))
+            row.sdr_db = np.minimum(row.sdr_db, _ratio_db(truth, stems))
+            if index == rounds // 2:
+                silence, undone = _ordeal(separator, row)
+            if len(row.times_ms) * step_s >= ROW or index == rounds:
+                rows.append(row)
+                tqdm.write(_line(index * len(blocks) * step_s / 3600, row))
+                row = Row()
+    tqdm.write(
+        f"Half way {separator.repaired_samples} NaN samples repaired, {separator.recoveries} steps undone; "
+        f"in silence a peak of {silence:g}."
+    )
+    problems = _problems(rows, expected_sdr_db, silence, separator.recoveries - undone)
+    if problems:
+        raise EnduranceError(f"{path.name}: {', '.join(problems)}")
+    return rows
+
+
+def _round(
+    separator: StreamingSeparator, blocks: Array, wanted: list[range], row: Row, progress: tqdm | None = None
+) -> Array:
+    """Pushes every block; returns the stems (sources, samples, C) of the wanted steps and notes the rest in `row`."""
+    a_second = separator.spec.sample_rate // separator.spec.frame_step
+    kept: list[Array] = []
+    for t, block in enumerate(blocks):
+        start = time.perf_counter()
+        pushed = separator.push(block)
+        row.times_ms.append(1000 * (time.perf_counter() - start))
+        row.finite &= all(bool(np.isfinite(stem).all()) for stem in pushed.values())
+        if any(t in steps for steps in wanted):
+            kept.append(np.stack(list(pushed.values())))
+        if t % a_second == 0:
+            _note_states(separator, row)
+            if progress is not None:
+                progress.update(1)
+    return np.concatenate(kept, axis=1)
+
+
+def _ordeal(separator: StreamingSeparator, row: Row) -> tuple[float, int]:
+    """NaN, a network that is not finite, and a silence.
+
+    Returns:
+        The silence's peak, after its first second, and how many steps the network undid.
+    """
+    spec, before = separator.spec, separator.recoveries
+    # Whole steps, as before and after: a frame must not begin elsewhere in the music of the next round.
+    second = np.zeros((spec.sample_rate // spec.frame_step * spec.frame_step, spec.num_channels), np.float32)
+    stems = list(separator.push(second + np.float32(np.nan)).values())
+    shape = (spec.num_bins if separator.step.graph == "mask" else spec.frame_step, spec.num_channels)
+    separator.step(np.full(shape, np.nan, np.float32))
+    undone = separator.recoveries - before
+    stems += separator.push(second).values()
+    peak = 0.0
+    for _ in range(round(SILENCE)):
+        silent = list(separator.push(second).values())
+        peak = max(peak, *(float(np.max(np.abs(stem))) for stem in silent))
+        stems += silent
+    row.finite &= all(bool(np.isfinite(stem).all()) for stem in stems)
+    _note_states(separator, row)
+    return peak, undone
+
+
+def _note_states(separator: StreamingSeparator, row: Row) -> None:
+    for name, state in separator.step.states().items():
+        row.largest[name] = max(row.largest.get(name, 0.0), float(np.max(np.abs(state))))
+
+
+def _from_fresh(separator: StreamingSeparator, blocks: Array, wanted: range) -> Array:
+    separator.reset()
+    warm_up = int(WARM_UP * separator.spec.sample_rate / separator.spec.frame_step)
+    heard = blocks[wanted[0] - warm_up : wanted[-1] + 1]
+    return _round(separator, heard, [range(warm_up, len(heard))], Row())
+
+
+def _ratio_db(expected: Array, found: Array) -> Array:
+    """Of each source, its power against that of the difference: an SNR of two streams, an SDR of stems."""
+    power, error = (np.sum(x.astype(np.float64) ** 2, axis=(1, 2)) for x in (expected, expected - found))
+    return 10 * np.log10((power + 1e-20) / (error + 1e-20))
+
+
+def _line(hours: float, row: Row) -> str:
+    return (
+        f"| {hours:.2f} | {row.snr_db:.1f} dB | {_sdr_text(row.sdr_db)} | {_network_state(row):.4f} "
+        f"| {statistics.median(row.times_ms):.3f} ms | {max(row.times_ms):.2f} ms |"
+    )
+
+
+def _sdr_text(sdr_db: Array | float) -> str:
+    return " / ".join(f"{value:.2f}" for value in np.atleast_1d(sdr_db))
+
+
+def _network_state(row: Row) -> float:
+    """The others are audio: the mixture's last samples and the stems' unfinished ones."""
+    return max(value for name, value in row.largest.items() if name.removeprefix("state_").isdigit())
+
+
+def _problems(rows: list[Row], expected_sdr_db: Array, silence: float, recoveries: int) -> list[str]:
+    first, problems = rows[0], []
+    if not all(row.finite for row in rows):
+        problems.append("stems are not finite")
+    if recoveries:
+        problems.append(f"expected a network that is finite on music. Received: {recoveries} steps undone")
+    if not (lowest := min(row.snr_db for row in rows)) >= MIN_SNR_DB:
+        problems.append(f"expected an SNR to a fresh stream of at least {MIN_SNR_DB:g} dB. Received: {lowest:.1f} dB")
+    lowest_sdr_db = np.min(np.stack([np.asarray(row.sdr_db) for row in rows]), axis=0)
+    if not np.all(lowest_sdr_db >= expected_sdr_db - MAX_LOSS_DB):
+        problems.append(
+            f"expected an SDR at most {MAX_LOSS_DB:g} dB below a fresh stream's {_sdr_text(expected_sdr_db)} dB. "
+            f"Received: {_sdr_text(lowest_sdr_db)} dB"
+        )
+    for name, value in first.largest.items():
+        largest = max(row.largest[name] for row in rows)
+        if not largest <= MAX_GROWTH * value:
+            problems.append(f"expected a {name} that stays within {MAX_GROWTH * value:.4g}. Received: {largest:.4g}")
+    if not silence <= MAX_SILENCE:
+        problems.append(f"expected silence from silence. Received: a peak of {silence:g}")
+    return problems
+
+
+def _programme(data: Path | None, spec: StreamSpec) -> tuple[Array, list[Passage]]:
+    """All mixtures one after the other (steps, frame_step, C), and the passages to compare."""
+    step_s, late = spec.frame_step / spec.sample_rate, spec.algorithmic_latency // spec.frame_step
+    songs = [_in_steps(stems, spec) for stems in _songs(data, spec)]
+    while sum(song.shape[1] for song in songs) * step_s < 2 * (WARM_UP + COMPARED):
+        songs += songs
+    passages, first = [], 0
+    for song in songs:
+        start = song.shape[1] // 2  # intros are quiet
+        stop = start + min(start, round(COMPARED / step_s))
+        if (first + start) * step_s >= WARM_UP:
+            truth = song[:, start - late : stop - late].reshape(len(song), -1, spec.num_channels)
+            passages.append(Passage(range(first + start, first + stop), truth.copy()))
+        first += song.shape[1]
+    return np.concatenate([song.sum(axis=0) for song in songs]), passages
+
+
+def _in_steps(stems: Array, spec: StreamSpec) -> Array:
+    """(sources, samples, C) → (sources, steps, frame_step, C), the last one filled up with zeros."""
+    padded = np.pad(stems, ((0, 0), (0, -stems.shape[1] % spec.frame_step), (0, 0)))
+    return padded.reshape(len(stems), -1, spec.frame_step, spec.num_channels)
+
+
+def _songs(data: Path | None, spec: StreamSpec) -> Iterator[Array]:
+    """Stems (sources, samples, C); the mixture is their sum."""
+    folders = [EXAMPLE] if data is None else sorted((data / "test" / "songs").glob("*/"))
+    if not folders:
+        raise ValueError(f"{data}: expected test/songs/<song>/{{{','.join(spec.sources)}}}.*. Received: none")
+    for folder in folders:
+        stems = []
+        for source in spec.sources:
+            files = sorted(folder.glob(f"{source}.*"))
+            if len(files) != 1:
+                raise ValueError(f"{folder}: expected one file {source}.*. Received: {len(files)}")
+            stems.append(_read(files[0], spec))
+        shortest = min(map(len, stems))
+        yield np.stack([stem[:shortest] for stem in stems])
+
+
+def _read(path: Path, spec: StreamSpec) -> Array:
+    audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    if (rate, audio.shape[1]) != (spec.sample_rate, spec.num_channels):
+        raise ValueError(
+            f"{path}: expected {spec.sample_rate} Hz and {spec.num_channels} channels. "
+            f"Received: {rate} Hz and {audio.shape[1]}"
+        )
+    return audio
+
+
+def _files(paths: list[Path]) -> list[Path]:
+    if not paths:
+        return [file.path() for file in get_preset(DEFAULT_PRESET).files]
+    files = [f for path in paths for f in (sorted(path.glob("*.tflite")) if path.is_dir() else [path])]
+    if not files:
+        raise ValueError(f"expected .tflite files. Received: none in {', '.join(map(str, paths))}")
+    return files
