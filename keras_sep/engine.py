@@ -64,8 +64,8 @@ class MaskEngine:
 
     def analyse(self, samples: Array) -> tuple[Spectrum, Array]:
         spectrum = self._stft.push(samples)
-        # Not np.abs: its rounding depends on where a number lies in the array.
-        return spectrum, np.sqrt(spectrum.real**2 + spectrum.imag**2)
+        # Not np.abs: its rounding depends on where a number lies in the array. In the step's own order of axes.
+        return spectrum, np.ascontiguousarray(np.sqrt(spectrum.real**2 + spectrum.imag**2))
 
     def infer(self, analysed: tuple[Spectrum, Array]) -> tuple[Spectrum, list[Array]]:
         spectrum, magnitude = analysed
@@ -76,6 +76,8 @@ class MaskEngine:
 
     def synthesise(self, inferred: tuple[Spectrum, list[Array]]) -> Array:
         spectrum, masks = inferred
+        # In the spectrum's order in memory: neither the product nor the transform hops through it.
+        masks = [np.ascontiguousarray(mask.transpose(0, 2, 1)).transpose(0, 2, 1) for mask in masks]
         return np.stack([o.push(mask * spectrum) for o, mask in zip(self._overlap_adds, masks, strict=True)])
 
 
