@@ -10,7 +10,8 @@ help:
 	@echo "make demo           separate the example song: stems, figures and a picture in demo/"
 	@echo "make test           all tests"
 	@echo "make lint           ruff and mypy"
-	@echo "make bench          time and memory of the shipped models (about 10 minutes)"
+	@echo "make bench          time and memory of the shipped models (about 10 minutes;"
+	@echo "                    MODELS=folders of converted files instead, PEERS=folder of networks to measure beside)"
 	@echo "make bench-training time and memory of training (about 10 minutes; DATA=folder adds fit on its audio)"
 	@echo "make endurance      HOURS=2 of music through each shipped model (about 15 minutes; DATA=folder for its test songs)"
 	@echo "make check-install  the wheel alone, in an empty environment"
@@ -28,8 +29,9 @@ lint: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/.demo
-	$(BIN)/python -m export benchmark
+# Converted files and peers may be .onnx files, whose runtime only developers have.
+bench: $(if $(MODELS)$(PEERS),.venv/.dev,.venv/.demo)
+	$(BIN)/python -m export benchmark $(MODELS) $(if $(PEERS),--peers $(PEERS))
 
 bench-training: .venv/.dev
 	$(BIN)/python -m training benchmark $(if $(DATA),--data $(DATA))

@@ -45,10 +45,27 @@ def main(argv: list[str] | None = None) -> int:
     publish.set_defaults(call=_publish)
 
     benchmark = commands.add_parser(
-        "benchmark", allow_abbrev=False, help="time and memory of the shipped files and of keras-sep separate"
+        "benchmark", allow_abbrev=False, help="time, memory and quality of files, and time of keras-sep separate"
     )
-    benchmark.add_argument("--out", type=Path, help="JSON file for the figures")
-    benchmark.add_argument("--minutes", type=int, default=60, help="length of the long song (default: 60)")
+    benchmark.add_argument(
+        "folders", type=Path, nargs="*", metavar="DIR", help="of `convert` (default: the files of the shipped preset)"
+    )
+    benchmark.add_argument(
+        "--random", metavar="SIZES", help="comma-separated: s, m, l; OR-U-Nets with random weights, for their cost"
+    )
+    benchmark.add_argument("--peers", type=Path, metavar="DIR", help="holds dtln/ and gtcrn/, measured beside")
+    benchmark.add_argument("--out", type=Path, metavar="JSON", help="file for the figures")
+    benchmark.add_argument(
+        "--write",
+        type=Path,
+        metavar="FILE",
+        help="document: the tables go between its benchmark: begin and end markers",
+    )
+    benchmark.add_argument(
+        "--minutes", type=int, default=60, help="length of the long song; 0: no keras-sep separate (default: 60)"
+    )
+    benchmark.add_argument("--rounds", type=int, help="in which all files take turns (default: 7)")
+    benchmark.add_argument("--steps", type=int, help="at most, of one file in a round (default: 1000)")
     benchmark.set_defaults(call=_benchmark)
 
     runtimes = commands.add_parser(
@@ -134,9 +151,18 @@ def _publish(args: argparse.Namespace) -> None:
 
 
 def _benchmark(args: argparse.Namespace) -> None:
-    from export.benchmark import benchmark
+    from export.benchmark.run import benchmark
 
-    benchmark(args.out, args.minutes)
+    counts = {name: value for name in ("rounds", "steps") if (value := getattr(args, name)) is not None}
+    benchmark(
+        tuple(args.folders),
+        random=tuple(args.random.split(",")) if args.random is not None else (),
+        peers=args.peers,
+        out=args.out,
+        write=args.write,
+        long_minutes=args.minutes,
+        **counts,
+    )
 
 
 def _runtimes(args: argparse.Namespace) -> int:

@@ -1,0 +1,84 @@
+"""`keras-sep separate` as a user runs it: whole processes, cold and warm, minutes and an hour."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import soundfile
+
+from export.benchmark.example import EXAMPLE
+
+SONG_SECONDS = 240
+
+
+def separate(folder: Path, long_minutes: int) -> dict[str, Any]:
+    """Whole-process time and peak memory of `keras-sep separate`, with the default preset.
+
+    Args:
+        folder: for songs and stems.
+        long_minutes: length of the long song, ≥ 1.
+    """
+    figures: dict[str, Any] = {"long_minutes": long_minutes}
+    second = _song(folder / "second.wav", 1)
+    figures["cold_starts_s"] = sorted(_run(second, folder)[0] for _ in range(5))
+    figures["cold_start_s"] = statistics.median(figures["cold_starts_s"])
+    song = _song(folder / "song.wav", SONG_SECONDS)
+    walls = [_run(song, folder)[0] for _ in range(5)]
+    figures["real_time_factor"] = statistics.median(walls) / SONG_SECONDS
+    figures["times_real_time"] = sorted(SONG_SECONDS / wall for wall in walls)
+    minute = _song(folder / "minute.flac", 60)
+    figures["peak_mb_1_minute"] = statistics.median(_run(minute, folder)[1] for _ in range(3))
+    long = _song(folder / "long.flac", 60 * long_minutes)
+    wall, figures["peak_mb_long"] = _run(long, folder)
+    figures["times_real_time_long"] = 60 * long_minutes / wall
+    return figures
+
+
+def separate_table(figures: dict[str, Any]) -> str:
+    starts, speeds, minutes = figures["cold_starts_s"], figures["times_real_time"], figures["long_minutes"]
+    return (
+        f"| `keras-sep separate`, {os.cpu_count()} cores | median | range |\n|---|---|---|\n"
+        f"| cold start: a 1 s file, whole process | {figures['cold_start_s']:.2f} s "
+        f"| {starts[0]:.2f} to {starts[-1]:.2f} |\n"
+        f"| 4-minute song | {1 / figures['real_time_factor']:.0f} × real time | {speeds[0]:.0f} to {speeds[-1]:.0f} |\n"
+        f"| {minutes}-minute song | {figures['times_real_time_long']:.0f} × real time | one run |\n"
+        f"| peak memory, 1 minute | {figures['peak_mb_1_minute']:.0f} MB | |\n"
+        f"| peak memory, {minutes} minutes | {figures['peak_mb_long']:.0f} MB | one run |"
+    )
+
+
+def _song(path: Path, seconds: int) -> Path:
+    """The example, repeated."""
+    audio, rate = soundfile.read(EXAMPLE, dtype="int16", always_2d=True)
+    left = seconds * rate
+    with soundfile.SoundFile(path, "w", rate, 2, subtype="PCM_16") as file:
+        while left:
+            file.write(audio[:left])
+            left -= min(left, len(audio))
+    return path
+
+
+# The peak is asked of the process itself: what a parent sees of it includes the parent's own, from before exec.
+_CHILD = """
+import re, sys
+from keras_sep.cli import main
+status = main(sys.argv[1:])
+print(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1])
+sys.exit(status)
+"""
+
+
+def _run(path: Path, folder: Path) -> tuple[float, float]:
+    """Wall seconds and peak resident megabytes of one separation."""
+    arguments = ["separate", str(path), "-o", str(folder / "stems"), "--overwrite", "--quiet"]
+    start = time.perf_counter()
+    result = subprocess.run([sys.executable, "-c", _CHILD, *arguments], stdout=subprocess.PIPE, text=True)
+    if result.returncode:
+        raise ValueError(f"{path.name}: keras-sep separate ended with {result.returncode}")
+    return time.perf_counter() - start, int(result.stdout) / 1024
