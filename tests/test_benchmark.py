@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -26,7 +27,7 @@ from export.benchmark.example import step_inputs
 from export.benchmark.files import converted, shipped
 from export.benchmark.footprint import footprint
 from export.benchmark.load import load
-from export.benchmark.peers import Ours, load_peers, require_peers
+from export.benchmark.peers import Gtcrn, Ours, load_peers, require_peers
 from export.convert import convert
 from export.quantise import PRECISIONS, REFUSED, to_tflite
 from keras_sep import Separator
@@ -208,6 +209,24 @@ def test_a_peer_keeps_a_voice_and_removes_noise(voice, name, delay):
     assert np.std(silent) < 0.1 * np.std(noise)
     kept = voice[: len(clean) - delay]
     assert _snr_db(kept, noisy[delay:]) > _snr_db(kept, (voice + noise)[: len(kept)]) + 6
+
+
+@needs_peers
+@pytest.mark.parametrize("name", ["DTLN (float32)", "GTCRN (float32, onnx)"])
+def test_a_peer_remembers(voice, name):
+    """What it heard before its last 512 samples, the longest that the transforms keep, is in its states."""
+    end = voice[30000:32048]
+    heard, silent = (_streamed(name, np.concatenate([past, end])) for past in (voice[:30000], 0 * voice[:30000]))
+    assert np.abs(heard - silent)[-1024:].max() > 1e-3
+
+
+@needs_peers
+def test_gtcrn_with_a_network_that_does_nothing_gives_back_what_it_hears(voice):
+    stream = load_peers(PEERS)["GTCRN (float32, onnx)"]
+    assert isinstance(stream, Gtcrn)
+    stream._session = SimpleNamespace(run=lambda names, inputs: [inputs["mix"], *stream._caches.values()])
+    found = np.concatenate([stream(block)[:, 0] for block in voice[:25600].reshape(-1, 256, 1)])
+    np.testing.assert_allclose(found[256:], voice[: 25600 - 256], atol=1e-5)
 
 
 def _streamed(name: str, x: np.ndarray) -> np.ndarray:
