@@ -55,7 +55,7 @@ def test_a_dropped_state_is_different(against, monkeypatch):
 
     def forget(step: StepModel) -> None:
         bind(step)
-        step._carry = []
+        step._carry = {}
 
     monkeypatch.setattr(StepModel, "_bind", forget)
     status, rows = against()
