@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
 from export.graphs import Graph
+from export.songs import open_stem, song_folders, stem_files
 from keras_sep.signal import StreamingStft
 from keras_sep.spec import StreamSpec
 
@@ -49,7 +49,7 @@ def read_calibration(data: Path, spec: StreamSpec) -> Calibration:
     Raises:
         ValueError: fewer than two songs, a song without one file for each source, or of another rate or channel count.
     """
-    folders = sorted(path for path in (data / "train" / "songs").glob("*") if path.is_dir())
+    folders = song_folders(data, "train")
     if len(folders) < 2:
         raise ValueError(
             f"{data}: expected train/songs/<song>/{{{','.join(spec.sources)}}}.* of two songs or more. "
@@ -59,12 +59,9 @@ def read_calibration(data: Path, spec: StreamSpec) -> Calibration:
     mixtures = []
     for folder in folders:
         stems = []
-        for source in spec.sources:
-            files = sorted(folder.glob(f"{source}.*"))
-            if len(files) != 1:
-                raise ValueError(f"{folder}: expected one file {source}.*. Received: {len(files)}")
-            digest.update(f"{folder.name}/{source}\n".encode() + files[0].read_bytes())
-            stems.append(_middle(files[0], spec))
+        for source, file in stem_files(folder, spec).items():
+            digest.update(f"{folder.name}/{source}\n".encode() + file.read_bytes())
+            stems.append(_middle(file, spec))
         length = min(map(len, stems))
         mixtures.append(np.stack([stem[:length] for stem in stems]).sum(axis=0))
     *names, checked_on = [folder.name for folder in folders]
@@ -73,12 +70,7 @@ def read_calibration(data: Path, spec: StreamSpec) -> Calibration:
 
 
 def _middle(path: Path, spec: StreamSpec) -> Array:
-    with soundfile.SoundFile(path) as file:
-        if (file.samplerate, file.channels) != (spec.sample_rate, spec.num_channels):
-            raise ValueError(
-                f"{path}: expected {spec.sample_rate} Hz and {spec.num_channels} channels. "
-                f"Received: {file.samplerate} Hz and {file.channels}"
-            )
+    with open_stem(path, spec) as file:
         count = round(SECONDS * spec.sample_rate)
         file.seek(max(0, (file.frames - count) // 2))
         return file.read(count, dtype="float32", always_2d=True)

@@ -15,18 +15,24 @@ import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 
 from export import onnx_graph
+from export.agreement import Agreement, check_file
 from export.calibration import Calibration, step_inputs
 from export.files import write_json, written_beside
 from export.flatbuffer import pack, unpack
 from export.graphs import GRAPHS, Graph
+from export.network import load_saved, save_network
 from export.quantise import CALIBRATED, REFUSED, to_tflite
-from export.verify import Agreement, check_file
 from keras_sep import metadata, models
 from keras_sep._version import __version__
 from keras_sep.spec import StreamSpec
 
 FORMATS = ("tflite", "onnx")
 DEFAULT_PRECISIONS = ("float32", "dynamic_int8")
+
+
+def load(source: Path) -> tuple[keras.Model, StreamSpec, dict[str, Any]]:
+    """A run folder, or a .keras file that `convert` wrote, with what describes it beside it."""
+    return load_saved(source) if source.suffix == ".keras" else load_run(source)
 
 
 def load_run(run: Path) -> tuple[keras.Model, StreamSpec, dict[str, Any]]:
@@ -84,7 +90,7 @@ def convert(
     calibration: Calibration | None = None,
     provenance: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
-    """Writes `<name>-<graph>-<precision>.<format>` files and `<name>.json`, a list of what they are.
+    """Writes `<name>-<graph>-<precision>.<format>` files, their network `<name>.keras` and `<name>.json` about them.
 
     Args:
         model: sequence model of masks, as `build_or_unet` or `build_lstm` makes it.
@@ -101,7 +107,7 @@ def convert(
 
     Raises:
         ValueError: nothing to write, or a precision without its calibration.
-        export.verify.VerificationError: a file that does not match Keras; it is not written.
+        export.agreement.VerificationError: a file that does not match Keras; it is not written.
     """
     kinds = _wanted(graphs, precisions, formats)
     if calibration is None and (needy := [precision for _, precision, _ in kinds if precision in CALIBRATED]):
@@ -141,8 +147,10 @@ def convert(
                         "agreement": agreement.to_dict(),
                     }
                 )
-    summary = {"name": name, "parameters": model.count_params(), "spec": spec.to_dict(), "files": files}
-    write_json(out / f"{name}.json", {**summary, "provenance": provenance or {}})
+    provenance = provenance or {}
+    network = save_network(model, out / f"{name}.keras", provenance)
+    summary = {"name": name, "parameters": model.count_params(), "spec": spec.to_dict(), "network": network}
+    write_json(out / f"{name}.json", {**summary, "files": files, "provenance": provenance})
     return files
 
 
@@ -200,14 +208,20 @@ def _onnx(module: Graph, model: keras.Model, target: Path, about: dict[str, Any]
 
 
 def add_metadata(content: bytes, about: dict[str, Any]) -> bytes:
-    """Adds the entry that `keras_sep.metadata.read_metadata` reads, with the file's own digest."""
+    """Sets the entry that `keras_sep.metadata.read_metadata` reads, with the file's own digest, and nothing else."""
     model = unpack(content)
     text = json.dumps({**about, "sha256": metadata.BLANK_DIGEST}, ensure_ascii=False).encode()
-    buffer, entry = schema.BufferT(), schema.MetadataT()
-    buffer.data = list(text)
-    model.buffers.append(buffer)
-    entry.name, entry.buffer = metadata.ENTRY, len(model.buffers) - 1
-    model.metadata = [*(model.metadata or []), entry]
+    entry = next((entry for entry in model.metadata or [] if _name(entry) == metadata.ENTRY), None)
+    if entry is None:
+        entry = schema.MetadataT()
+        entry.name, entry.buffer = metadata.ENTRY, len(model.buffers)
+        model.buffers.append(schema.BufferT())
+        model.metadata = [*(model.metadata or []), entry]
+    model.buffers[entry.buffer].data = list(text)
     packed = pack(model)
     digest = hashlib.sha256(packed).hexdigest()
     return packed.replace(metadata.BLANK_DIGEST.encode(), digest.encode(), 1)
+
+
+def _name(entry: Any) -> str:
+    return entry.name.decode() if isinstance(entry.name, bytes) else entry.name

@@ -16,8 +16,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from export.agreement import Agreement, compare, keras_masks, probe_signal
 from export.graphs import Graph
-from export.verify import Agreement, compare, keras_masks, probe_signal
+from export.onnx_step import OnnxStep
+from keras_sep.errors import ModelFileError
 from keras_sep.metadata import ENTRY
 from keras_sep.signal import StreamingStft
 from keras_sep.spec import StreamSpec
@@ -51,26 +53,29 @@ def check(content: bytes, model: keras.Model, spec: StreamSpec) -> Agreement:
     """Streams the probe through the graph in ONNX Runtime, step by step, and through Keras.
 
     Raises:
-        export.verify.VerificationError: as `check_file`, with the tolerance of float32.
+        export.agreement.VerificationError: as `check_file`, with the tolerance of float32.
         ValueError: onnxruntime is not installed.
     """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ValueError(f'onnx: expected onnxruntime (`pip install ".[onnx]"`). Received: {error}') from error
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    states = {i.name: np.zeros(i.shape, np.float32) for i in session.get_inputs() if i.name.startswith("state_")}
+    step = OnnxStep(content, spec)
     spectrum = StreamingStft(spec).push(probe_signal(spec))
-    found: dict[str, list] = {f"{source}_mask": [] for source in spec.sources}
-    for frame in np.abs(spectrum):
-        outputs = dict(zip(names, session.run(names, {"magnitude": frame[None, None], **states}), strict=True))
-        states = {name: outputs[f"new_{name}"] for name in states}
-        for name, masks in found.items():
-            masks.append(outputs[name][0, 0])
-    return compare(
-        keras_masks(model, spectrum, spec), [np.stack(m) for m in found.values()], "float32", weight=np.abs(spectrum)
-    )
+    magnitude = np.abs(spectrum)
+    found = list(np.stack([step(frame) for frame in magnitude], axis=1))
+    return compare(keras_masks(model, spectrum, spec), found, "float32", weight=magnitude)
+
+
+def read_metadata(content: bytes) -> dict[str, Any]:
+    """What `add_metadata` put there.
+
+    Raises:
+        ModelFileError: not an .onnx file, or one of others.
+    """
+    import onnx
+
+    try:
+        entries = {entry.key: entry.value for entry in onnx.load_from_string(content).metadata_props}
+        return json.loads(entries[ENTRY])
+    except Exception as error:  # protobuf's errors have no common class of their own
+        raise ModelFileError(f"expected an .onnx file made by `python -m export`. Received: {error}") from error
 
 
 def add_metadata(content: bytes, about: dict[str, Any]) -> bytes:

@@ -1,0 +1,67 @@
+"""An .onnx file as a step, with the interface of `keras_sep.runtime.StepModel`; ONNX Runtime and NumPy alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_sep.errors import ModelFileError
+from keras_sep.metadata import ENTRY
+from keras_sep.spec import StreamSpec
+
+Array = npt.NDArray[np.float32]
+
+
+class OnnxStep:
+    """One-frame step of the mask core; keeps the states between calls. One thread.
+
+    Args:
+        file: path, or the file's bytes.
+        spec: None takes it from the file's metadata.
+
+    Raises:
+        ValueError: onnxruntime is not installed.
+        ModelFileError: not such a file.
+    """
+
+    graph = "mask"
+
+    def __init__(self, file: Path | bytes, spec: StreamSpec | None = None):
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise ValueError(f'onnx: expected onnxruntime (`pip install ".[onnx]"`). Received: {error}') from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        try:
+            content = file.read_bytes() if isinstance(file, Path) else file
+            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            entries = self._session.get_modelmeta().custom_metadata_map
+            self.spec = spec or StreamSpec.from_dict(json.loads(entries[ENTRY])["spec"])
+        except Exception as error:  # onnxruntime's errors have no common class of their own
+            name = file if isinstance(file, Path) else "model"
+            raise ModelFileError(f"{name}: ONNX Runtime cannot run this file: {error}".splitlines()[0]) from error
+        self._names = [output.name for output in self._session.get_outputs()]
+        self.reset()
+
+    def reset(self) -> None:
+        inputs = self._session.get_inputs()
+        self._states = {i.name: np.zeros(i.shape, np.float32) for i in inputs if i.name.startswith("state_")}
+
+    def states(self) -> dict[str, Array]:
+        return dict(self._states)
+
+    def __call__(self, x: Array, out: Sequence[Array] | None = None) -> Sequence[Array]:
+        values = self._session.run(self._names, {"magnitude": x[None, None], **self._states})
+        outputs = dict(zip(self._names, values, strict=True))
+        self._states = {name: outputs[f"new_{name}"] for name in self._states}
+        masks = [outputs[f"{source}_mask"][0, 0] for source in self.spec.sources]
+        if out is None:
+            return masks
+        for target, mask in zip(out, masks, strict=True):
+            target[:] = mask
+        return out
