@@ -104,6 +104,14 @@ def test_rounding_is_there(converted):
     assert min(kinds.values()) > 20
 
 
+def test_a_quiet_waveform_is_not_lost(converted, model):
+    """The stems of an int8 file are float: in 8 bits, with ranges of loud music, soft music would be silence."""
+    out, files = converted
+    quiet = (1e-3 * music().check).astype(np.float32)
+    agreement = check_file(out / files["waveform", "int8"]["file"], model, SMALL_SPEC, "int8", quiet)
+    assert agreement.snr_db > 25
+
+
 def test_a_waveform_file_in_integers_throughout_is_refused(model, tmp_path, monkeypatch):
     """What the quantiser does by itself: also the STFT and the overlap-add in 8 bits."""
     monkeypatch.setattr(quantise, "_int8", lambda converter, network: converter.convert())
