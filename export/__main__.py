@@ -17,9 +17,14 @@ def main(argv: list[str] | None = None) -> int:
     convert = commands.add_parser(
         "convert", allow_abbrev=False, help="a training run to .tflite and .onnx files, each checked against Keras"
     )
-    convert.add_argument("run", type=Path, metavar="RUN", help="run folder of `python -m training train`")
+    convert.add_argument(
+        "run",
+        type=Path,
+        metavar="RUN",
+        help="run folder of `python -m training train`, or <name>.keras that convert wrote",
+    )
     convert.add_argument("-o", "--out", type=Path, required=True, metavar="DIR")
-    convert.add_argument("--name", help="of the files (default: the run folder's name)")
+    convert.add_argument("--name", help="of the files (default: that of RUN)")
     convert.add_argument("--graphs", default="mask,waveform", help="comma-separated: mask, waveform")
     convert.add_argument(
         "--precisions",
@@ -35,10 +40,25 @@ def main(argv: list[str] | None = None) -> int:
     )
     convert.set_defaults(call=_convert)
 
-    publish = commands.add_parser("publish", allow_abbrev=False, help="converted files to a preset in keras_sep/assets")
+    verify = commands.add_parser(
+        "verify", allow_abbrev=False, help="converted files on real songs, against Keras; publish asks for it"
+    )
+    verify.add_argument("converted", type=Path, metavar="DIR", help="what convert wrote")
+    verify.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="holds test/songs/<song>/{vocals,accompaniment}.*"
+    )
+    verify.add_argument("--name", help="of the files, as given to convert (default: the only one there)")
+    verify.add_argument("--seconds", type=int, default=90, help="of each song, the most active ones (default: 90)")
+    verify.add_argument("--steps", type=int, default=20000, help="length of the stream (default: 20000)")
+    verify.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
+    verify.set_defaults(call=_verify)
+
+    publish = commands.add_parser("publish", allow_abbrev=False, help="verified files to a preset in keras_sep/assets")
     publish.add_argument("converted", type=Path, metavar="DIR")
     publish.add_argument("--name", required=True, help="of the preset, as given to convert")
-    publish.add_argument("--files", required=True, help="comma-separated, such as waveform-float32")
+    publish.add_argument(
+        "--files", required=True, help="comma-separated, such as waveform-float32; keras is the float network"
+    )
     publish.add_argument("--description", required=True)
     publish.add_argument("--licence", required=True, help="SPDX identifier of the weights")
     publish.add_argument("--licence-file", type=Path, required=True)
@@ -115,7 +135,7 @@ def _convert(args: argparse.Namespace) -> None:
     graphs, precisions, formats = (tuple(v.split(",")) for v in (args.graphs, args.precisions, args.formats))
     # Heavy imports inside commands: --help stays quick, benchmark needs no TensorFlow.
     from export.calibration import read_calibration
-    from export.convert import FORMATS, convert, load_run
+    from export.convert import FORMATS, convert, load
     from export.graphs import GRAPHS
     from export.quantise import CALIBRATED, PRECISIONS
 
@@ -123,8 +143,8 @@ def _convert(args: argparse.Namespace) -> None:
     for name, values, known in asked:
         if unknown := [value for value in values if value not in known]:
             raise ValueError(f"--{name}: expected some of {', '.join(known)}. Received: {', '.join(unknown)}")
-    model, spec, config = load_run(args.run)
-    name = args.name or args.run.resolve().name.replace("_", "-")
+    model, spec, config = load(args.run)
+    name = args.name or args.run.resolve().name.removesuffix(".keras").replace("_", "-")
     # Music is read only where it is needed.
     calibration = read_calibration(args.data, spec) if args.data and set(precisions) & set(CALIBRATED) else None
     files = convert(
@@ -141,6 +161,18 @@ def _convert(args: argparse.Namespace) -> None:
     for file in files:
         agreement = ", ".join(f"{key} {value:g}" for key, value in file["agreement"].items())
         print(f"{args.out / file['file']}  {file['bytes'] / 1e6:.2f} MB  against Keras: {agreement}")
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from export.verify import failures, table, verify
+
+    options = {"seconds": args.seconds, "steps": args.steps, "jobs": args.jobs}
+    summary = verify(args.converted, args.data, args.name, **options)
+    print(table(summary))
+    failed = failures(summary)
+    for line in failed:
+        print(f"failed: {line}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 def _publish(args: argparse.Namespace) -> None:

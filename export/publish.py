@@ -1,13 +1,14 @@
-"""`python -m export publish`: converted files become a preset of the package."""
+"""`python -m export publish`: converted and verified files become a preset of the package."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
-from export.files import write_json
+from export.files import write_json, written_beside
 from keras_sep.presets import ASSETS
 
 
@@ -25,26 +26,30 @@ def publish(
     Args:
         converted: folder with `<name>.json` and the files it lists.
         name: of the preset.
-        files: which, as "<graph>-<precision>".
+        files: which, as "<graph>-<precision>"; "keras" is the float network they were made from.
         description: one line for `keras-sep presets`.
         licence: SPDX identifier of the weights.
         licence_file: its text, with the data's credits; stands beside the files.
         assets: folder of the package.
 
     Raises:
-        ValueError: a file that was not converted.
+        ValueError: a file that was not converted, has not passed `verify`, or is no longer the one that did.
     """
     summary = json.loads((converted / f"{name}.json").read_text(encoding="utf-8"))
     # Presets are .tflite files; an .onnx file beside them has the same graph and precision.
     tflite = [file for file in summary["files"] if file["file"].endswith(".tflite")]
     by_kind = {f"{file['graph']}-{file['precision']}": file for file in tflite}
-    if missing := [kind for kind in files if kind not in by_kind]:
-        raise ValueError(f"{converted}: expected files {', '.join(missing)}. Received: {', '.join(sorted(by_kind))}")
-    chosen = [by_kind[kind] for kind in files]
-    for file in chosen:
-        part = assets / f".{file['file']}.part"
-        shutil.copyfile(converted / file["file"], part)
-        part.replace(assets / file["file"])
+    known = {"keras", *by_kind}
+    if missing := [kind for kind in files if kind not in known]:
+        raise ValueError(f"{converted}: expected files {', '.join(missing)}. Received: {', '.join(sorted(known))}")
+    chosen = [by_kind[kind] for kind in files if kind != "keras"]
+    network = {key: summary["network"][key] for key in ("file", "sha256", "bytes")} if "keras" in files else None
+    contents = {file["file"]: _verified(converted, file) for file in chosen}
+    if network:
+        contents[network["file"]] = _unchanged(converted, network)
+    for file_name, content in contents.items():
+        with written_beside(assets / file_name) as part:
+            part.write_bytes(content)
     shutil.copyfile(licence_file, assets / f"{name}.LICENSE")
     entry = {
         "description": description,
@@ -54,10 +59,38 @@ def publish(
         "spec": summary["spec"],
         "files": [
             {key: file[key] for key in ("graph", "precision", "file", "sha256", "bytes", "agreement")}
+            | {"quality": quality_of(file["verification"])}
             for file in chosen
         ],
     }
+    if network:
+        entry["network"] = network
     path = assets / "presets.json"
     presets = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     write_json(path, {**presets, name: entry})
     return entry
+
+
+def quality_of(verification: dict[str, Any]) -> dict[str, Any]:
+    """What a verified file and a preset say of themselves."""
+    return {
+        "sdr_db": verification["sdr_db"],
+        "keras_sdr_db": verification["keras_sdr_db"],
+        "vocals_snr_db": {n: step["vocals_snr_db"] for n, step in verification["steps"].items()},
+    }
+
+
+def _verified(folder: Path, file: dict[str, Any]) -> bytes:
+    """The bytes of a file that `verify` passed."""
+    found = file.get("verification")
+    if not found or not found["passed"]:
+        why = "; ".join(found["reasons"]) if found else "not verified"
+        raise ValueError(f"{file['file']}: expected a file that passed `python -m export verify`. Received: {why}")
+    return _unchanged(folder, file)
+
+
+def _unchanged(folder: Path, file: dict[str, Any]) -> bytes:
+    content = (folder / file["file"]).read_bytes()
+    if (digest := hashlib.sha256(content).hexdigest()) != file["sha256"]:
+        raise ValueError(f"{folder / file['file']}: expected SHA-256 {file['sha256']}. Received: {digest}; verify anew")
+    return content

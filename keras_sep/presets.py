@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ class ModelFile:
     file: str
     sha256: str
     bytes: int
-    agreement: dict[str, float]  # with the float Keras model, see export/verify.py
+    agreement: dict[str, float]  # with the float Keras model, see export/agreement.py
+    quality: dict[str, Any] = field(default_factory=dict)  # on real songs, see export/verify.py
 
     def path(self) -> Path:
         """Path of the file, after a check of its SHA-256."""
@@ -53,6 +54,7 @@ class Preset:
     provenance: dict[str, Any]
     spec: StreamSpec
     files: tuple[ModelFile, ...]
+    network: dict[str, Any] = field(default_factory=dict)  # file, sha256 and bytes of the float Keras network
 
     def file(self, graph: str, precision: str) -> ModelFile:
         return self.candidates(graph, precision)[0]

@@ -1,0 +1,135 @@
+"""What one file does to real music, against what the float network did: no TensorFlow, no Keras, so that it can run in
+processes of its own.
+
+The network's side lies in a folder that `export.reference` wrote:
+
+    songs/<i>.npy    stems (sources, samples, C) of a test song's excerpt
+    stream.npz       of the network on the stream, for each checkpoint n: masks_<n> (sources, T, F, C),
+                     stems_<n> (sources, T · frame_step, C), state_<i>_<n>
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from export.onnx_step import OnnxStep
+from export.scores import median_sdr, snr_db
+from keras_sep.engine import build_engine, delay
+from keras_sep.runtime import StepModel
+from keras_sep.signal import StreamingStft
+from keras_sep.spec import StreamSpec
+
+Array = npt.NDArray[np.float32]
+CHECKPOINTS = (1, 100, 2000, 20000)
+WINDOW = 100  # steps that end at a checkpoint
+Advance = Callable[[int], None]
+
+
+def windows(steps: int) -> dict[int, range]:
+    """By checkpoint: the steps that are compared there. The last checkpoint is the stream's end."""
+    return {n: range(max(0, n - WINDOW), n) for n in (*(c for c in CHECKPOINTS if c < steps), steps)}
+
+
+def read_stream(reference: Path, spec: StreamSpec, steps: int) -> Iterator[tuple[range, Array]]:
+    """(steps, their samples) of the stream: the mixtures of all excerpts, one after the other, again and again.
+
+    Cut at checkpoints and every `WINDOW` steps.
+    """
+    mixtures: list[Array] = []
+    for path in sorted((reference / "songs").glob("*.npy")):
+        if sum(map(len, mixtures)) < steps * spec.frame_step:
+            mixtures.append(np.load(path).sum(axis=0))
+    mixture = np.concatenate(mixtures)
+    cuts = sorted({*range(0, steps, WINDOW), *windows(steps)})
+    for start, stop in zip(cuts, [*cuts[1:], steps], strict=True):
+        if start < stop:
+            places = np.arange(start * spec.frame_step, stop * spec.frame_step) % len(mixture)
+            yield range(start, stop), mixture[places]
+
+
+def measure_stream(path: Path, reference: Path, steps: int, advance: Advance) -> dict[str, Any]:
+    """Errors at every checkpoint of the stream.
+
+    Returns:
+        `steps`: by checkpoint, {"mask_max", "mask_mean", "vocals_snr_db"} over its window: largest and mean absolute
+        error of both masks, None where the file has no masks; and of the vocals' masked magnitude or samples.
+        `state_error`: the largest error of a state after a checkpoint, in parts of that state's range; None where
+        anything was not finite.
+    """
+    step, expected = open_step(path), np.load(reference / "stream.npz")
+    spec, stft, finite = step.spec, StreamingStft(step.spec), True
+    outputs: dict[int, list] = {n: [] for n in windows(steps)}
+    weights: dict[int, list] = {n: [] for n in windows(steps)}
+    states: dict[int, dict[str, Array]] = {}
+    for places, samples in read_stream(reference, spec, steps):
+        if step.graph == "mask":
+            inputs = np.abs(stft.push(samples))
+        else:
+            inputs = samples.reshape(-1, spec.frame_step, spec.num_channels)
+        for t, x in zip(places, inputs, strict=True):
+            output = np.stack(step(x))
+            finite = finite and bool(np.all(np.isfinite(output)))
+            for n, window in windows(steps).items():
+                if t in window:
+                    outputs[n].append(output)
+                    weights[n].append(x)
+        if places.stop in outputs:
+            states[places.stop] = step.states()
+        advance(len(places))
+    vocals = spec.sources.index("vocals")
+    figures: dict[str, dict[str, float | None]] = {}
+    for n in outputs:
+        found = np.stack(outputs[n], axis=1)  # (sources, T, …)
+        if step.graph == "mask":
+            masks, weight = expected[f"masks_{n}"], np.stack(weights[n])
+            error = np.abs(found - masks)
+            snr = snr_db(weight * masks[vocals], weight * found[vocals])
+            figures[str(n)] = {"mask_max": _number(error.max()), "mask_mean": _number(error.mean())}
+        else:
+            snr = snr_db(expected[f"stems_{n}"][vocals], found[vocals].reshape(-1, spec.num_channels))
+            figures[str(n)] = {"mask_max": None, "mask_mean": None}
+        figures[str(n)]["vocals_snr_db"] = _number(snr)
+    return {"steps": figures, "state_error": _number(_state_error(expected, states)) if finite else None}
+
+
+def _state_error(expected: Any, states: dict[int, dict[str, Array]]) -> float:
+    """Of the network's own states; those of the STFT and the overlap-add are heard in the stems."""
+    names = [name.removesuffix("_1") for name in expected if name.startswith("state_") and name.endswith("_1")]
+    worst = 0.0
+    for name in names:
+        ranges = [expected[f"{name}_{n}"] for n in states]
+        span = max(float(x.max()) for x in ranges) - min(float(x.min()) for x in ranges)
+        errors = [float(np.abs(states[n][name] - x).max()) for n, x in zip(states, ranges, strict=True)]
+        worst = max(worst, *(error / (span + 1e-20) for error in errors))
+    return worst
+
+
+def measure_song(path: Path, stems: Path, active: npt.NDArray[np.bool_], advance: Advance) -> list[float]:
+    """Median SDR of each source over a song's voice-active seconds, dB; NaN where there is none."""
+    references = np.load(stems)
+    engine = build_engine(open_step(path))
+    spec, late = engine.spec, delay(engine.spec)
+    mixture = references.sum(axis=0)
+    padded = np.concatenate(
+        [mixture, np.zeros((-len(mixture) % spec.frame_step + late, spec.num_channels), np.float32)]
+    )
+    size, parts = WINDOW * spec.frame_step, []
+    for start in range(0, len(padded), size):
+        parts.append(engine.synthesise(engine.infer(engine.analyse(padded[start : start + size]))))
+        advance(parts[-1].shape[1] // spec.frame_step)
+    estimates = np.concatenate(parts, axis=1)[:, late : late + len(mixture)]
+    return median_sdr(references, estimates, spec.sample_rate, active)
+
+
+def open_step(path: Path) -> Any:
+    return OnnxStep(path) if path.suffix == ".onnx" else StepModel(path)
+
+
+def _number(value: Any) -> float | None:
+    """Four digits; None for what JSON has no number for."""
+    return float(f"{value:.4g}") if np.isfinite(value) else None

@@ -1,0 +1,66 @@
+"""The float Keras network on the test songs: computed once, in bounded memory, for all files that are compared with it.
+
+`export.measure` says what is written.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from export.files import written_beside
+from export.measure import Advance, read_stream, windows
+from export.scores import median_sdr
+from export.songs import Song
+from keras_sep.offline import separate
+from keras_sep.signal import OverlapAdd, StreamingStft
+from keras_sep.spec import StreamSpec
+from keras_sep.streaming import build_chunk, initial_states
+
+
+def write_songs(songs: list[Song], spec: StreamSpec, reference: Path) -> None:
+    """The excerpts, where other processes find them."""
+    (reference / "songs").mkdir(parents=True, exist_ok=True)
+    for index, song in enumerate(songs):
+        with written_beside(reference / "songs" / f"{index:04d}.npy") as part, part.open("wb") as file:
+            np.save(file, song.read(spec))
+
+
+def write_stream(network: keras.Model, spec: StreamSpec, reference: Path, steps: int, advance: Advance) -> None:
+    """The network's masks, stems and states at every checkpoint of the stream."""
+    model = build_chunk(network)
+    states = initial_states(model, 1)
+    stft, overlap_adds = StreamingStft(spec), [OverlapAdd(spec) for _ in spec.sources]
+    masks: dict[int, list] = {n: [] for n in windows(steps)}
+    stems: dict[int, list] = {n: [] for n in windows(steps)}
+    result: dict[str, Any] = {}
+    for places, samples in read_stream(reference, spec, steps):
+        spectrum = stft.push(samples)
+        outputs = model.predict_on_batch({"magnitude": np.abs(spectrum)[None], **states})
+        states = {name: outputs[f"new_{name}"] for name in states}
+        mask = np.stack([np.asarray(outputs[f"{source}_mask"][0]) for source in spec.sources])
+        stem = np.stack([o.push(m * spectrum) for o, m in zip(overlap_adds, mask, strict=True)])
+        for n, window in windows(steps).items():
+            first = max(window.start, places.start) - places.start
+            last = min(window.stop, places.stop) - places.start
+            if first < last:
+                masks[n].append(mask[:, first:last])
+                stems[n].append(stem[:, first * spec.frame_step : last * spec.frame_step])
+        if places.stop in masks:
+            result |= {f"{name}_{places.stop}": np.asarray(value) for name, value in states.items()}
+        advance(len(places))
+    for n in masks:
+        result |= {f"masks_{n}": np.concatenate(masks[n], axis=1), f"stems_{n}": np.concatenate(stems[n], axis=1)}
+    with written_beside(reference / "stream.npz") as part, part.open("wb") as file:
+        np.savez(file, **result)
+
+
+def song_sdr(network: keras.Model, spec: StreamSpec, song: Song) -> list[float]:
+    """As `export.measure.measure_song`, of the network itself."""
+    references = song.read(spec)
+    found = separate(network, references.sum(axis=0), spec)
+    estimates = np.stack([found[source] for source in spec.sources])
+    return median_sdr(references, estimates, spec.sample_rate, song.active)

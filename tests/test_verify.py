@@ -1,0 +1,388 @@
+"""What `verify` lets pass and what it must not: files that were sabotaged after, or past, convert's own check."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import shutil
+
+import keras
+import numpy as np
+import pytest
+import soundfile
+
+from export import __main__ as cli
+from export import convert as convert_module
+from export import quantise
+from export import verify as verify_module
+from export.agreement import Agreement, probe_signal
+from export.convert import add_metadata, convert, load
+from export.flatbuffer import pack, unpack
+from export.gates import reasons
+from export.graphs import GRAPHS, MaskCore
+from export.measure import read_stream, windows
+from export.publish import publish
+from export.songs import read_test_songs
+from export.verify import failures, verify
+from keras_sep.metadata import read_metadata
+from keras_sep.models import load_network
+from keras_sep.presets import ModelFile
+from keras_sep.runtime import StepModel
+from tests.test_or_unet import SMALL_SPEC, as_if_trained
+from tests.test_quantisation import music
+
+RATE = SMALL_SPEC.sample_rate
+QUICK = {"seconds": 1, "steps": 200, "jobs": 1}
+FLAGS = ["--seconds", "1", "--steps", "200"]
+
+
+def song(seed: int) -> np.ndarray:
+    """Stems (2, samples, 2) of two seconds: a voice that pauses in the first, and the probe."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(2 * RATE) / RATE
+    phase = 2 * np.pi * np.cumsum(rng.uniform(150, 400) * (1 + 0.1 * np.sin(2 * np.pi * 5 * t))) / RATE
+    voice = sum(np.sin(k * phase) / k for k in range(1, 20)) * np.where(t < 1, 1e-4, 0.05)
+    probe = probe_signal(SMALL_SPEC, 2 * RATE // SMALL_SPEC.frame_step + 1)[: 2 * RATE]
+    return np.stack([voice[:, None] * rng.uniform(0.5, 1, 2), np.roll(probe, 1000 * seed, axis=0) / 2])
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data")
+    for name, seed in (("a", 1), ("b", 2)):
+        folder = path / "test" / "songs" / name
+        folder.mkdir(parents=True)
+        for source, stem in zip(SMALL_SPEC.sources, song(seed), strict=True):
+            soundfile.write(folder / f"{source}.flac", stem, RATE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    return as_if_trained(seed=4)
+
+
+@pytest.fixture(scope="module")
+def converted(model, tmp_path_factory):
+    """As `convert` leaves it."""
+    out = tmp_path_factory.mktemp("converted")
+    wanted = {"precisions": ("float32", "int8"), "formats": ("tflite", "onnx")}
+    convert(model, SMALL_SPEC, out, "small", calibration=music(), provenance={"size": "tiny"}, **wanted)
+    return out
+
+
+@pytest.fixture(scope="module")
+def verified(converted, data, tmp_path_factory):
+    out = tmp_path_factory.mktemp("verified") / "out"
+    shutil.copytree(converted, out)
+    return out, verify(out, data, **QUICK)
+
+
+def entry(summary, graph, precision, suffix=".tflite"):
+    return next(
+        f for f in summary["files"] if (f["graph"], f["precision"]) == (graph, precision) and f["file"].endswith(suffix)
+    )
+
+
+def test_a_good_set_passes_with_all_its_figures(verified):
+    out, summary = verified
+    assert failures(summary) == []
+    assert len(summary["files"]) == 5
+    assert summary == json.loads((out / "small.json").read_text())
+    assert not list(out.glob(".*"))
+    for file in summary["files"]:
+        found = file["verification"]
+        assert list(found["steps"]) == ["1", "100", "200"]
+        for figures in found["steps"].values():
+            assert (figures["mask_max"] is None) == (file["graph"] == "waveform")
+        assert [song["name"] for song in found["data"]["songs"]] == ["a", "b"]
+        assert found["keras_sdr_db"] == summary["files"][0]["verification"]["keras_sdr_db"]
+    exact = entry(summary, "waveform", "float32")["verification"]
+    assert exact["sdr_db"] == pytest.approx(exact["keras_sdr_db"], abs=1e-3)
+    assert exact["ops"]["RFFT2D"] == 2
+    assert exact["delegate"]["outside"]["RFFT2D"] == 2  # XNNPACK has none
+    assert sum(exact["delegate"]["outside"].values()) < sum(exact["ops"].values()) / 3
+    assert entry(summary, "mask", "float32", ".onnx")["verification"]["delegate"] is None
+
+
+def test_only_the_metadata_of_a_file_changes(converted, verified):
+    out, summary = verified
+    for file in summary["files"]:
+        content = (out / file["file"]).read_bytes()
+        assert file["sha256"] == hashlib.sha256(content).hexdigest()
+        assert file["bytes"] == len(content)
+        assert content.count(b'"made_by"') == 1
+        if file["file"].endswith(".onnx"):
+            continue
+        before, after = StepModel(converted / file["file"]), StepModel(out / file["file"])
+        assert after.metadata["quality"]["sdr_db"] == file["verification"]["sdr_db"]
+        kept = {key: value for key, value in after.metadata.items() if key not in ("quality", "sha256")}
+        assert kept == {key: value for key, value in before.metadata.items() if key != "sha256"}
+        x = np.random.default_rng(0).uniform(0, 1, before._frame_shape).astype(np.float32)
+        for _ in range(3):
+            np.testing.assert_array_equal(before(x), after(x))
+
+
+def test_the_network_beside_the_files_makes_them_again(model, verified, tmp_path):
+    out, _ = verified
+    x = np.abs(np.random.default_rng(0).standard_normal((1, 5, SMALL_SPEC.num_bins, 2))).astype(np.float32)
+    np.testing.assert_array_equal(
+        load_network(out / "small.keras").predict(x, verbose=0)["vocals_mask"],
+        model.predict(x, verbose=0)["vocals_mask"],
+    )
+    network, spec, provenance = load(out / "small.keras")
+    assert (spec, provenance) == (SMALL_SPEC, {"size": "tiny"})
+    (file,) = convert(network, spec, tmp_path, "again", graphs=("mask",), precisions=("float32",))
+    before, after = StepModel(out / "small-mask-float32.tflite"), StepModel(tmp_path / file["file"])
+    np.testing.assert_array_equal(before(x[0, 0]), after(x[0, 0]))
+    damaged = tmp_path / "small.keras"
+    shutil.copy(out / "small.json", tmp_path)
+    damaged.write_bytes((out / "small.keras").read_bytes()[:-1] + b"x")
+    with pytest.raises(ValueError, match=r"small.keras: expected SHA-256"):
+        load(damaged)
+    with pytest.raises(ValueError, match=r"expected JSON written by convert\. Received: .*No such file"):
+        load(tmp_path / "none.keras")
+
+
+def test_publish_takes_what_passed(verified, tmp_path):
+    out, summary = verified
+    licence, assets = tmp_path / "LICENSE", tmp_path / "assets"
+    licence.write_text("none")
+    assets.mkdir()
+    publish(out, "small", ["mask-int8", "keras"], "small one", "CC0-1.0", licence, assets)
+    published = json.loads((assets / "presets.json").read_text())["small"]
+    file = ModelFile(**published["files"][0])
+    assert file.quality["sdr_db"] == entry(summary, "mask", "int8")["verification"]["sdr_db"]
+    assert set(file.quality["vocals_snr_db"]) == {"1", "100", "200"}
+    assert hashlib.sha256((assets / file.file).read_bytes()).hexdigest() == file.sha256
+    _, spec, provenance = load(assets / published["network"]["file"])  # all that one needs is there
+    assert (spec, provenance) == (SMALL_SPEC, {"size": "tiny"})
+
+
+class Permuted(MaskCore):
+    def _step(self, inputs):
+        outputs = super()._step(inputs)
+        return {**outputs, "new_state_0": outputs["new_state_0"][:, ::-1]}
+
+
+@pytest.fixture(scope="module")
+def sabotaged(model, converted, data, tmp_path_factory):
+    """Files that say they are the small network's, each let past convert's check; and what verify says of them."""
+    root = tmp_path_factory.mktemp("sabotaged")
+    out = root / "out"
+    shutil.copytree(converted, out)
+    summary = json.loads((out / "small.json").read_text())
+    forged = [entry(summary, "mask", "float32")]  # one that is as it should be
+
+    def add(name, file, content):
+        about = {**file, "file": f"{name}.tflite", "sha256": hashlib.sha256(content).hexdigest()}
+        (out / about["file"]).write_bytes(content)
+        forged.append(about)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(convert_module, "check_file", lambda *_: Agreement(0.0, 99.0))
+
+        def forge(name, graph, precision, network=model, calibration=None):
+            options = {"graphs": (graph,), "precisions": (precision,), "calibration": calibration or music()}
+            (file,) = convert(network, SMALL_SPEC, root / name, "small", **options)
+            add(name, file, (root / name / file["file"]).read_bytes())
+
+        forge("other-model", "mask", "int8", network=as_if_trained(seed=6))
+        forge("wrong-calibration", "mask", "int8", calibration=music(scale=1e-4))
+        nan = as_if_trained(seed=4)
+        variable = next(v for v in nan.weights if "mask_conv" in v.path)
+        variable.assign(variable * np.nan)
+        forge("not-finite", "mask", "float32", network=nan)
+        patch.setitem(GRAPHS, "mask", Permuted)
+        forge("permuted", "mask", "int8")
+        patch.setattr(quantise, "_int8", lambda converter, network: converter.convert())
+        forge("integers", "waveform", "int8")
+    good = forged[0]
+    content = (out / good["file"]).read_bytes()
+    middle = len(content) // 2
+    add("flipped", good, content)
+    (out / "flipped.tflite").write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
+    add("mislabelled", {**good, "precision": "int8"}, content)
+    flat = unpack(content)
+    flat.operatorCodes[0].builtinCode = flat.operatorCodes[0].deprecatedBuiltinCode = 32
+    flat.operatorCodes[0].customCode = b"FlexErf"
+    add("custom-op", good, add_metadata(pack(flat), read_metadata(content)))
+    add("missing", good, content)
+    (out / "missing.tflite").unlink()
+    (out / "small.json").write_text(json.dumps({**summary, "files": forged}))
+    return out, verify(out, data, **QUICK)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("other-model", "expected 25 dB SNR of the vocals or more at step 200"),
+        ("wrong-calibration", "expected 25 dB SNR of the vocals or more at step 200"),
+        ("not-finite", "expected finite numbers"),
+        ("permuted", "expected states within"),
+        ("integers", "expected 25 dB SNR of the vocals or more at step 200"),
+        ("flipped", "expected SHA-256"),
+        ("mislabelled", "expected precision int8. Received: float32"),
+        ("custom-op", "expected builtin ops only. Received: custom:FlexErf"),
+        ("missing", "expected the file of convert. Received: No such file"),
+    ],
+)
+def test_a_sabotaged_file_is_refused_and_not_published(sabotaged, name, reason, tmp_path):
+    _, summary = sabotaged
+    (line,) = [line for line in failures(summary) if line.startswith(f"{name}.tflite: ")]
+    assert reason in line
+    only = next(file for file in summary["files"] if file["file"] == f"{name}.tflite")
+    (tmp_path / "small.json").write_text(json.dumps({**summary, "files": [only]}))
+    kind = f"{only['graph']}-{only['precision']}"
+    with pytest.raises(ValueError, match=f"{name}.tflite: expected a file that passed") as refusal:
+        publish(tmp_path, "small", [kind], "", "", tmp_path / "none", tmp_path / "assets")
+    assert reason in str(refusal.value)
+    assert not (tmp_path / "assets").exists()
+
+
+def test_only_the_state_tells_of_a_permuted_one(sabotaged):
+    """The small network hardly uses its state: masks and stems are as good as those of the file that is right."""
+    _, summary = sabotaged
+    found = next(file for file in summary["files"] if file["file"] == "permuted.tflite")["verification"]
+    assert len(found["reasons"]) == 1
+
+
+def test_the_good_file_among_them_passes(sabotaged):
+    _, summary = sabotaged
+    assert [file["file"] for file in summary["files"] if file["verification"]["passed"]] == [
+        "small-mask-float32.tflite"
+    ]
+
+
+def test_publish_wants_a_verified_and_unchanged_file(converted, verified, tmp_path):
+    arguments = ("small", ["mask-int8"], "", "", tmp_path / "none", tmp_path / "assets")
+    with pytest.raises(
+        ValueError, match=r"small-mask-int8.tflite: expected a file that passed .* Received: not verified"
+    ):
+        publish(converted, *arguments)
+    shutil.copytree(verified[0], tmp_path / "copy")
+    shutil.copy(converted / "small-mask-int8.tflite", tmp_path / "copy")
+    with pytest.raises(ValueError, match=r"small-mask-int8.tflite: expected SHA-256 .* verify anew"):
+        publish(tmp_path / "copy", *arguments)
+
+
+def test_an_interrupted_verification_goes_on(converted, verified, data, tmp_path, monkeypatch, capsys):
+    out, all_tasks = tmp_path / "out", []
+    shutil.copytree(converted, out)
+    measure_all = verify_module.measure_all
+
+    def interrupted(tasks, jobs, advance):
+        all_tasks.append(len(tasks))
+        for done, result in enumerate(measure_all(tasks, jobs, advance)):
+            if done == 4:
+                raise KeyboardInterrupt
+            yield result
+
+    arguments = ["verify", str(out), "--data", str(data), *FLAGS]
+    monkeypatch.setattr(verify_module, "measure_all", interrupted)
+    assert cli.main(arguments) == 130
+    assert multiprocessing.active_children() == []
+    assert "verification" not in (out / "small.json").read_text()
+
+    def counted(tasks, jobs, advance):
+        all_tasks.append(len(tasks))
+        return measure_all(tasks, jobs, advance)
+
+    monkeypatch.setattr(verify_module, "measure_all", counted)
+    monkeypatch.setattr(verify_module, "write_stream", None)  # the network's side is there
+    assert cli.main(arguments) == 0
+    assert all_tasks == [15, 11]
+    assert json.loads((out / "small.json").read_text()) == verified[1]
+    shown = capsys.readouterr().out
+    assert "| float Keras |" in shown
+    assert shown.count(" passed |") == 5
+
+
+def test_a_failed_file_is_one_line_and_the_exit_status(converted, data, tmp_path, capsys):
+    out = tmp_path / "out"
+    shutil.copytree(converted, out)
+    summary = json.loads((out / "small.json").read_text())
+    file = entry(summary, "mask", "float32")
+    (out / "small.json").write_text(json.dumps({**summary, "files": [{**file, "sha256": "0"}]}))
+    assert cli.main(["verify", str(out), "--data", str(data), *FLAGS]) == 1
+    captured = capsys.readouterr()
+    assert f"failed: {file['file']}: expected SHA-256 0. Received: {file['sha256']}" in captured.err.splitlines()
+    assert " FAILED |" in captured.out
+
+
+def test_what_cannot_be_verified_is_one_line(converted, data, tmp_path, capsys):
+    def message(*arguments):
+        assert cli.main(["verify", *map(str, arguments)]) == 1
+        return capsys.readouterr().err.splitlines()[-1]
+
+    assert "expected one <name>.json of convert, or --name. Received: none" in message(tmp_path, "--data", data)
+    assert "x.json: expected JSON written by convert" in message(converted, "--data", data, "--name", "x")
+    assert "expected test/songs/<song>/{vocals,accompaniment}.*. Received: no song" in message(
+        converted, "--data", tmp_path
+    )
+    assert "--steps: expected 1 or more. Received: 0" in message(converted, "--data", data, "--steps", 0)
+    silent = tmp_path / "test" / "songs" / "silent"
+    silent.mkdir(parents=True)
+    for source in SMALL_SPEC.sources:
+        soundfile.write(silent / f"{source}.wav", np.zeros((2 * RATE, 2)), RATE)
+    assert "expected a second of voice or more. Received: 2 s, silent" in message(converted, "--data", tmp_path)
+    (silent / "vocals.wav").write_text("no sound")
+    assert "vocals.wav: expected audio" in message(converted, "--data", tmp_path)
+    (tmp_path / "small.json").write_text(
+        '{"name": "small", "spec": {}, "files": [], "provenance": {}}'
+    )  # of an earlier version
+    assert "expected network; convert anew" in message(tmp_path, "--data", data)
+
+
+def test_the_excerpt_is_where_the_voice_is(data):
+    songs, about = read_test_songs(data, SMALL_SPEC, seconds=1)
+    assert [(s.folder.name, s.start, s.read(SMALL_SPEC).shape) for s in songs] == [
+        (n, 1, (2, RATE, 2)) for n in ("a", "b")
+    ]
+    assert all(s.active.all() for s in songs)
+    whole, _ = read_test_songs(data, SMALL_SPEC, seconds=9)
+    assert [list(s.active) for s in whole] == [[False, True]] * 2
+    assert read_test_songs(data, SMALL_SPEC, seconds=1)[1] == about
+
+
+def test_the_stream_is_the_excerpts_again_and_again(data, tmp_path):
+    assert windows(20000) == {1: range(1), 100: range(100), 2000: range(1900, 2000), 20000: range(19900, 20000)}
+    assert list(windows(50)) == [1, 50]
+    songs, _ = read_test_songs(data, SMALL_SPEC, seconds=1)
+    (tmp_path / "songs").mkdir()
+    for index, one in enumerate(songs):
+        np.save(tmp_path / "songs" / f"{index}.npy", one.read(SMALL_SPEC))
+    steps = 5 * RATE // SMALL_SPEC.frame_step
+    parts = list(read_stream(tmp_path, SMALL_SPEC, steps))
+    assert [t for places, _ in parts for t in places] == list(range(steps))
+    assert {1, 100, 2000} <= {places.stop for places, _ in parts}
+    found = np.concatenate([samples for _, samples in parts])
+    once = np.concatenate([one.read(SMALL_SPEC).sum(axis=0) for one in songs])
+    np.testing.assert_array_equal(found, np.resize(once, (5 * RATE, 2))[: len(found)])
+
+
+def test_gates():
+    def figures(snr=60.0, state=0.0, vocals=3.0, first=60.0, late=95.0):
+        values = {"1": first, "100": snr, "20000": late}
+        steps = {n: {"mask_max": 0, "mask_mean": 0, "vocals_snr_db": value} for n, value in values.items()}
+        sdr = {"vocals": vocals, "accompaniment": 7.0}
+        keras_sdr = {"vocals": 3.0, "accompaniment": 7.0}
+        return {"steps": steps, "state_error": state, "sdr_db": sdr, "keras_sdr_db": keras_sdr, "ops": {"ADD": 1}}
+
+    assert reasons("int8", figures()) == []
+    assert len(reasons("float32", figures())) == 2
+    assert reasons("float32", figures(snr=101.0, first=101.0)) == []  # minutes later 90 dB will do
+    assert len(reasons("float32", figures(snr=101.0, first=101.0, late=89.0))) == 1
+    assert len(reasons("int8", figures(late=24.0))) == 1
+    assert reasons("int8", figures(first=1.0)) == []
+    assert reasons("float16", figures(first=1.0)) != []
+    assert reasons("float16", figures(snr=49.0))[0].endswith(
+        "50 dB SNR of the vocals or more at step 100. Received: 49.0 dB"
+    )
+    assert reasons("dynamic_int8", figures(vocals=3.15)) != []
+    assert reasons("int8", figures(vocals=3.15)) == []
+    assert reasons("int8", figures(vocals=2.75))[0].endswith("Keras's SDR, 3.00 dB. Received: -0.25 dB")
+    assert reasons("int8", figures(state=0.9)) != []
+    for bad in (figures(snr=None), figures(state=None), figures(vocals=None)):
+        assert reasons("int8", bad) == ["expected finite numbers. Received: some that are not"]
