@@ -164,7 +164,7 @@ def _convert(args: argparse.Namespace) -> None:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from export.verify import failures, table, verify
+    from export.verification.verify import failures, table, verify
 
     options = {"seconds": args.seconds, "steps": args.steps, "jobs": args.jobs}
     summary = verify(args.converted, args.data, args.name, **options)
@@ -198,7 +198,7 @@ def _benchmark(args: argparse.Namespace) -> None:
 
 
 def _runtimes(args: argparse.Namespace) -> int:
-    from export import runtimes
+    from export.verification import runtimes
 
     files = runtimes.files_of(args.folders)
     if args.write:
@@ -208,7 +208,7 @@ def _runtimes(args: argparse.Namespace) -> int:
 
 
 def _endure(args: argparse.Namespace) -> None:
-    from export.endurance import endure
+    from export.verification.endurance import endure
 
     endure(args.paths, args.hours, args.data)
 

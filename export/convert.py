@@ -15,13 +15,13 @@ import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 
 from export import onnx_graph
-from export.agreement import Agreement, check_file
 from export.calibration import Calibration, step_inputs
 from export.files import write_json, written_beside
 from export.flatbuffer import pack, unpack
 from export.graphs import GRAPHS, Graph
 from export.network import load_saved, save_network
 from export.quantise import CALIBRATED, REFUSED, to_tflite
+from export.verification.agreement import Agreement, check_file
 from keras_sep import metadata, models
 from keras_sep._version import __version__
 from keras_sep.spec import StreamSpec
@@ -107,7 +107,7 @@ def convert(
 
     Raises:
         ValueError: nothing to write, or a precision without its calibration.
-        export.agreement.VerificationError: a file that does not match Keras; it is not written.
+        export.verification.agreement.VerificationError: a file that does not match Keras; it is not written.
     """
     kinds = _wanted(graphs, precisions, formats)
     if calibration is None and (needy := [precision for _, precision, _ in kinds if precision in CALIBRATED]):

@@ -16,9 +16,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from export.agreement import Agreement, compare, keras_masks, probe_signal
 from export.graphs import Graph
 from export.onnx_step import OnnxStep
+from export.verification.agreement import Agreement, compare, keras_masks, probe_signal
 from keras_sep.errors import ModelFileError
 from keras_sep.metadata import ENTRY
 from keras_sep.signal import StreamingStft
@@ -53,7 +53,7 @@ def check(content: bytes, model: keras.Model, spec: StreamSpec) -> Agreement:
     """Streams the probe through the graph in ONNX Runtime, step by step, and through Keras.
 
     Raises:
-        export.agreement.VerificationError: as `check_file`, with the tolerance of float32.
+        export.verification.agreement.VerificationError: as `check_file`, with the tolerance of float32.
         ValueError: onnxruntime is not installed.
     """
     step = OnnxStep(content, spec)

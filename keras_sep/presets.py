@@ -28,8 +28,8 @@ class ModelFile:
     file: str
     sha256: str
     bytes: int
-    agreement: dict[str, float]  # with the float Keras model, see export/agreement.py
-    quality: dict[str, Any] = field(default_factory=dict)  # on real songs, see export/verify.py
+    agreement: dict[str, float]  # with the float Keras model, see export/verification/agreement.py
+    quality: dict[str, Any] = field(default_factory=dict)  # on real songs, see export/verification/verify.py
 
     def path(self) -> Path:
         """Path of the file, after a check of its SHA-256."""

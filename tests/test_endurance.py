@@ -7,8 +7,8 @@ import pytest
 import soundfile
 
 import export.__main__ as cli
-from export import endurance
 from export.convert import convert
+from export.verification import endurance
 from keras_sep import AudioError, ModelFileError, Separator, StreamingSeparator, runtime
 from keras_sep.runtime import StepModel
 from tests.test_or_unet import SMALL_SPEC, as_if_trained

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export.agreement import MAX_ERROR, VerificationError, check_file, compare, probe_signal
 from export.convert import add_metadata, convert
 from export.graphs import GRAPHS, MaskCore
+from export.verification.agreement import MAX_ERROR, VerificationError, check_file, compare, probe_signal
 from keras_sep import Separator
 from keras_sep.errors import ModelFileError
 from keras_sep.metadata import read_metadata

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from export.agreement import probe_signal
 from export.convert import convert
+from export.verification.agreement import probe_signal
 from keras_sep import Separator, StreamingSeparator
 from keras_sep.models import LstmConfig, build_lstm, load_network
 from keras_sep.offline import separate

@@ -14,11 +14,11 @@ import tensorflow as tf
 from export import __main__ as cli
 from export import calibration as calibration_module
 from export import onnx_graph, quantise
-from export.agreement import VerificationError, check_file, probe_signal
 from export.calibration import Calibration, read_calibration, step_inputs
 from export.convert import convert
 from export.graphs import GRAPHS, MaskCore
 from export.quantise import PRECISIONS
+from export.verification.agreement import VerificationError, check_file, probe_signal
 from keras_sep.metadata import read_metadata
 from keras_sep.models import build_lstm
 from keras_sep.presets import PREFERENCE

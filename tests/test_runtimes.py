@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from export import runtimes
 from export.__main__ import main
+from export.verification import runtimes
 from keras_sep import runtime
 from keras_sep.presets import get_preset
 from keras_sep.runtime import StepModel

@@ -4,7 +4,7 @@ import museval
 import numpy as np
 import pytest
 
-from export.scores import active_frames, median_sdr, sdr_frames, snr_db
+from export.verification.scores import active_frames, median_sdr, sdr_frames, snr_db
 
 RATE = 8000
 

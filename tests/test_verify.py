@@ -15,16 +15,16 @@ import soundfile
 from export import __main__ as cli
 from export import convert as convert_module
 from export import quantise
-from export import verify as verify_module
-from export.agreement import Agreement, probe_signal
 from export.convert import add_metadata, convert, load
 from export.flatbuffer import pack, unpack
-from export.gates import reasons
 from export.graphs import GRAPHS, MaskCore
-from export.measure import read_stream, windows
 from export.publish import publish
 from export.songs import read_test_songs
-from export.verify import failures, verify
+from export.verification import verify as verify_module
+from export.verification.agreement import Agreement, probe_signal
+from export.verification.gates import reasons
+from export.verification.measure import read_stream, windows
+from export.verification.verify import failures, verify
 from keras_sep.metadata import read_metadata
 from keras_sep.models import load_network
 from keras_sep.presets import ModelFile

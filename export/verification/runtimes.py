@@ -24,7 +24,7 @@ from keras_sep.runtime import runtime_name
 from keras_sep.separator import StreamingSeparator
 
 Array = npt.NDArray[np.float32]
-EXAMPLE = Path(__file__).parents[1] / "examples" / "lithium" / "mixture.flac"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "lithium" / "mixture.flac"
 START_S = 16.0  # the voice is loudest here
 BLOCK = 1000  # samples pushed at a time: no multiple of a step
 

@@ -30,8 +30,8 @@ def reasons(precision: str, figures: dict[str, Any]) -> list[str]:
 
     Args:
         precision: whose gates apply.
-        figures: `steps`, `state_error`, `sdr_db`, `keras_sdr_db` and `ops` as in `export.verify`; None is a number
-            that is not finite.
+        figures: `steps`, `state_error`, `sdr_db`, `keras_sdr_db` and `ops` as in `verify`; None is a number that is
+            not finite.
     """
     found = []
     if foreign := [name for name in figures["ops"] if not is_builtin(name)]:
@@ -62,5 +62,5 @@ def reasons(precision: str, figures: dict[str, Any]) -> list[str]:
 
 
 def is_builtin(op: str) -> bool:
-    """Whether every runtime has an op of `export.ops`."""
+    """Whether every runtime has an op of `export.verification.ops`."""
     return ":" not in op

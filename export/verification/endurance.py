@@ -26,7 +26,7 @@ from keras_sep.separator import StreamingSeparator
 from keras_sep.spec import StreamSpec
 
 Array = npt.NDArray[np.float32]
-EXAMPLE = Path(__file__).parents[1] / "examples" / "lithium"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "lithium"
 WARM_UP, COMPARED = 30.0, 10.0  # seconds
 ROW = 600.0  # seconds of audio behind a line of the table
 SILENCE = 10.0  # seconds

@@ -1,7 +1,7 @@
 """What one file does to real music, against what the float network did: no TensorFlow, no Keras, so that it can run in
 processes of its own.
 
-The network's side lies in a folder that `export.reference` wrote:
+The network's side lies in a folder that `export.verification.reference` wrote:
 
     songs/<i>.npy    stems (sources, samples, C) of a test song's excerpt
     stream.npz       of the network on the stream, for each checkpoint n: masks_<n> (sources, T, F, C),
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from export.onnx_step import OnnxStep
-from export.scores import median_sdr, snr_db
+from export.verification.scores import median_sdr, snr_db
 from keras_sep.engine import build_engine, delay
 from keras_sep.runtime import StepModel
 from keras_sep.signal import StreamingStft

@@ -1,6 +1,6 @@
 """Is an exported file the Keras model? A quick look before it is written, through the runtime that will use it.
 
-`export.verify` looks longer, on real songs, before a file is published.
+`export.verification.verify` looks longer, on real songs, before a file is published.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from export.gates import MAX_ERROR, MIN_SNR_DB
-from export.scores import snr_db
+from export.verification.gates import MAX_ERROR, MIN_SNR_DB
+from export.verification.scores import snr_db
 from keras_sep.runtime import StepModel
 from keras_sep.signal import OverlapAdd, StreamingStft
 from keras_sep.spec import StreamSpec

@@ -1,6 +1,6 @@
 """The float Keras network on the test songs: computed once, in bounded memory, for all files that are compared with it.
 
-`export.measure` says what is written.
+`export.verification.measure` says what is written.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import keras
 import numpy as np
 
 from export.files import written_beside
-from export.measure import Advance, read_stream, windows
-from export.scores import median_sdr
 from export.songs import Song
+from export.verification.measure import Advance, read_stream, windows
+from export.verification.scores import median_sdr
 from keras_sep.offline import separate
 from keras_sep.signal import OverlapAdd, StreamingStft
 from keras_sep.spec import StreamSpec
@@ -59,7 +59,7 @@ def write_stream(network: keras.Model, spec: StreamSpec, reference: Path, steps:
 
 
 def song_sdr(network: keras.Model, spec: StreamSpec, song: Song) -> list[float]:
-    """As `export.measure.measure_song`, of the network itself."""
+    """As `export.verification.measure.measure_song`, of the network itself."""
     references = song.read(spec)
     found = separate(network, references.sum(axis=0), spec)
     estimates = np.stack([found[source] for source in spec.sources])

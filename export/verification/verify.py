@@ -7,7 +7,7 @@ Each file's entry in `<name>.json` gets a "verification":
     passed         whether `publish` takes the file
     reasons        why not, one text each
     steps          {"1": {"mask_max", "mask_mean", "vocals_snr_db"}, "100": …, "2000": …, "20000": …}
-    state_error    see `export.measure`
+    state_error    see `export.verification.measure`
     sdr_db         {"vocals", "accompaniment"}: BSS Eval v4, median over voice-active seconds of a song, mean over songs
     keras_sdr_db   the same of the network
     ops            how often each op occurs
@@ -30,14 +30,14 @@ from tqdm import tqdm
 from export import onnx_graph
 from export.convert import add_metadata
 from export.files import write_json, written_beside
-from export.gates import is_builtin, reasons
-from export.measure import measure_song, measure_stream
 from export.network import read_summary, require_network
-from export.ops import count_ops, delegated
 from export.publish import quality_of
-from export.reference import song_sdr, write_songs, write_stream
 from export.songs import Song, read_test_songs
-from export.workers import measure_all
+from export.verification.gates import is_builtin, reasons
+from export.verification.measure import measure_song, measure_stream
+from export.verification.ops import count_ops, delegated
+from export.verification.reference import song_sdr, write_songs, write_stream
+from export.verification.workers import measure_all
 from keras_sep.errors import ModelFileError
 from keras_sep.metadata import read_metadata
 from keras_sep.spec import StreamSpec
