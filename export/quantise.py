@@ -1,7 +1,7 @@
 """A SavedModel of one graph to a .tflite file in any precision, in builtin ops only.
 
 int8 and int16x8 are mixed on purpose. What must stay float32, with the vocals' magnitude SNR against
-Keras over 2000 steps of unseen music (int16x8 with nothing in float32: 400), in dB, for a trained OR-U-Net of size M:
+Keras over 2000 steps of unseen music (int16x8: 400), in dB, for a trained OR-U-Net of size M:
 
 | float32 besides inputs and outputs | int8 | int16x8 |
 |---|---|---|
@@ -24,6 +24,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from export.flatbuffer import kind, pack, unpack
 from export.reshapes import drop_unit_reshapes
+from export.widen import widen
 
 PRECISIONS = ("float32", "float16", "dynamic_int8", "int8", "int16x8")
 CALIBRATED = ("int8", "int16x8")
@@ -32,13 +33,12 @@ REFUSED = {("waveform", "int16x8"): "the converter would round the STFT and the 
 
 Samples = Callable[[], Iterable[tuple[str, dict[str, Any]]]]
 
-# What stays float32 in int8, by the names that Keras layers give to tensors inside the network. Outside: all.
-_FLOAT = re.compile(
-    r"_step_\d+/Squeeze|encoder_\d+/(strided_slice|Sqrt)"  # input compression
-    r"|/down_1_"  # first convolution
-    r"|_cell_\d+/(add_\d|Sigmoid|Tanh|mul|sub|split|strided_slice)"  # update of the recurrent state
-    r"|mask_conv_\d+/split|mask_sigmoid|decoder_\d+/(strided_slice|concat|split)"  # masks
-)
+# What stays float32, by the names that Keras layers give to tensors inside the network. In int8: and all outside it.
+_COMPRESSION = r"_step_\d+/Squeeze|encoder_\d+/(strided_slice|Sqrt)"
+_STATE = r"_cell(_\d+)?/(add_\d|Sigmoid|Tanh|mul|sub|split|strided_slice)"
+_MASKS = r"mask_conv_\d+/split|mask_sigmoid|decoder_\d+/(strided_slice|concat|split)"
+_FLOAT_BESIDE_INT8 = re.compile("|".join([_COMPRESSION, r"/down_1_", _STATE, _MASKS]))
+_FLOAT_BESIDE_INT16 = re.compile("|".join([_COMPRESSION, _STATE, _MASKS, r"PartitionedCall:\d+_int16$"]))
 
 
 def to_tflite(saved_model: str, precision: str, network: str, samples: Samples | None = None) -> bytes:
@@ -76,14 +76,14 @@ def _converted(saved_model: str, precision: str, network: str, samples: Samples 
         tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
         tf.lite.OpsSet.TFLITE_BUILTINS,
     ]
-    return float_before_sqrt(converter.convert())
+    return widen(converter.convert(), _FLOAT_BESIDE_INT16)
 
 
 def _int8(converter: Any, network: str) -> bytes:
     # The debugger is the converter's way to leave out nodes by name; it calibrates once.
     debugger = tf.lite.experimental.QuantizationDebugger(converter=converter)
     names = [tensor.name.decode() for tensor in unpack(debugger.calibrated_model).subgraphs[0].tensors]
-    kept = [name for name in names if not name.startswith(network) or _FLOAT.search(name)]
+    kept = [name for name in names if not name.startswith(network) or _FLOAT_BESIDE_INT8.search(name)]
     # Ops with several outputs go by no one's name: SPLIT by kind, or the stems leave a waveform graph in 8 bits.
     debugger.options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=kept, denylisted_ops=["SPLIT"])
     return debugger.get_nondebug_quantized_model()
@@ -115,33 +115,4 @@ def float_outside(content: bytes, exact: bytes, network: str) -> bytes:
             graph.operators.remove(widen)
             for op in graph.operators:
                 op.inputs = [index if other == widen.outputs[0] else other for other in op.inputs]
-    return pack(model)
-
-
-def float_before_sqrt(content: bytes) -> bytes:
-    """Takes the rounding out of what stands before a square root: the linear magnitude.
-
-    The 16-bit quantiser takes no names; it makes input → QUANTIZE → … → DEQUANTIZE → SQRT, where … only
-    moves numbers, so both ends can go.
-    """
-    model = unpack(content)
-    (graph,) = model.subgraphs
-    ops = schema.BuiltinOperator
-    makers = {output: op for op in graph.operators for output in op.outputs}
-    for sqrt in [op for op in graph.operators if kind(model, op) == ops.SQRT]:
-        last = makers.get(sqrt.inputs[0])
-        if last is None or kind(model, last) != ops.DEQUANTIZE:
-            continue
-        chain = [last.inputs[0]]
-        while kind(model, makers[chain[-1]]) != ops.QUANTIZE:
-            chain.append(makers[chain[-1]].inputs[0])
-        first = makers[chain[-1]]
-        # The chain begins with the float input itself, and the square root takes its end as it is.
-        for index in chain[:-1]:
-            tensor = graph.tensors[index]
-            tensor.type, tensor.quantization = schema.TensorType.FLOAT32, None
-        for op in graph.operators:
-            op.inputs = [first.inputs[0] if index == chain[-1] else index for index in op.inputs]
-        sqrt.inputs = [chain[0] if len(chain) > 1 else first.inputs[0]]
-        graph.operators = [op for op in graph.operators if op is not last and op is not first]
     return pack(model)

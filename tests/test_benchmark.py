@@ -488,7 +488,7 @@ def test_ctrl_c_leaves_nothing(models, tmp_path, light):
         assert piece, said
         said += piece
     os.killpg(process.pid, signal.SIGINT)
-    printed, rest = process.communicate(timeout=30)
+    printed, rest = process.communicate(timeout=120)
     assert process.returncode == 130
     assert b"Traceback" not in said + rest
     assert printed == b""

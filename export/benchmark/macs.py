@@ -1,7 +1,7 @@
 """How much a network multiplies, from a file's own operations and tensor shapes.
 
 Multiply-accumulates of convolutions and matrix products as they are carried out, zeros of a polyphase kernel
-included. The Fourier transforms of the waveform graph and all that is done element by element count nothing.
+included. The waveform graph's Fourier transforms and all that is done element by element count nothing.
 """
 
 from __future__ import annotations
@@ -44,10 +44,14 @@ def multiplications(path: Path) -> int | None:
 def _tflite(path: Path) -> list[tuple[str, list[Shape], Shape]]:
     # Before its tensors are allocated: a delegate that takes operations over shows nothing of them.
     interpreter: Any = interpreter_class()(model_path=str(path))
-    shapes = {t["index"]: tuple(int(n) for n in t["shape"]) for t in interpreter.get_tensor_details()}
+    tensors = {t["index"]: t for t in interpreter.get_tensor_details()}
+    shapes = {index: tuple(int(n) for n in tensor["shape"]) for index, tensor in tensors.items()}
+    operations = interpreter._get_ops_details()
+    # What a network makes is named after it, "or_unet_step_1/…".
+    own = [op for op in operations if "_step_" in tensors.get(int(op["outputs"][0]), {"name": ""})["name"]]
     return [
         (op["op_name"], [shapes.get(int(i), ()) for i in op["inputs"]], shapes.get(int(op["outputs"][0]), ()))
-        for op in interpreter._get_ops_details()
+        for op in own or operations
     ]
 
 
