@@ -10,11 +10,13 @@ import tensorflow as tf
 
 from export.convert import add_metadata, convert
 from export.graphs import GRAPHS, MaskCore
+from export.network import load_saved
 from export.verification.agreement import MAX_ERROR, VerificationError, check_file, compare, probe_signal
 from keras_sep import Separator
 from keras_sep.errors import ModelFileError
 from keras_sep.metadata import read_metadata
 from keras_sep.models import build_or_unet
+from keras_sep.presets import ASSETS, get_preset
 from keras_sep.runtime import StepModel
 from keras_sep.signal import OverlapAdd, StreamingStft
 from tests.test_or_unet import SMALL, SMALL_SPEC, as_if_trained
@@ -175,3 +177,10 @@ def test_a_file_whose_tensors_do_not_fit_its_spec_is_refused(converted, tmp_path
     path.write_bytes(add_metadata(plain, wrong))
     with pytest.raises(ModelFileError, match=r"'magnitude' of shape \(1, 1, 257, 2\).*\(1, 1, 129, 2\)"):
         StepModel(path)
+
+
+def test_the_shipped_network_is_the_shipped_file():
+    network, spec, provenance = load_saved(ASSETS / "or-unet.keras")
+    assert (provenance["architecture"], provenance["size"]) == ("or_unet", "m")
+    path = get_preset("or-unet").file("waveform", "float32").path()
+    assert check_file(path, network, spec, "float32").snr_db > 100

@@ -94,7 +94,7 @@ def listed(summary: dict[str, Any], folder: Path) -> list[MeasuredFile]:
                 graph=entry["graph"],
                 precision=entry["precision"],
                 step_ms=1000 * spec.frame_step / spec.sample_rate,
-                sdr_db=entry.get("verification", {}).get("sdr_db", {}),
+                sdr_db=(entry.get("verification") or entry.get("quality") or {}).get("sdr_db", {}),
             )
         )
     return files
