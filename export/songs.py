@@ -37,7 +37,7 @@ class Song:
     def read(self, spec: StreamSpec) -> Array:
         """Stems (sources, seconds · sample_rate, C) of the excerpt; read when needed, for there may be many songs."""
         rate = spec.sample_rate
-        return _read_stems(self.folder, spec)[:, self.start * rate : (self.start + len(self.active)) * rate]
+        return read_stems(self.folder, spec)[:, self.start * rate : (self.start + len(self.active)) * rate]
 
 
 def song_folders(data: Path, split: str) -> list[Path]:
@@ -92,7 +92,7 @@ def read_test_songs(data: Path, spec: StreamSpec, seconds: int) -> tuple[list[So
     for folder in folders:
         for source, path in stem_files(folder, spec).items():
             digest.update(f"{folder.name}/{source}\n".encode() + path.read_bytes())
-        songs.append(_most_active(folder, _read_stems(folder, spec), spec, seconds))
+        songs.append(_most_active(folder, read_stems(folder, spec), spec, seconds))
     about = {
         "songs": [{"name": s.folder.name, "start_s": s.start, "seconds": len(s.active)} for s in songs],
         "seconds": seconds,
@@ -114,7 +114,7 @@ def _most_active(folder: Path, stems: Array, spec: StreamSpec, seconds: int) -> 
     return Song(folder, start, active[start : start + count])
 
 
-def _read_stems(folder: Path, spec: StreamSpec) -> Array:
+def read_stems(folder: Path, spec: StreamSpec) -> Array:
     """A song's stems as far as all of them go, whole seconds."""
     stems = []
     for path in stem_files(folder, spec).values():

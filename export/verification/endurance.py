@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 from tqdm import tqdm
 
+from export.songs import read_stems, song_folders
 from keras_sep.presets import DEFAULT_PRESET, get_preset
 from keras_sep.separator import StreamingSeparator
 from keras_sep.spec import StreamSpec
@@ -253,28 +253,11 @@ def _in_steps(stems: Array, spec: StreamSpec) -> Array:
 
 def _songs(data: Path | None, spec: StreamSpec) -> Iterator[Array]:
     """Stems (sources, samples, C); the mixture is their sum."""
-    folders = [EXAMPLE] if data is None else sorted((data / "test" / "songs").glob("*/"))
+    folders = [EXAMPLE] if data is None else song_folders(data, "test")
     if not folders:
         raise ValueError(f"{data}: expected test/songs/<song>/{{{','.join(spec.sources)}}}.*. Received: none")
     for folder in folders:
-        stems = []
-        for source in spec.sources:
-            files = sorted(folder.glob(f"{source}.*"))
-            if len(files) != 1:
-                raise ValueError(f"{folder}: expected one file {source}.*. Received: {len(files)}")
-            stems.append(_read(files[0], spec))
-        shortest = min(map(len, stems))
-        yield np.stack([stem[:shortest] for stem in stems])
-
-
-def _read(path: Path, spec: StreamSpec) -> Array:
-    audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    if (rate, audio.shape[1]) != (spec.sample_rate, spec.num_channels):
-        raise ValueError(
-            f"{path}: expected {spec.sample_rate} Hz and {spec.num_channels} channels. "
-            f"Received: {rate} Hz and {audio.shape[1]}"
-        )
-    return audio
+        yield read_stems(folder, spec)
 
 
 def _files(paths: list[Path]) -> list[Path]:
