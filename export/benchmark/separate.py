@@ -26,27 +26,34 @@ def separate(folder: Path, long_minutes: int) -> dict[str, Any]:
     """
     figures: dict[str, Any] = {"long_minutes": long_minutes}
     second = _song(folder / "second.wav", 1)
-    figures["cold_starts_s"] = sorted(_run(second, folder)[0] for _ in range(5))
+    figures["cold_starts_s"] = sorted(_run(second, folder=folder)[0] for _ in range(5))
     figures["cold_start_s"] = statistics.median(figures["cold_starts_s"])
     song = _song(folder / "song.wav", SONG_SECONDS)
-    walls = [_run(song, folder)[0] for _ in range(5)]
+    walls = [_run(song, folder=folder)[0] for _ in range(5)]
     figures["real_time_factor"] = statistics.median(walls) / SONG_SECONDS
     figures["times_real_time"] = sorted(SONG_SECONDS / wall for wall in walls)
+    jobs = os.cpu_count() or 1
+    album = [_song(folder / f"song{i}.wav", SONG_SECONDS) for i in range(2 * jobs)]
+    walls = [_run(*album, folder=folder, jobs=jobs)[0] for _ in range(3)]
+    figures["times_real_time_jobs"] = sorted(len(album) * SONG_SECONDS / wall for wall in walls)
     minute = _song(folder / "minute.flac", 60)
-    figures["peak_mb_1_minute"] = statistics.median(_run(minute, folder)[1] for _ in range(3))
+    figures["peak_mb_1_minute"] = statistics.median(_run(minute, folder=folder)[1] for _ in range(3))
     long = _song(folder / "long.flac", 60 * long_minutes)
-    wall, figures["peak_mb_long"] = _run(long, folder)
+    wall, figures["peak_mb_long"] = _run(long, folder=folder)
     figures["times_real_time_long"] = 60 * long_minutes / wall
     return figures
 
 
 def separate_table(figures: dict[str, Any]) -> str:
     starts, speeds, minutes = figures["cold_starts_s"], figures["times_real_time"], figures["long_minutes"]
+    album = figures["times_real_time_jobs"]
     return (
         f"| `keras-sep separate`, {os.cpu_count()} cores | median | range |\n|---|---|---|\n"
         f"| cold start: a 1 s file, whole process | {figures['cold_start_s']:.2f} s "
         f"| {starts[0]:.2f} to {starts[-1]:.2f} |\n"
         f"| 4-minute song | {1 / figures['real_time_factor']:.0f} × real time | {speeds[0]:.0f} to {speeds[-1]:.0f} |\n"
+        f"| 4-minute songs, as many at once as cores | {statistics.median(album):.0f} × real time "
+        f"| {album[0]:.0f} to {album[-1]:.0f} |\n"
         f"| {minutes}-minute song | {figures['times_real_time_long']:.0f} × real time | one run |\n"
         f"| peak memory, 1 minute | {figures['peak_mb_1_minute']:.0f} MB | |\n"
         f"| peak memory, {minutes} minutes | {figures['peak_mb_long']:.0f} MB | one run |"
@@ -74,11 +81,12 @@ sys.exit(status)
 """
 
 
-def _run(path: Path, folder: Path) -> tuple[float, float]:
-    """Wall seconds and peak resident megabytes of one separation."""
-    arguments = ["separate", str(path), "-o", str(folder / "stems"), "--overwrite", "--quiet"]
+def _run(*paths: Path, folder: Path, jobs: int = 1) -> tuple[float, float]:
+    """Wall seconds and peak resident megabytes of one call."""
+    options = ["-o", str(folder / "stems"), "--overwrite", "--quiet", "--jobs", str(jobs)]
+    arguments = ["separate", *map(str, paths), *options]
     start = time.perf_counter()
     result = subprocess.run([sys.executable, "-c", _CHILD, *arguments], stdout=subprocess.PIPE, text=True)
     if result.returncode:
-        raise ValueError(f"{path.name}: keras-sep separate ended with {result.returncode}")
+        raise ValueError(f"{paths[0].name}: keras-sep separate ended with {result.returncode}")
     return time.perf_counter() - start, int(result.stdout) / 1024
