@@ -127,6 +127,9 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except ImportError as error:
+        print(f'error: {error}: `pip install -e ".[train,dev]"`', file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
 

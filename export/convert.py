@@ -19,7 +19,7 @@ from export.calibration import Calibration, step_inputs
 from export.files import write_json, written_beside
 from export.flatbuffer import pack, unpack
 from export.graphs import GRAPHS, Graph
-from export.network import load_saved, save_network
+from export.network import load_saved, same_network, save_network
 from export.quantise import CALIBRATED, REFUSED, to_tflite
 from export.verification.agreement import Agreement, check_file
 from keras_sep import metadata, models
@@ -92,6 +92,8 @@ def convert(
 ) -> list[dict[str, Any]]:
     """Writes `<name>-<graph>-<precision>.<format>` files, their network `<name>.keras` and `<name>.json` about them.
 
+    Files of the same network that the folder's list already names stay in it.
+
     Args:
         model: sequence model of masks, as `build_or_unet` or `build_lstm` makes it.
         spec: stream format.
@@ -148,9 +150,13 @@ def convert(
                     }
                 )
     provenance = provenance or {}
-    network = save_network(model, out / f"{name}.keras", provenance)
+    # Files of the same network stay listed; those of another one are no longer what the list says.
+    before = same_network(out, name, model, spec)
+    network = before["network"] if before else save_network(model, out / f"{name}.keras", provenance)
+    made = {file["file"] for file in files}
+    others = [file for file in before["files"] if file["file"] not in made] if before else []
     summary = {"name": name, "parameters": model.count_params(), "spec": spec.to_dict(), "network": network}
-    write_json(out / f"{name}.json", {**summary, "files": files, "provenance": provenance})
+    write_json(out / f"{name}.json", {**summary, "files": others + files, "provenance": provenance})
     return files
 
 

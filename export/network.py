@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from export.files import written_beside
 from keras_sep.models import load_network
@@ -43,10 +44,25 @@ def read_summary(folder: Path, name: str | None = None) -> dict[str, Any]:
         summary = json.loads(paths[0].read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(f"{paths[0]}: expected JSON written by convert. Received: {error}") from error
-    missing = {"name", "spec", "files", "network", "provenance"} - set(summary if isinstance(summary, dict) else ())
+    present = set(summary) if isinstance(summary, dict) else set()
+    missing = {"name", "parameters", "spec", "files", "network", "provenance"} - present
     if missing:
         raise ValueError(f"{paths[0]}: expected {', '.join(sorted(missing))}; convert anew. Received: none")
     return summary
+
+
+def same_network(folder: Path, name: str, model: keras.Model, spec: StreamSpec) -> dict[str, Any] | None:
+    """`<name>.json` of a folder, if it is of this very network; else None."""
+    if not (folder / f"{name}.json").exists():
+        return None
+    try:
+        summary = read_summary(folder, name)
+        weights = require_network(folder / summary["network"]["file"], summary["network"]).get_weights()
+    except ValueError:
+        return None
+    mine = model.get_weights()
+    same = len(weights) == len(mine) and all(map(np.array_equal, weights, mine))
+    return summary if same and StreamSpec.from_dict(summary["spec"]) == spec else None
 
 
 def load_saved(path: Path) -> tuple[keras.Model, StreamSpec, dict[str, Any]]:

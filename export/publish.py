@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 from export.files import write_json, written_beside
+from export.network import read_summary
 from keras_sep.presets import ASSETS
 
 
@@ -35,7 +35,7 @@ def publish(
     Raises:
         ValueError: a file that was not converted, has not passed `verify`, or is no longer the one that did.
     """
-    summary = json.loads((converted / f"{name}.json").read_text(encoding="utf-8"))
+    summary = read_summary(converted, name)
     # Presets are .tflite files; an .onnx file beside them has the same graph and precision.
     tflite = [file for file in summary["files"] if file["file"].endswith(".tflite")]
     by_kind = {f"{file['graph']}-{file['precision']}": file for file in tflite}
@@ -44,13 +44,16 @@ def publish(
         raise ValueError(f"{converted}: expected files {', '.join(missing)}. Received: {', '.join(sorted(known))}")
     chosen = [by_kind[kind] for kind in files if kind != "keras"]
     network = {key: summary["network"][key] for key in ("file", "sha256", "bytes")} if "keras" in files else None
+    if not chosen:
+        raise ValueError(f"--files: expected a graph and precision beside keras. Received: {', '.join(files)}")
+    # Everything is read before anything is replaced.
     contents = {file["file"]: _verified(converted, file) for file in chosen}
+    contents[f"{name}.LICENSE"] = licence_file.read_bytes()
     if network:
         contents[network["file"]] = _unchanged(converted, network)
     for file_name, content in contents.items():
         with written_beside(assets / file_name) as part:
             part.write_bytes(content)
-    shutil.copyfile(licence_file, assets / f"{name}.LICENSE")
     entry = {
         "description": description,
         "parameters": summary["parameters"],

@@ -61,6 +61,7 @@ def _converted(saved_model: str, precision: str, network: str, samples: Samples 
     # From a SavedModel with a signature: from_concrete_functions makes files that run and output NaN.
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=["step"])
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    # Or the product with a constant on its left becomes one FULLY_CONNECTED a stem, with transposes around.
     converter._experimental_disable_batchmatmul_unfold = True
     if precision == "float32":
         return converter.convert()
@@ -107,15 +108,15 @@ def float_outside(content: bytes, exact: bytes, network: str) -> bytes:
         for tensor in original.subgraphs[0].tensors
         if not tensor.name.decode().startswith(inside)
     }
-    widened = {op.inputs[0]: op for op in graph.operators if kind(model, op) == schema.BuiltinOperator.DEQUANTIZE}
+    dequantised = {op.inputs[0]: op for op in graph.operators if kind(model, op) == schema.BuiltinOperator.DEQUANTIZE}
     for index, tensor in enumerate(graph.tensors):
         rounded = tensor.type in (schema.TensorType.INT8, schema.TensorType.FLOAT16)
         if not rounded or values.get(tensor.name) is None:
             continue
         tensor.type, tensor.quantization = schema.TensorType.FLOAT32, None
         model.buffers[tensor.buffer].data = values[tensor.name]
-        if widen := widened.get(index):
-            graph.operators.remove(widen)
+        if dequantise := dequantised.get(index):
+            graph.operators.remove(dequantise)
             for op in graph.operators:
-                op.inputs = [index if other == widen.outputs[0] else other for other in op.inputs]
+                op.inputs = [index if other == dequantise.outputs[0] else other for other in op.inputs]
     return pack(model)

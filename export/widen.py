@@ -48,8 +48,8 @@ class _Widening:
         for op in self.graph.operators:
             if kind(self.model, op) == _OPS.DEQUANTIZE and op.inputs[0] in produced:
                 self.exact.setdefault(op.inputs[0], op.outputs[0])
-        for index in produced:
-            self.exact.setdefault(index, self._new_tensor(index))
+        for index in produced - self.exact.keys():
+            self.exact[index] = self._new_tensor(index)
         result: list[Any] = []
         for op in self.graph.operators:
             if id(op) in self.chosen:

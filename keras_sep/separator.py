@@ -201,6 +201,7 @@ class Separator:
 
         Raises:
             AudioError: an input that cannot be read, an output that cannot be written or would replace the input.
+            ModelFileError: the network was not finite on it.
         """
         folder = Path(folder)
         wanted = list(self.spec.sources if stems is None else stems)

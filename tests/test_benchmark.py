@@ -94,7 +94,7 @@ def test_multiplications_of_the_shipped_files_are_those_of_the_architecture():
         total += bins * 2 * filters * config.decoder_kernel * (channels + skip)
         bins, channels = 2 * bins, filters
     assert bins == 1024
-    # Four positions at once: a kernel of 3 over 4 · (channels + 2), a quarter of them zeros, to 4 · 4 masks.
+    # Four positions at once: a kernel of 3 over 4 · (channels + 2), three quarters of them zeros, to 4 · 4 masks.
     total += bins // 4 * (4 * 4) * 3 * (4 * (channels + 2))
     assert {file.label: macs.multiplications(file.path) for file in shipped()} == {
         file.label: total for file in shipped()
@@ -483,12 +483,16 @@ def test_ctrl_c_leaves_nothing(models, tmp_path, light):
         arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, env=light, start_new_session=True
     )
     said = b""
-    while b"round 1 of 10000" not in said:
-        piece = os.read(process.stderr.fileno(), 4096)
-        assert piece, said
-        said += piece
-    os.killpg(process.pid, signal.SIGINT)
-    printed, rest = process.communicate(timeout=120)
+    try:
+        while b"round 1 of 10000" not in said:
+            piece = os.read(process.stderr.fileno(), 4096)
+            assert piece, said
+            said += piece
+        os.killpg(process.pid, signal.SIGINT)
+        printed, rest = process.communicate(timeout=120)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 130
     assert b"Traceback" not in said + rest
     assert printed == b""

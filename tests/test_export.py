@@ -37,7 +37,7 @@ KNOWN_OPS = {
         "REAL",
         "RESHAPE",
     ),
-    *("REVERSE_V2", "RFFT2D", "SPLIT", "SQRT", "STRIDED_SLICE", "SUB", "TANH", "TRANSPOSE"),
+    *("RFFT2D", "SPLIT", "SQRT", "STRIDED_SLICE", "SUB", "TANH", "TRANSPOSE"),
 }
 
 

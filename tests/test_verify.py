@@ -18,12 +18,14 @@ from export import quantise
 from export.convert import add_metadata, convert, load
 from export.flatbuffer import pack, unpack
 from export.graphs import GRAPHS, MaskCore
+from export.network import load_saved
 from export.publish import publish
 from export.songs import read_test_songs
 from export.verification import verify as verify_module
 from export.verification.agreement import Agreement, probe_signal
 from export.verification.gates import reasons
-from export.verification.measure import read_stream, windows
+from export.verification.measure import measure_stream, read_stream, windows
+from export.verification.reference import write_songs, write_stream
 from export.verification.verify import failures, verify
 from keras_sep.metadata import read_metadata
 from keras_sep.models import load_network
@@ -122,6 +124,35 @@ def test_only_the_metadata_of_a_file_changes(converted, verified):
         x = np.random.default_rng(0).uniform(0, 1, before._frame_shape).astype(np.float32)
         for _ in range(3):
             np.testing.assert_array_equal(before(x), after(x))
+
+
+def test_files_of_the_same_network_stay_listed(model, tmp_path):
+    def listed():
+        return [file["file"] for file in json.loads((tmp_path / "small.json").read_text())["files"]]
+
+    def made(network, precision):
+        convert(network, SMALL_SPEC, tmp_path, "small", graphs=("mask",), precisions=(precision,))
+        return (tmp_path / "small.keras").read_bytes()
+
+    first = made(model, "float32")
+    assert made(model, "float16") == made(model, "float32") == first
+    assert listed() == ["small-mask-float16.tflite", "small-mask-float32.tflite"]
+    assert made(as_if_trained(seed=6), "float16") != first
+    assert listed() == ["small-mask-float16.tflite"]
+
+
+def test_a_step_that_is_undone_anywhere_is_not_finite(verified, data, tmp_path, monkeypatch):
+    """The step itself hides it, and counts it."""
+    out, summary = verified
+    network, spec, _ = load_saved(out / "small.keras")
+    songs, _ = read_test_songs(data, spec, QUICK["seconds"])
+    write_songs(songs, spec, tmp_path)
+    write_stream(network, spec, tmp_path, 200, lambda _: None)
+    path, run = out / entry(summary, "mask", "float32")["file"], StepModel._run
+    assert measure_stream(path, tmp_path, 200, lambda _: None)["state_error"] < 1e-3
+    calls = iter(range(1000))
+    monkeypatch.setattr(StepModel, "_run", lambda *args: np.nan if next(calls) == 50 else run(*args))
+    assert measure_stream(path, tmp_path, 200, lambda _: None)["state_error"] is None
 
 
 def test_the_network_beside_the_files_makes_them_again(model, verified, tmp_path):
@@ -332,7 +363,7 @@ def test_what_cannot_be_verified_is_one_line(converted, data, tmp_path, capsys):
     (tmp_path / "small.json").write_text(
         '{"name": "small", "spec": {}, "files": [], "provenance": {}}'
     )  # of an earlier version
-    assert "expected network; convert anew" in message(tmp_path, "--data", data)
+    assert "expected network, parameters; convert anew" in message(tmp_path, "--data", data)
 
 
 def test_the_excerpt_is_where_the_voice_is(data):

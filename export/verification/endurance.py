@@ -76,8 +76,8 @@ def endure(paths: list[Path], hours: float, data: Path | None = None) -> None:
     Raises:
         EnduranceError: the stems drifted, were not finite or not silent, or a state grew.
     """
-    if not hours > 0:
-        raise ValueError(f"--hours: expected more than 0. Received: {hours:g}")
+    if not 0 < hours < math.inf:
+        raise ValueError(f"--hours: expected a number more than 0. Received: {hours:g}")
     failures = []
     for path in _files(paths):
         try:
@@ -232,6 +232,8 @@ def _programme(data: Path | None, spec: StreamSpec) -> tuple[Array, list[Passage
     """All mixtures one after the other (steps, frame_step, C), and the passages to compare."""
     step_s, late = spec.frame_step / spec.sample_rate, spec.algorithmic_latency // spec.frame_step
     songs = [_in_steps(stems, spec) for stems in _songs(data, spec)]
+    if short := [index for index, song in enumerate(songs) if not song.shape[1]]:
+        raise ValueError(f"expected songs of a second or more. Received: song {short[0] + 1}, shorter than that")
     while sum(song.shape[1] for song in songs) * step_s < 2 * (WARM_UP + COMPARED):
         songs += songs
     passages, first = [], 0

@@ -37,7 +37,8 @@ def reasons(precision: str, figures: dict[str, Any]) -> list[str]:
     if foreign := [name for name in figures["ops"] if not is_builtin(name)]:
         found.append(f"expected builtin ops only. Received: {', '.join(foreign)}")
     numbers = [step["vocals_snr_db"] for step in figures["steps"].values()]
-    if None in (*numbers, figures["state_error"], *figures["sdr_db"].values()):
+    sdr_db = (*figures["sdr_db"].values(), *figures["keras_sdr_db"].values())
+    if None in (*numbers, figures["state_error"], *sdr_db):
         return [*found, "expected finite numbers. Received: some that are not"]
     for n, step in figures["steps"].items():
         least = min(LONG[1], MIN_SNR_DB[precision]) if int(n) > LONG[0] else MIN_SNR_DB[precision]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import platform
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from export.files import written_beside
 from keras_sep.errors import UnsupportedModelError
 from keras_sep.metadata import read_metadata
 from keras_sep.presets import presets
@@ -25,7 +27,8 @@ from keras_sep.separator import StreamingSeparator
 
 Array = npt.NDArray[np.float32]
 EXAMPLE = Path(__file__).parents[2] / "examples" / "lithium" / "mixture.flac"
-START_S = 16.0  # the voice is loudest here
+START_S = 15.0  # the voice is loudest from here
+LONGEST_S = 10.0  # to the song's end
 BLOCK = 1000  # samples pushed at a time: no multiple of a step
 
 # Between runtimes, for one file. float32: sums are taken in another order. In integers a value half-way between two
@@ -60,10 +63,16 @@ def stream(path: Path, seconds: float) -> Array:
 
 
 def write(golden: Path, files: list[Path], seconds: float) -> None:
-    """Writes the stems of each file, under the SHA-256 that it carries, and what made them."""
+    """Writes the stems of each file, under the SHA-256 that it carries, and what made them.
+
+    Raises:
+        ValueError: more seconds than the song has.
+    """
+    if not 0 < seconds <= LONGEST_S:
+        raise ValueError(f"--seconds: expected more than 0 and at most {LONGEST_S:g}. Received: {seconds:g}")
     stems: dict[str, Any] = {_metadata(path)["sha256"]: stream(path, seconds) for path in files}
     golden.parent.mkdir(parents=True, exist_ok=True)
-    with golden.open("wb") as file:
+    with written_beside(golden) as part, part.open("wb") as file:
         np.savez(file, about=json.dumps({"where": where(), "seconds": seconds}), **stems)
 
 
@@ -78,9 +87,12 @@ def against(golden: Path, files: list[Path], may_refuse: Iterable[str] = ()) -> 
     Raises:
         ValueError: a file that `golden` does not know.
     """
-    with np.load(golden) as kept:
-        about = json.loads(str(kept["about"]))
-        expected = {name: kept[name] for name in kept.files if name != "about"}
+    try:
+        with np.load(golden) as kept:
+            about = json.loads(str(kept["about"]))
+            expected = {name: kept[name] for name in kept.files if name != "about"}
+    except (KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{golden}: expected a file that --write made. Received: {error}") from error
     print(f"{where()}, against {about['where']}: {about['seconds']:g} s of the example song, streamed\n")
     print("| file | result | largest difference | SNR |\n|---|---|---:|---:|")
     good = True

@@ -17,6 +17,7 @@ Each file's entry in `<name>.json` gets a "verification":
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -228,21 +229,23 @@ def _bar(total: int, what: str, done: int = 0) -> tqdm:
 
 
 def _write(folder: Path, summary: dict[str, Any]) -> None:
-    """Puts the figures into the files that passed, then into `<name>.json`; the networks themselves do not change."""
-    for file in summary["files"]:
-        found, path = file["verification"], folder / file["file"]
-        if not found["passed"]:
-            continue
-        quality = quality_of(found)
-        content = path.read_bytes()
-        if path.suffix == ".onnx":
-            content = onnx_graph.add_metadata(content, {**onnx_graph.read_metadata(content), "quality": quality})
-        else:
-            content = add_metadata(content, {**read_metadata(content), "quality": quality})
-        with written_beside(path) as part:
-            part.write_bytes(content)
-        file["sha256"], file["bytes"] = hashlib.sha256(content).hexdigest(), len(content)
-    write_json(folder / f"{summary['name']}.json", summary)
+    """Puts the figures into the files, then into `<name>.json`, all or none; the networks themselves do not change."""
+    with contextlib.ExitStack() as renamed:
+        # Renamed in the opposite order: the list comes last.
+        listed = renamed.enter_context(written_beside(folder / f"{summary['name']}.json"))
+        for file in summary["files"]:
+            found, path = file["verification"], folder / file["file"]
+            if not found["passed"]:
+                continue
+            quality = quality_of(found)
+            content = path.read_bytes()
+            if path.suffix == ".onnx":
+                content = onnx_graph.add_metadata(content, {**onnx_graph.read_metadata(content), "quality": quality})
+            else:
+                content = add_metadata(content, {**read_metadata(content), "quality": quality})
+            renamed.enter_context(written_beside(path)).write_bytes(content)
+            file["sha256"], file["bytes"] = hashlib.sha256(content).hexdigest(), len(content)
+        listed.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def table(summary: dict[str, Any]) -> str:
