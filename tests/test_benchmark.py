@@ -480,7 +480,14 @@ def test_ctrl_c_leaves_nothing(models, tmp_path, light):
     document.write_text(f"{table.BEGIN}{table.END}")
     arguments = [*COMMAND, models, "--minutes", "0", "--rounds", "10000", "--out", out, "--write", document]
     process = subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, env=light, start_new_session=True
+        arguments,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env=light,
+        start_new_session=True,
+        # A shell's background job ignores it, and so would its children.
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     said = b""
     try:

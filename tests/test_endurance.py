@@ -266,7 +266,7 @@ def test_endure_fails_a_state_that_grows(files, short, monkeypatch, capsys):
 def test_endure_says_what_it_cannot_do(files, short, capsys, monkeypatch):
     file = str(files["mask", "float32"])
     for arguments, message in (
-        ([file, "--hours", "0"], "--hours: expected more than 0. Received: 0"),
+        ([file, "--hours", "0"], "--hours: expected a number more than 0. Received: 0"),
         ([str(short)], "expected .tflite files. Received: none in"),
         ([file, "--data", str(short / "test")], "expected test/songs/<song>/{vocals,accompaniment}"),
     ):
