@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,20 +32,12 @@ class OnnxStep:
     graph = "mask"
 
     def __init__(self, file: Path | bytes, spec: StreamSpec | None = None):
+        self._session = onnx_session(file)
+        entries = self._session.get_modelmeta().custom_metadata_map
         try:
-            import onnxruntime
-        except ImportError as error:
-            raise ValueError(f'onnx: expected onnxruntime (`pip install ".[onnx]"`). Received: {error}') from error
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        try:
-            content = file.read_bytes() if isinstance(file, Path) else file
-            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-            entries = self._session.get_modelmeta().custom_metadata_map
             self.spec = spec or StreamSpec.from_dict(json.loads(entries[ENTRY])["spec"])
-        except Exception as error:  # onnxruntime's errors have no common class of their own
-            name = file if isinstance(file, Path) else "model"
-            raise ModelFileError(f"{name}: ONNX Runtime cannot run this file: {error}".splitlines()[0]) from error
+        except (KeyError, ValueError) as error:
+            raise ModelFileError(f"{_name(file)}: expected an .onnx file of convert. Received: {error!r}") from error
         self._names = [output.name for output in self._session.get_outputs()]
         self.reset()
 
@@ -65,3 +58,28 @@ class OnnxStep:
         for target, mask in zip(out, masks, strict=True):
             target[:] = mask
         return out
+
+
+def onnx_session(file: Path | bytes) -> Any:
+    """An onnxruntime.InferenceSession in one thread, as LiteRT.
+
+    Raises:
+        ValueError: onnxruntime is not installed.
+        ModelFileError: not a file that it can run.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ValueError(f'onnx: expected onnxruntime (`pip install ".[onnx]"`). Received: {error}') from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    try:
+        content = file.read_bytes() if isinstance(file, Path) else file
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors have no common class of their own
+        message = f"{_name(file)}: ONNX Runtime cannot run this file: {error}"
+        raise ModelFileError(message.splitlines()[0]) from error
+
+
+def _name(file: Path | bytes) -> str:
+    return str(file) if isinstance(file, Path) else "model"

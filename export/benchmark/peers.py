@@ -13,7 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from export.benchmark.example import Array
-from export.benchmark.load import interpreter_class, onnx_session
+from export.benchmark.load import interpreter_class
+from export.onnx_step import onnx_session
 from keras_sep.engine import build_engine
 from keras_sep.runtime import StepModel
 

@@ -52,6 +52,8 @@ def benchmark(
     Raises:
         ValueError: something that is asked for cannot be; before anything is measured.
     """
+    # What is asked for twice is measured once.
+    folders, random = tuple({folder.resolve(): folder for folder in folders}.values()), tuple(dict.fromkeys(random))
     files = [file for folder in folders for file in converted(folder)] if folders else shipped()
     _require(random, peers, out, write, long_minutes, rounds, steps)
     with tempfile.TemporaryDirectory(prefix="keras-sep-bench-") as name:

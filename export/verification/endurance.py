@@ -21,6 +21,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from export.songs import read_stems, song_folders
+from export.verification.scores import snr_db
 from keras_sep.presets import DEFAULT_PRESET, get_preset
 from keras_sep.separator import StreamingSeparator
 from keras_sep.spec import StreamSpec
@@ -184,9 +185,8 @@ def _from_fresh(separator: StreamingSeparator, blocks: Array, wanted: range) -> 
 
 
 def _ratio_db(expected: Array, found: Array) -> Array:
-    """Of each source, its power against that of the difference: an SNR of two streams, an SDR of stems."""
-    power, error = (np.sum(x.astype(np.float64) ** 2, axis=(1, 2)) for x in (expected, expected - found))
-    return 10 * np.log10((power + 1e-20) / (error + 1e-20))
+    """Of each source: an SNR of two streams, an SDR of stems."""
+    return np.array([snr_db(e, f) for e, f in zip(expected, found, strict=True)])
 
 
 def _line(hours: float, row: Row) -> str:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import soundfile
 
 from export.files import written_beside
+from export.verification.scores import snr_db
 from keras_sep.errors import UnsupportedModelError
 from keras_sep.metadata import read_metadata
 from keras_sep.presets import presets
@@ -121,9 +122,7 @@ def compare(expected: Array, found: Array) -> tuple[float, float]:
     """Largest absolute difference, and SNR in dB of the worst stem; infinite and −infinite where one is not finite."""
     if found.shape != expected.shape or not np.all(np.isfinite(found)):
         return np.inf, -np.inf
-    error = expected.astype(np.float64) - found
-    powers = [(np.sum(np.square(e, dtype=np.float64)), np.sum(d**2)) for e, d in zip(expected, error, strict=True)]
-    return float(np.max(np.abs(error))), min(10 * np.log10((s + 1e-20) / (n + 1e-20)) for s, n in powers)
+    return float(np.max(np.abs(expected - found))), min(map(snr_db, expected, found))
 
 
 def where() -> str:
