@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -131,6 +131,58 @@ def _parser() -> argparse.ArgumentParser:
     separate.add_argument("--quiet", action="store_true", help="no progress bar, no list of outputs")
     separate.set_defaults(run=_separate)
 
+    live = commands.add_parser(
+        "live",
+        help="separate what a sound card hears, as it hears it",
+        description="Takes sound from an input device (microphone, line-in, the monitor of an output) or a file, and "
+        "plays its voice and accompaniment, each at its level, on an output device. Keys while it runs: up and down "
+        "arrows change the voice by 1 dB, right and left the accompaniment; v and a mute; space lets the original "
+        "through; 0 sets both to 0 dB; q quits. Ends with status 0 at the end of the file, after --duration and by q, "
+        "with 130 by Ctrl-C; the recording is complete either way. Needs the extra `live`.",
+        allow_abbrev=False,
+    )
+    live.add_argument("--list-devices", action="store_true", help="print the devices and exit")
+    source = live.add_mutually_exclusive_group()
+    source.add_argument("--input-device", metavar="DEVICE", help="number, or a part of the name that only one has")
+    source.add_argument("--file", type=Path, metavar="SONG", help="play a file instead of an input device")
+    live.add_argument("--loop", action="store_true", help="play --file again and again")
+    live.add_argument("--output-device", metavar="DEVICE", help="as above (default for both: the system's)")
+    live.add_argument(
+        "--vocals", type=_decibels, default=0.0, metavar="DB", help="level, -60 (silence) to 20 dB (default: 0)"
+    )
+    live.add_argument("--accompaniment", type=_decibels, default=0.0, metavar="DB", help="likewise")
+    live.add_argument("--duration", type=_positive_seconds, metavar="S", help="seconds (default: to the end)")
+    live.add_argument(
+        "--record", type=Path, metavar="DIR", help="also write vocals, accompaniment and mixture to this folder"
+    )
+    live.add_argument(
+        "--format", choices=("wav", "flac", "ogg"), default="wav", help="of --record: wav is 32-bit float, flac 24 bit"
+    )
+    live.add_argument("--overwrite", action="store_true", help="replace recordings that are already there")
+    live.add_argument(
+        "--buffer",
+        type=_number_between(0, 2000, "milliseconds"),
+        metavar="MS",
+        help="audio kept ready against late steps, 0 to 2000 ms, all of it latency (default: 30)",
+    )
+    live.add_argument(
+        "--block-size",
+        type=_number_between(0, 16384, "samples"),
+        metavar="N",
+        help="samples the device hands over at a time, 0 (what the system likes) to 16384 (default: 512, 11.6 ms)",
+    )
+    live.add_argument(
+        "--sample-rate",
+        type=_number_between(8000, 192000, "Hz"),
+        metavar="HZ",
+        help="of the devices, 8000 to 192000 (default: the model's, 44100, where they can)",
+    )
+    model = live.add_mutually_exclusive_group()
+    model.add_argument("--preset", help="shipped model, see `keras-sep presets` (default: or-unet)")
+    model.add_argument("--model", type=Path, metavar="FILE.tflite", help="a model file of your own")
+    live.add_argument("--quiet", action="store_true", help="neither meters nor figures nor a list of recordings")
+    live.set_defaults(run=_live)
+
     presets = commands.add_parser("presets", help="list the shipped models", allow_abbrev=False)
     presets.add_argument("--json", action="store_true", help="everything about them, for programs")
     presets.set_defaults(run=_presets)
@@ -228,6 +280,69 @@ def _separate(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def _live(args: argparse.Namespace) -> int:
+    from keras_sep.live.sound_card import SoundCard
+
+    if args.loop and not args.file:
+        raise AudioError("--loop: expected a --file to repeat. Received: none")
+    sound_card = SoundCard()
+    if args.list_devices:
+        for device in sound_card.devices():
+            default = " (default input)" * device.is_default_input + " (default output)" * device.is_default_output
+            print(
+                f"{device.index}: {device.label}: {device.num_inputs} in, {device.num_outputs} out, "
+                f"{device.sample_rate:.0f} Hz{default}"
+            )
+        return 0
+
+    from keras_sep.live.file_source import FileSource
+    from keras_sep.live.mixer import Mixer
+    from keras_sep.live.recorder import Recorder
+    from keras_sep.live.session import DEFAULT_BLOCK_SIZE, DEFAULT_BUFFER_MS, LiveSession
+    from keras_sep.live.terminal import Keys, Terminal, summary
+    from keras_sep.presets import DEFAULT_PRESET
+    from keras_sep.separator import StreamingSeparator
+
+    with warnings.catch_warnings(record=True) as said:
+        separator = StreamingSeparator(args.preset or DEFAULT_PRESET, model=args.model, repair=True)
+    for warning in said:
+        print(f"keras-sep: warning: {_one_line(str(warning.message))}", file=sys.stderr)
+    spec = separator.spec
+    levels = {source: getattr(args, source, 0.0) for source in spec.sources}
+    source = FileSource(args.file, spec.num_channels, loop=args.loop) if args.file else None
+    with contextlib.ExitStack() as stack:
+        recorder = Recorder(args.record, spec, format=args.format, overwrite=args.overwrite) if args.record else None
+        recorded: list[Path] = []
+        if recorder:
+            stack.callback(lambda: recorded.extend(recorder.close()))
+        terminal = Terminal(stack.enter_context(Keys()), quiet=args.quiet)
+        session = LiveSession(
+            separator,
+            sound_card,
+            Mixer(spec.sample_rate, levels),
+            source=source,
+            input_device=args.input_device,
+            output_device=args.output_device,
+            sample_rate=int(args.sample_rate) if args.sample_rate else None,
+            block_size=DEFAULT_BLOCK_SIZE if args.block_size is None else int(args.block_size),
+            buffer_ms=DEFAULT_BUFFER_MS if args.buffer is None else args.buffer,
+            duration=args.duration,
+            recorder=recorder,
+            notify=terminal.say,
+        )
+        try:
+            session.run(lambda: terminal.tick(session))
+        finally:
+            terminal.clear()
+            if not args.quiet and session.stats().mean_load:
+                print(f"keras-sep: {summary(session.stats())}", file=sys.stderr)
+            stack.close()
+            if not args.quiet:
+                for path in recorded:
+                    print(path)
+    return 0
+
+
 def _presets(args: argparse.Namespace) -> int:
     import dataclasses
 
@@ -300,6 +415,27 @@ def _positive_seconds(text: str) -> float:
     if value == 0:
         raise argparse.ArgumentTypeError(f"expected seconds, more than 0. Received: {text!r}")
     return value
+
+
+def _decibels(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not value <= 20.0:
+        raise argparse.ArgumentTypeError(f"expected dB, at most 20, -60 or less for silence. Received: {text!r}")
+    return max(-60.0, value)
+
+
+def _number_between(least: float, most: float, unit: str) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        expected = f"{least:g} to {most:g} {unit}"
+        value = _number(text, expected)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"expected {expected}. Received: {text!r}")
+        return value
+
+    return number
 
 
 def _positive_int(text: str) -> int:

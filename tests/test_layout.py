@@ -33,7 +33,8 @@ ALLOWED = {
     "audio": {"errors"},
     "presets": GROUND,
     "separator": GROUND | {"signal", "runtime", "engine", "audio", "presets"},
-    "cli": GROUND | {"presets", "separator"},
+    "live": GROUND | {"audio", "separator", "live"},
+    "cli": GROUND | {"presets", "separator", "live"},
     "__init__": GROUND | {"separator"},
     "assets": set(),
 }

@@ -1,0 +1,75 @@
+"""A file as the source of a stream, read ahead in a thread of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import threading
+import time
+from pathlib import Path
+
+from keras_sep.audio import AudioReader
+from keras_sep.errors import AudioError
+from keras_sep.live.ring import RingBuffer
+
+_AHEAD_S = 2.0
+_NAP_S = 0.01
+
+
+class FileSource:
+    """Reads a file into a ring, as far ahead as the ring goes.
+
+    One channel stands on both sides, of more the first ones count.
+
+    Args:
+        path: anything that `AudioReader` reads.
+        num_channels: of the ring.
+        loop: start again at the end, without a gap.
+
+    Attributes:
+        sample_rate: Hz.  ring: RingBuffer.
+        ended: all of the file is in the ring, or has been taken.
+        error: AudioError that ended it early, or None.
+    """
+
+    def __init__(self, path: Path, num_channels: int, *, loop: bool = False):
+        with AudioReader(path) as reader:  # fails here, before a device is opened
+            self.sample_rate = reader.sample_rate
+        self.path, self._loop = path, loop
+        self.ring = RingBuffer(round(_AHEAD_S * self.sample_rate), num_channels)
+        self.ended = False
+        self.error: AudioError | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="file", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            for _ in itertools.count() if self._loop else range(1):
+                written = self.ring.written
+                with AudioReader(self.path) as reader, contextlib.closing(reader.blocks()) as blocks:  # type: ignore[type-var]
+                    if reader.sample_rate != self.sample_rate:
+                        raise AudioError(f"{self.path}: the file has changed while it was played")
+                    for block in blocks:
+                        part = block[:, : self.ring.num_channels]
+                        while len(part := part[self.ring.write(part) :]):
+                            if self._stop.is_set():
+                                return
+                            time.sleep(_NAP_S)
+                if self._stop.is_set():
+                    return
+                if self.ring.written == written:
+                    raise AudioError(f"{self.path}: expected audio. Received: a file without samples")
+        except AudioError as error:
+            self.error = error
+        except OSError as error:
+            self.error = AudioError(f"{self.path}: cannot read: {error.strerror or error}")
+        finally:
+            self.ended = True

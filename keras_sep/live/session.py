@@ -1,0 +1,437 @@
+"""A live session: the worker between the rings, the devices around them, and what they report."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+
+from keras_sep.audio import LOUDEST
+from keras_sep.errors import AudioError
+from keras_sep.live.callbacks import Capture, Clock, Playback
+from keras_sep.live.file_source import FileSource
+from keras_sep.live.mixer import Mixer
+from keras_sep.live.recorder import ORIGINAL, Recorder
+from keras_sep.live.ring import RingBuffer
+from keras_sep.live.sound_card import AudioInterface, Stream
+from keras_sep.separator import StreamingSeparator
+
+Array = npt.NDArray[np.float32]
+DEFAULT_BUFFER_MS = 30.0
+DEFAULT_BLOCK_SIZE = 512  # samples; left to itself PulseAudio asks for 95 at a time
+OUTPUT = "output"
+_RING_S = 2.0  # capacity on top of the buffer
+_NAP_S = 0.002  # the worker looks this often; an event would need a lock in the callback
+_SILENCE_S = 4.0  # without a callback: the device has gone; PulseAudio's null sinks start after up to 2 s
+_RETRY_S = 1.0
+_BURST = 900  # samples of the lower rate that soxr gives at once, about
+_FALL_DB_PER_S = 40.0  # of the level meters
+
+
+@dataclass(frozen=True)
+class LiveStats:
+    """What a session reports.
+
+    Attributes:
+        seconds: since it was opened.
+        underruns, silent_samples: gaps in what was heard, and their silence (device rate).
+        overruns, lost_samples: times that audio was dropped because it came faster than it went, and how much.
+        latency_ms: from what comes in to what is heard: the parts of `latency_parts_ms`, mean of the last second or so.
+        latency_parts_ms: "input" and "output" as the devices say, "buffers", "resampling", "network".
+        load: network time / audio time over the last second.  mean_load: over the whole session.
+        step_p99_ms: 99th percentile of the network's time for `frame_step` samples, of the last thousand.
+        peaks: by source, "mixture" and "output": peak, 0 to 1 and above, falling slowly.
+        waiting: a device has gone and has not come back yet.  losses: how often one has gone.
+        repaired_samples, recoveries: as for StreamingSeparator.
+    """
+
+    seconds: float
+    underruns: int
+    silent_samples: int
+    overruns: int
+    lost_samples: int
+    latency_ms: float
+    latency_parts_ms: dict[str, float]
+    load: float
+    mean_load: float
+    step_p99_ms: float
+    peaks: dict[str, float]
+    waiting: bool
+    losses: int
+    repaired_samples: int
+    recoveries: int
+
+
+class LiveSession:
+    """Takes sound from a device or a file, separates it, mixes it, and plays it.
+
+    `run` does all that; tests call `open`, the streams' callbacks, `work` and `watch` themselves.
+
+    Latency is kept near the buffer: where more than it and as much again lies in the rings, the oldest captured
+    samples are dropped. Two devices whose clocks differ so hear a click once in a while; nothing stretches time.
+
+    Args:
+        separator: StreamingSeparator with `repair`.
+        interface: the sound system.
+        mixer: Mixer for the separator's sources.
+        source: a file instead of an input device.
+        input_device, output_device: as for `AudioInterface.open`.
+        sample_rate: Hz of the devices; None for the model's, or what a device prefers if it cannot run at that.
+        block_size: samples a callback; 0 leaves it to the system.
+        buffer_ms: what lies ready to be played, beyond a block, when playing starts: the time that a step may be late.
+        duration: seconds of the source, or None for all of it.
+        recorder: gets the stems and the mixture, closed by the caller.
+        notify: called with a line of text for the user.
+        clock: seconds.
+
+    Attributes:
+        done: all of the source has been played.
+    """
+
+    def __init__(
+        self,
+        separator: StreamingSeparator,
+        interface: AudioInterface,
+        mixer: Mixer,
+        *,
+        source: FileSource | None = None,
+        input_device: str | None = None,
+        output_device: str | None = None,
+        sample_rate: int | None = None,
+        block_size: int = DEFAULT_BLOCK_SIZE,
+        buffer_ms: float = DEFAULT_BUFFER_MS,
+        duration: float | None = None,
+        recorder: Recorder | None = None,
+        notify: Callable[[str], None] = lambda line: None,
+        clock: Clock = time.monotonic,
+    ):
+        self.separator, self.mixer = separator, mixer
+        self.spec = separator.spec
+        self._interface, self._source, self._recorder = interface, source, recorder
+        self._wanted = {"input": input_device, "output": output_device}
+        self._rates = [sample_rate] if sample_rate else [self.spec.sample_rate, 0]
+        self._block_size, self._buffer_s, self._duration = block_size, buffer_ms / 1000.0, duration
+        self._notify, self._clock = notify, clock
+        channels = self.spec.num_channels
+        self._capture = Capture(RingBuffer(1, channels), clock)
+        self._playback = Playback(RingBuffer(1, channels), 0, clock)
+        self._streams: dict[str, Stream] = {}
+        self._latencies: dict[str, float] = {}  # s, of each kind of stream, kept when it has been closed
+        self._formats: dict[str, tuple[int, int]] = {}  # (Hz, channels) that the rings were made for
+        self._resample_in = self._resample_out = _Resampler(1, 1, channels)
+        self._changing = threading.Lock()  # streams and rings change while the worker stands still
+        self._stop = threading.Event()
+        self._worker = threading.Thread(target=self._run, name="live", daemon=True)
+        self._failure: BaseException | None = None
+        self._finished = False
+        self._left: int | None = None  # samples of the source still to take
+        self._late = separator.algorithmic_latency  # samples that the recording leaves out
+        self._delayed: Array = np.zeros((self._late, channels), np.float32)
+        self._overruns = self._dropped = self._repaired = self._losses = 0
+        self._opened, self._retry = clock(), 0.0
+        self._waiting = False
+        self._meters = dict.fromkeys((ORIGINAL, *self.spec.sources, OUTPUT), 0.0)
+        self._busy = self._heard = 0.0  # s of work, s of audio
+        self._second = (0.0, 0.0)  # both, when the running second began
+        self._load = 0.0
+        self._steps = np.zeros(1000)
+        self._num_steps = 0
+        self._fill_s: float | None = None
+
+    # The devices; one thread.
+
+    def open(self) -> None:
+        """Opens and starts the streams.
+
+        Raises:
+            AudioError: a device that is not there, or cannot be opened.
+        """
+        kinds: list[str] = ["output"] if self._source else ["input", "output"]
+        sides: dict[str, Capture | Playback] = {"input": self._capture, "output": self._playback}
+        try:
+            for kind in kinds:
+                stream = self._interface.open(kind, self._wanted[kind], self._rates, self._block_size, sides[kind])
+                self._streams[kind], self._latencies[kind] = stream, stream.latency
+                if (self._wanted[kind] or "").isdigit():  # numbers change when devices come and go
+                    self._wanted[kind] = stream.device.label
+            self._prepare()
+            for stream in self._streams.values():
+                stream.start()
+        except BaseException:
+            self._close_streams()
+            raise
+
+    def watch(self) -> None:
+        """Notices devices that have gone, and opens them again once they are back; to be called often."""
+        now = self._clock()
+        if self._waiting:
+            if now < self._retry:
+                return
+            try:
+                with self._changing:
+                    self._interface.rescan()
+                    self.open()
+            except AudioError:
+                self._retry = self._clock() + _RETRY_S
+                return
+            self._waiting = False
+            self._notify("the device is back")
+            return
+        for kind, stream in self._streams.items():
+            side: Capture | Playback = self._capture if kind == "input" else self._playback
+            if stream.finished or now - side.last > _SILENCE_S:
+                self._losses += 1
+                self._waiting, self._retry = True, now + _RETRY_S
+                self._notify(f"{kind} device {stream.device.label} has gone; waiting for it")
+                with self._changing:
+                    self._close_streams()
+                return
+
+    def _prepare(self) -> None:
+        """Rings and resamplers for what has been opened; what they hold stays where the format is the same."""
+        channels, model_rate = self.spec.num_channels, self.spec.sample_rate
+        if self._source:
+            rate = self._source.sample_rate
+            self._capture.ring = self._source.ring
+        else:
+            rate = self._streams["input"].sample_rate
+            self._capture.ring.skip(self._capture.ring.available)  # stale
+        if self._formats.get("input") != (rate, channels):
+            self._formats["input"] = rate, channels
+            self._resample_in = _Resampler(rate, model_rate, channels)
+            if not self._source:
+                self._capture.ring = RingBuffer(round((_RING_S + self._buffer_s) * rate), channels)
+            if self._left is None and self._duration is not None:
+                self._left = round(self._duration * rate)
+        output = self._streams["output"]
+        playback = self._playback
+        if self._formats.get("output") != (output.sample_rate, output.num_channels):
+            self._formats["output"] = output.sample_rate, output.num_channels
+            self._resample_out = _Resampler(model_rate, output.sample_rate, channels)
+            capacity = round((_RING_S + 2 * self._buffer_s) * output.sample_rate)
+            playback.ring = RingBuffer(capacity, output.num_channels)
+        bursts = self._resample_in.burst_s + self._resample_out.burst_s
+        playback.target = round((self._buffer_s + bursts) * output.sample_rate)
+        playback.restart(trim=self._source is None)
+        self._capture.last = playback.last = self._clock()
+
+    def _close_streams(self) -> None:
+        streams, self._streams = self._streams, {}
+        for stream in streams.values():
+            stream.close()
+
+    # The work; one thread.
+
+    def work(self) -> bool:
+        """Takes up to a step's worth of samples from the source to the playback ring; False if there is nothing to do.
+
+        Raises:
+            AudioError, ModelFileError: what cannot be read, separated or recorded.
+        """
+        if self._finished or not self._formats:
+            return False
+        if self._recorder and self._recorder.error:
+            raise self._recorder.error
+        source, ring = self._source, self._capture.ring
+        rate_in, rate_out = self._formats["input"][0], self._formats["output"][0]
+        playback = self._playback
+        # Before the count: what is in the ring after it has ended is all there will be.
+        ended = self._left == 0 or bool(source and source.ended)
+        if source is None:
+            self._drop_excess(rate_in, rate_out)
+            room = playback.ring.capacity - 2 * self.spec.frame_step * rate_out // self.spec.sample_rate
+        else:
+            room = playback.target + 2 * playback.largest + self.spec.frame_step * rate_out // self.spec.sample_rate
+        if playback.ring.available >= room:
+            return False
+        size = min(-(-self.spec.frame_step * rate_in // self.spec.sample_rate), ring.available)
+        if self._left is not None:
+            size = min(size, self._left)
+        if size == 0:
+            if ended:
+                self._finish()
+                if source and source.error:
+                    raise source.error
+            return ended
+        samples = np.empty((size, self.spec.num_channels), np.float32)
+        ring.read_into(samples)
+        if self._left is not None:
+            self._left -= size
+        good = np.abs(samples) <= LOUDEST  # before the resampler, which would smear them; NaN is not good
+        if not good.all():
+            self._repaired += int(np.count_nonzero(~good))
+            samples[~good] = 0.0
+        self._separate(self._resample_in(samples))
+        fill = playback.ring.available / rate_out + (ring.available / rate_in if source is None else 0.0)
+        self._fill_s = fill if self._fill_s is None else self._fill_s + 0.02 * (fill - self._fill_s)
+        return True
+
+    def _drop_excess(self, rate_in: int, rate_out: int) -> None:
+        """Keeps what waits in both rings near the buffer."""
+        playback, ring = self._playback, self._capture.ring
+        usual = (playback.target + 2 * playback.largest) / rate_out + self._capture.largest / rate_in
+        queued = ring.available / rate_in + playback.ring.available / rate_out
+        if playback.playing and queued > usual + self._buffer_s + 0.02:
+            dropped = ring.skip(round((queued - usual) * rate_in))
+            if dropped:
+                self._overruns += 1
+                self._dropped += dropped
+
+    def _separate(self, samples: Array) -> None:
+        if not len(samples):
+            return
+        start = time.perf_counter()
+        stems = self.separator.push(samples)
+        elapsed = time.perf_counter() - start
+        self._steps[self._num_steps % len(self._steps)] = elapsed
+        self._num_steps += 1
+        self._busy += elapsed
+        self._heard += len(samples) / self.spec.sample_rate
+        if self._heard - self._second[1] >= 1.0:
+            self._load = (self._busy - self._second[0]) / (self._heard - self._second[1])
+            self._second = self._busy, self._heard
+        self._deliver(samples, stems)
+
+    def _deliver(self, samples: Array, stems: dict[str, Array]) -> None:
+        delayed = np.concatenate([self._delayed, samples])
+        original, self._delayed = delayed[: len(samples)], delayed[len(samples) :]
+        recorded = min(self._late, len(samples))
+        self._late -= recorded
+        if self._recorder and recorded < len(samples):
+            parts = {**stems, ORIGINAL: original}
+            self._recorder.put({name: part[recorded:] for name, part in parts.items()})
+        mix = self.mixer(original, stems)
+        for name, part in {ORIGINAL: samples, **stems, OUTPUT: mix}.items():
+            fall = 10.0 ** (-_FALL_DB_PER_S / 20.0 * len(samples) / self.spec.sample_rate)
+            self._meters[name] = max(float(np.abs(part).max()), fall * self._meters[name])
+        self._play(self._resample_out(mix))
+
+    def _play(self, mix: Array) -> None:
+        channels = self._playback.ring.num_channels
+        if channels == 1:
+            mix = mix.mean(axis=1, keepdims=True)
+        elif channels != mix.shape[1]:
+            wide = np.zeros((len(mix), channels), np.float32)
+            wide[:, : mix.shape[1]] = mix[:, :channels]
+            mix = wide
+        missing = len(mix) - self._playback.ring.write(mix)
+        if missing:
+            self._overruns += 1
+            self._dropped += missing
+
+    def _finish(self) -> None:
+        """The end of the source: what is still inside the network and the resamplers."""
+        if self._finished:
+            return
+        self._finished = True
+        nothing: Array = np.zeros((0, self.spec.num_channels), np.float32)
+        self._separate(self._resample_in(nothing, last=True))
+        self._deliver(np.zeros_like(self._delayed), self.separator.flush())
+        self._play(self._resample_out(nothing, last=True))
+        self._playback.draining = True
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                with self._changing:
+                    worked = self.work()
+                if not worked:
+                    time.sleep(_NAP_S)
+        except BaseException as error:
+            self._failure = error
+
+    # The whole.
+
+    @property
+    def done(self) -> bool:
+        return self._finished and self._playback.ring.available == 0
+
+    def run(self, tick: Callable[[], bool]) -> None:
+        """Plays until the source ends.
+
+        Args:
+            tick: called again and again, to wait a tenth of a second or so and show `stats`; False to stop.
+
+        Raises:
+            AudioError, ModelFileError: what went wrong; the recording has all up to there.
+        """
+        try:
+            self.open()
+            if self._source:
+                self._source.start()
+            self._worker.start()
+            while tick() and self._failure is None:
+                if self.done:
+                    # What the device holds, and PulseAudio behind it.
+                    time.sleep(self._latencies["output"] + 0.2)
+                    break
+                self.watch()
+        finally:
+            self.close()
+        if self._failure is not None:
+            raise self._failure
+
+    def close(self) -> None:
+        """Stops everything; the recorder gets the end of what was played."""
+        self._stop.set()
+        if self._worker.ident is not None:
+            self._worker.join()
+        self._close_streams()
+        if self._source:
+            self._source.close()
+        if self._failure is None and self._formats:
+            self._finish()
+
+    def stats(self) -> LiveStats:
+        inside = self._resample_in.delay_s + self._resample_out.delay_s
+        parts = {
+            "input": self._latencies.get("input", 0.0),
+            "buffers": self._fill_s or 0.0,
+            "resampling": inside,
+            "network": self.separator.algorithmic_latency / self.spec.sample_rate,
+            "output": self._latencies.get("output", 0.0),
+        }
+        steps = self._steps[: self._num_steps]
+        return LiveStats(
+            seconds=self._clock() - self._opened,
+            underruns=self._playback.underruns,
+            silent_samples=self._playback.silent_samples,
+            overruns=self._overruns + self._capture.overruns,
+            lost_samples=self._dropped + self._capture.lost_samples,
+            latency_ms=1000.0 * sum(parts.values()),
+            latency_parts_ms={name: 1000.0 * part for name, part in parts.items()},
+            load=self._load or (self._busy / self._heard if self._heard else 0.0),
+            mean_load=self._busy / self._heard if self._heard else 0.0,
+            step_p99_ms=1000.0 * float(np.percentile(steps, 99)) if len(steps) else 0.0,
+            peaks=dict(self._meters),
+            waiting=self._waiting,
+            losses=self._losses,
+            repaired_samples=self._repaired + self.separator.repaired_samples,
+            recoveries=self.separator.recoveries,
+        )
+
+
+class _Resampler:
+    """soxr's streaming resampler, or nothing where the rates are equal.
+
+    Attributes:
+        burst_s: it gives nothing for up to this long, and then much at once.  delay_s: what it holds now.
+    """
+
+    def __init__(self, rate_in: int, rate_out: int, num_channels: int):
+        self._rate_out = rate_out
+        self._stream = None if rate_in == rate_out else soxr.ResampleStream(rate_in, rate_out, num_channels)
+        self.burst_s = 0.0 if self._stream is None else _BURST / min(rate_in, rate_out)
+        self.delay_s = 0.0
+
+    def __call__(self, samples: Array, last: bool = False) -> Array:
+        if self._stream is None:
+            return samples
+        result = self._stream.resample_chunk(np.ascontiguousarray(samples), last=last)
+        self.delay_s = 0.0 if last else self._stream.delay() / self._rate_out
+        return result.reshape(-1, samples.shape[1])

@@ -1,0 +1,225 @@
+"""Devices and streams: an interface that tests can fake, and sounddevice behind it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_sep.errors import AudioError
+
+Array = npt.NDArray[np.float32]
+Callback = Callable[[Array, bool], None]  # block (n, channels) to take or to fill; whether the device lost something
+_CLOSE_S = 2.0
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device as the system lists it; `sample_rate` (Hz) is the one it prefers."""
+
+    index: int
+    name: str
+    host: str
+    num_inputs: int
+    num_outputs: int
+    sample_rate: float
+    is_default_input: bool = False
+    is_default_output: bool = False
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}, {self.host}"
+
+
+class Stream(Protocol):
+    """An open stream: `latency` is the device's own part, s; `finished` once it has ended by itself."""
+
+    device: Device
+    sample_rate: int
+    num_channels: int
+    latency: float
+    finished: bool
+
+    def start(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class AudioInterface(Protocol):
+    """What a session needs of a sound system. All but the callbacks happens in one thread."""
+
+    def devices(self) -> list[Device]: ...
+
+    def open(
+        self, kind: str, device: str | None, sample_rates: list[int], block_size: int, callback: Callback
+    ) -> Stream:
+        """Opens, but does not start, a stream.
+
+        Args:
+            kind: "input" or "output".
+            device: number or a part of the label that only one has; None for the system's default.
+            sample_rates: Hz, to be tried in this order; 0 stands for the one that the device prefers.
+            block_size: samples a callback; 0 leaves it to the system.
+
+        Raises:
+            AudioError: no such device, or one that cannot be opened.
+        """
+        ...
+
+    def rescan(self) -> None:
+        """Looks for devices anew; no stream may be open."""
+        ...
+
+
+def find_device(devices: list[Device], kind: str, wanted: str | None) -> Device:
+    """The device that is meant; AudioError names the candidates if none or several are."""
+    usable = [d for d in devices if (d.num_inputs if kind == "input" else d.num_outputs) > 0]
+    listed = "; ".join(f"{d.index} {d.label}" for d in usable) or "none"
+    if wanted is None:
+        for device in usable:
+            if device.is_default_input if kind == "input" else device.is_default_output:
+                return device
+        raise AudioError(f"no default {kind} device; there are: {listed}")
+    if wanted.isdigit():
+        found = [d for d in usable if d.index == int(wanted)]
+    else:
+        found = [d for d in usable if wanted == d.label] or [d for d in usable if wanted == d.name]
+        found = found or [d for d in usable if wanted.casefold() in d.label.casefold()]
+    if len(found) == 1:
+        return found[0]
+    some = "; ".join(f"{d.index} {d.label}" for d in found)
+    problem = f"more than one: {some}" if found else f"there are: {listed}"
+    raise AudioError(
+        f"--{kind}-device: expected the number of an {kind} device or a part of one's name. "
+        f"Received: {wanted!r}, {problem}"
+    )
+
+
+class SoundCard:
+    """The system's sound devices, by sounddevice and PortAudio.
+
+    Raises:
+        AudioError: sounddevice or PortAudio is not installed; says how to.
+    """
+
+    def __init__(self) -> None:
+        try:
+            import sounddevice
+        except ImportError as error:
+            raise AudioError('live needs sounddevice: pip install "keras-sep[live]"') from error
+        except OSError as error:
+            raise AudioError(
+                f"live needs the PortAudio library: {error}; on Debian: apt install libportaudio2"
+            ) from error
+        self._sounddevice: Any = sounddevice
+
+    def devices(self) -> list[Device]:
+        hosts = self._sounddevice.query_hostapis()
+        default_input, default_output = self._sounddevice.default.device
+        return [
+            Device(
+                index=d["index"],
+                name=d["name"],
+                host=hosts[d["hostapi"]]["name"],
+                num_inputs=d["max_input_channels"],
+                num_outputs=d["max_output_channels"],
+                sample_rate=d["default_samplerate"],
+                is_default_input=d["index"] == default_input,
+                is_default_output=d["index"] == default_output,
+            )
+            for d in self._sounddevice.query_devices()
+        ]
+
+    def open(
+        self, kind: str, device: str | None, sample_rates: list[int], block_size: int, callback: Callback
+    ) -> Stream:
+        found = find_device(self.devices(), kind, device)
+        channels = found.num_inputs if kind == "input" else found.num_outputs
+        problem: Exception | None = None
+        # Two channels of many, then all of them: some systems open a device only as it is.
+        for num_channels in dict.fromkeys((min(2, channels), channels)):
+            for rate in sample_rates:
+                try:
+                    return _SoundCardStream(
+                        self._sounddevice,
+                        kind,
+                        found,
+                        rate or round(found.sample_rate),
+                        num_channels,
+                        block_size,
+                        callback,
+                    )
+                except (self._sounddevice.PortAudioError, ValueError) as error:
+                    problem = problem or error
+        raise AudioError(f"{kind} device {found.label}: cannot open it: {_reason(problem)}")
+
+    def rescan(self) -> None:
+        # PortAudio lists devices only when it starts.
+        self._sounddevice._terminate()
+        self._sounddevice._initialize()
+
+
+class _SoundCardStream:
+    def __init__(
+        self,
+        sounddevice: Any,
+        kind: str,
+        device: Device,
+        sample_rate: int,
+        num_channels: int,
+        block_size: int,
+        callback: Callback,
+    ):
+        self.device, self.sample_rate, self.num_channels = device, sample_rate, num_channels
+        self.finished = False
+        self._error = sounddevice.PortAudioError
+        if kind == "input":
+
+            def call(block: Array, _size: int, _time: Any, status: Any) -> None:
+                callback(block, status.input_overflow)
+        else:
+
+            def call(block: Array, _size: int, _time: Any, status: Any) -> None:
+                callback(block, status.output_underflow)
+
+        make = sounddevice.InputStream if kind == "input" else sounddevice.OutputStream
+        self._stream = make(
+            samplerate=sample_rate,
+            blocksize=block_size,
+            device=device.index,
+            channels=num_channels,
+            dtype="float32",
+            latency="low",
+            callback=call,
+            finished_callback=self._finish,
+        )
+        self.latency = float(self._stream.latency)
+
+    def _finish(self) -> None:
+        self.finished = True
+
+    def start(self) -> None:
+        try:
+            self._stream.start()
+        except self._error as error:
+            raise AudioError(f"device {self.device.label}: cannot start it: {_reason(error)}") from error
+
+    def close(self) -> None:
+        # In a thread that may be left behind: a device that has gone can keep PortAudio waiting.
+        closing = threading.Thread(target=self._close, daemon=True)
+        closing.start()
+        closing.join(_CLOSE_S)
+
+    def _close(self) -> None:
+        try:
+            self._stream.abort(ignore_errors=True)
+        finally:
+            self._stream.close(ignore_errors=True)
+
+
+def _reason(error: Exception | None) -> str:
+    return " ".join(str(error).split())
