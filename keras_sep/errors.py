@@ -11,3 +11,7 @@ class ModelFileError(ValueError):
 
 class UnsupportedModelError(ModelFileError):
     """A sound .tflite file that the installed runtime cannot run; another precision of it may run."""
+
+
+class PageError(ValueError):
+    """The web page that is missing or cannot be served."""

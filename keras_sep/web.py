@@ -1,0 +1,114 @@
+"""The page of web_demo/ on localhost: static files and nothing else; separating is the browser's work.
+
+The wheel holds the built page without its models, which are the package's own assets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import http.server
+import posixpath
+import socket
+import sys
+import urllib.parse
+import webbrowser
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from keras_sep.errors import PageError
+from keras_sep.presets import ASSETS
+
+PAGE = Path(__file__).parent / "page"
+_MODELS = "/models/"
+# Not left to the system's tables: a browser runs neither scripts nor WebAssembly that come as text/plain.
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".json": "application/json",
+    ".wasm": "application/wasm",
+    ".flac": "audio/flac",
+    ".tflite": "application/octet-stream",
+    ".LICENSE": "text/plain; charset=utf-8",
+}
+
+
+class PageServer(http.server.ThreadingHTTPServer):
+    """Serves the page on 127.0.0.1, to this computer alone; `serve_forever` and `shutdown` are socketserver's.
+
+    Args:
+        port: TCP port, 0 for any that is free.
+        page: folder of the built page.
+
+    Attributes:
+        url: where the page is.
+
+    Raises:
+        PageError: the page is not there, or the port cannot be had.
+    """
+
+    daemon_threads = True
+    allow_reuse_address = sys.platform != "win32"  # there it would share the port with another program
+
+    def __init__(self, port: int, page: Path = PAGE):
+        if not (page / "index.html").is_file():
+            raise PageError(
+                f"{page / 'index.html'}: the page is not in this installation: "
+                "expected a released wheel, or a checkout in which `make page` has built it (with Node.js)"
+            )
+        try:
+            super().__init__(("127.0.0.1", port), functools.partial(_Handler, directory=str(page)))
+        except (OSError, OverflowError) as error:
+            reason = "another program has it" if getattr(error, "errno", 0) == errno.EADDRINUSE else error
+            raise PageError(f"port {port}: cannot serve the page: {reason}; --port 0 takes any that is free") from error
+        self.url = f"http://localhost:{self.server_address[1]}/"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that goes away in the middle of a file is nothing to report."""
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    extensions_map = _TYPES
+
+    def send_head(self) -> Any:
+        host = self.headers.get("Host", "").rsplit(":", 1)[0]
+        if host not in ("localhost", "127.0.0.1"):  # another site's name that was made to point here
+            self.send_error(HTTPStatus.FORBIDDEN, "expected localhost")
+            return None
+        path = Path(self.translate_path(self.path))
+        if not (path.is_file() or (path.is_dir() and urllib.parse.urlsplit(self.path).path == "/")):
+            self.send_error(HTTPStatus.NOT_FOUND)  # no lists of folders
+            return None
+        return super().send_head()
+
+    def translate_path(self, path: str) -> str:
+        clean = posixpath.normpath(urllib.parse.unquote(urllib.parse.urlsplit(path).path))
+        name = clean.removeprefix(_MODELS)
+        if clean.startswith(_MODELS) and "/" not in name and Path(name).suffix in (".json", ".tflite", ".LICENSE"):
+            return str(ASSETS / name)
+        return super().translate_path(path)
+
+    def end_headers(self) -> None:
+        # Isolated from other origins, the browser gives a page its precise clock, which the step times are read off.
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Cache-Control", "no-cache")  # the next version has the same address
+        super().end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet."""
+
+
+def serve(port: int, open_browser: bool = True) -> None:
+    """Serves the page until it is interrupted, and opens the browser on it."""
+    with PageServer(port) as server:
+        print(f"{server.url}  (Ctrl-C ends it)", flush=True)
+        if open_browser:
+            with contextlib.suppress(webbrowser.Error, socket.error):
+                webbrowser.open(server.url)
+        server.serve_forever(poll_interval=0.2)
