@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from keras_sep._version import __version__
-from keras_sep.errors import AudioError, ModelFileError
+from keras_sep.errors import AudioError, ModelFileError, PageError
 
 
 class _Stopped(Exception):
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             status = args.run(args)
             sys.stdout.flush()
             return status
-        except (AudioError, ModelFileError) as error:
+        except (AudioError, ModelFileError, PageError) as error:
             return _fail(error)
         except KeyboardInterrupt:
             print("keras-sep: interrupted", file=sys.stderr)
@@ -182,6 +182,19 @@ def _parser() -> argparse.ArgumentParser:
     model.add_argument("--model", type=Path, metavar="FILE.tflite", help="a model file of your own")
     live.add_argument("--quiet", action="store_true", help="neither meters nor figures nor a list of recordings")
     live.set_defaults(run=_live)
+
+    web = commands.add_parser(
+        "web",
+        help="open the page that separates in the browser",
+        description="Serves the page on localhost, to this computer alone, until Ctrl-C. The browser separates files, "
+        "the microphone or another tab; nothing is uploaded.",
+        allow_abbrev=False,
+    )
+    web.add_argument(
+        "--port", type=_port, default=4410, metavar="N", help="TCP port, 0 for any that is free (default: 4410)"
+    )
+    web.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
+    web.set_defaults(run=_web)
 
     presets = commands.add_parser("presets", help="list the shipped models", allow_abbrev=False)
     presets.add_argument("--json", action="store_true", help="everything about them, for programs")
@@ -343,6 +356,13 @@ def _live(args: argparse.Namespace) -> int:
     return 0
 
 
+def _web(args: argparse.Namespace) -> int:
+    from keras_sep.web import serve
+
+    serve(args.port, open_browser=not args.no_browser)
+    return 0
+
+
 def _presets(args: argparse.Namespace) -> int:
     import dataclasses
 
@@ -436,6 +456,12 @@ def _number_between(least: float, most: float, unit: str) -> Callable[[str], flo
         return value
 
     return number
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"expected a TCP port, 0 to 65535. Received: {text!r}")
+    return int(text)
 
 
 def _positive_int(text: str) -> int:

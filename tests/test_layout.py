@@ -32,9 +32,10 @@ ALLOWED = {
     "engine": GROUND | {"signal", "runtime"},
     "audio": {"errors"},
     "presets": GROUND,
+    "web": GROUND | {"presets"},
     "separator": GROUND | {"signal", "runtime", "engine", "audio", "presets"},
     "live": GROUND | {"audio", "separator", "live"},
-    "cli": GROUND | {"presets", "separator", "live"},
+    "cli": GROUND | {"web", "presets", "separator", "live"},
     "__init__": GROUND | {"separator"},
     "assets": set(),
 }
