@@ -48,22 +48,26 @@ class Playback:
 
     Attributes:
         ring: RingBuffer, exchanged only while no stream is open.
+        target: samples.
+        limit: samples beyond the block, above which the oldest are dropped down to the target; None: as much as comes
+            is kept. With it the stream is behind by the target again after every gap.
         underruns: gaps, each counted once, however long.  silent_samples: samples of silence in them.
+        overruns, lost_samples: times that samples were dropped, and how many; not what had become old before the start.
         draining: set when nothing more will come: the rest is played, and its end is no underrun.
         largest: samples of the longest block asked for.  last: as for `Capture`.
     """
 
     def __init__(self, ring: RingBuffer, target: int, clock: Clock):
         self.ring, self.target, self._clock = ring, target, clock
-        self.underruns = self.silent_samples = self.largest = 0
+        self.limit: int | None = None
+        self.underruns = self.silent_samples = self.overruns = self.lost_samples = self.largest = 0
         self.draining = False
         self.last = clock()
         self.restart()
 
-    def restart(self, trim: bool = False) -> None:
-        """Before a stream starts. trim: drop what exceeds the target when it begins to play, which is stale by then."""
+    def restart(self) -> None:
+        """Before a stream starts."""
         self.playing = self._in_gap = False
-        self._trim = trim
 
     def __call__(self, out: Array, xrun: bool = False) -> None:
         """Fills (n, channels); `xrun`: the device has played a gap of its own before it."""
@@ -73,11 +77,13 @@ class Playback:
             self.largest = size
         if xrun and self.playing:
             self.underruns += 1
-        if not self.playing and (self.draining or self.ring.available >= self.target + size):
-            self.playing, self._in_gap = True, False
-            if self._trim and not self.draining:
-                self._trim = False
-                self.ring.skip(self.ring.available - self.target - size)
+        surplus = self.ring.available - size - self.target
+        if not self.playing:
+            if surplus >= 0 or self.draining:
+                self._drop(surplus, counted=self._in_gap)
+                self.playing, self._in_gap = True, False
+        elif self.limit is not None and surplus > self.limit - self.target:
+            self._drop(surplus, counted=True)
         done = self.ring.read_into(out) if self.playing else 0
         if done == size:
             return
@@ -89,3 +95,11 @@ class Playback:
             self.underruns += 1
         if self._in_gap:
             self.silent_samples += size - done
+
+    def _drop(self, surplus: int, counted: bool) -> None:
+        if self.limit is None or self.draining or surplus <= 0:
+            return
+        self.ring.skip(surplus)
+        if counted:
+            self.overruns += 1
+            self.lost_samples += surplus

@@ -91,5 +91,5 @@ class Mixer:
         assert mix is not None, "a separator has sources"
         share = self._bypass(len(mix))
         if isinstance(share, np.ndarray):
-            return mix + share * (original - mix)
+            return (np.float32(1) - share) * mix + share * original
         return original if share else mix

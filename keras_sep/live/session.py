@@ -29,6 +29,7 @@ _RING_S = 2.0  # capacity on top of the buffer
 _NAP_S = 0.002  # the worker looks this often; an event would need a lock in the callback
 _SILENCE_S = 4.0  # without a callback: the device has gone; PulseAudio's null sinks start after up to 2 s
 _RETRY_S = 1.0
+_BACKLOG_S = 0.2
 _BURST = 900  # samples of the lower rate that soxr gives at once, about
 _FALL_DB_PER_S = 40.0  # of the level meters
 
@@ -72,8 +73,8 @@ class LiveSession:
 
     `run` does all that; tests call `open`, the streams' callbacks, `work` and `watch` themselves.
 
-    Latency is kept near the buffer: where more than it and as much again lies in the rings, the oldest captured
-    samples are dropped. Two devices whose clocks differ so hear a click once in a while; nothing stretches time.
+    Latency is kept near the buffer: where more than it and about as much again lies ready, the oldest samples are
+    dropped. Two devices whose clocks differ so hear a click once in a while; nothing stretches time.
 
     Args:
         separator: StreamingSeparator with `repair`.
@@ -215,9 +216,8 @@ class LiveSession:
             self._resample_out = _Resampler(model_rate, output.sample_rate, channels)
             capacity = round((_RING_S + 2 * self._buffer_s) * output.sample_rate)
             playback.ring = RingBuffer(capacity, output.num_channels)
-        bursts = self._resample_in.burst_s + self._resample_out.burst_s
-        playback.target = round((self._buffer_s + bursts) * output.sample_rate)
-        playback.restart(trim=self._source is None)
+        self._aim()
+        playback.restart()
         self._capture.last = playback.last = self._clock()
 
     def _close_streams(self) -> None:
@@ -243,7 +243,7 @@ class LiveSession:
         # Before the count: what is in the ring after it has ended is all there will be.
         ended = self._left == 0 or bool(source and source.ended)
         if source is None:
-            self._drop_excess(rate_in, rate_out)
+            self._aim()
             room = playback.ring.capacity - 2 * self.spec.frame_step * rate_out // self.spec.sample_rate
         else:
             room = playback.target + 2 * playback.largest + self.spec.frame_step * rate_out // self.spec.sample_rate
@@ -267,20 +267,27 @@ class LiveSession:
             self._repaired += int(np.count_nonzero(~good))
             samples[~good] = 0.0
         self._separate(self._resample_in(samples))
-        fill = playback.ring.available / rate_out + (ring.available / rate_in if source is None else 0.0)
+        fill = playback.ring.available / rate_out
+        if source is None:  # what the first sample of a block, which the device's own latency is about, has before it
+            fill += (ring.available - self._capture.largest) / rate_in
         self._fill_s = fill if self._fill_s is None else self._fill_s + 0.02 * (fill - self._fill_s)
         return True
 
-    def _drop_excess(self, rate_in: int, rate_out: int) -> None:
-        """Keeps what waits in both rings near the buffer."""
-        playback, ring = self._playback, self._capture.ring
-        usual = (playback.target + 2 * playback.largest) / rate_out + self._capture.largest / rate_in
-        queued = ring.available / rate_in + playback.ring.available / rate_out
-        if playback.playing and queued > usual + self._buffer_s + 0.02:
-            dropped = ring.skip(round((queued - usual) * rate_in))
-            if dropped:
+    def _aim(self) -> None:
+        """How much is to lie ready, by what comes at once; more than as much again is dropped, of a live source."""
+        playback, capture = self._playback, self._capture
+        rate_in, rate_out = self._formats["input"][0], self._formats["output"][0]
+        block_in_s, block_out_s = capture.largest / rate_in, playback.largest / rate_out
+        ready = self._buffer_s + self._resample_in.burst_s + self._resample_out.burst_s
+        ready += max(0.0, block_in_s - block_out_s)
+        playback.target = round(ready * rate_out)
+        if self._source is None:
+            most = ready + max(self._buffer_s, 0.02) + 2 * max(block_in_s, block_out_s)
+            playback.limit = round(most * rate_out)
+            backlog, usual = capture.ring.available / rate_in, block_in_s + block_out_s
+            if backlog > most + _BACKLOG_S:  # not worth the work: it would be dropped afterwards
                 self._overruns += 1
-                self._dropped += dropped
+                self._dropped += capture.ring.skip(round((backlog - usual) * rate_in))
 
     def _separate(self, samples: Array) -> None:
         if not len(samples):
@@ -391,7 +398,7 @@ class LiveSession:
         inside = self._resample_in.delay_s + self._resample_out.delay_s
         parts = {
             "input": self._latencies.get("input", 0.0),
-            "buffers": self._fill_s or 0.0,
+            "buffers": max(0.0, self._fill_s or 0.0),
             "resampling": inside,
             "network": self.separator.algorithmic_latency / self.spec.sample_rate,
             "output": self._latencies.get("output", 0.0),
@@ -401,8 +408,8 @@ class LiveSession:
             seconds=self._clock() - self._opened,
             underruns=self._playback.underruns,
             silent_samples=self._playback.silent_samples,
-            overruns=self._overruns + self._capture.overruns,
-            lost_samples=self._dropped + self._capture.lost_samples,
+            overruns=self._overruns + self._capture.overruns + self._playback.overruns,
+            lost_samples=self._dropped + self._capture.lost_samples + self._playback.lost_samples,
             latency_ms=1000.0 * sum(parts.values()),
             latency_parts_ms={name: 1000.0 * part for name, part in parts.items()},
             load=self._load or (self._busy / self._heard if self._heard else 0.0),
