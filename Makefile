@@ -3,15 +3,24 @@ PYTHON ?= python3
 PYTHON311 ?= python3.11
 BIN := .venv/bin
 HOURS ?= 2
+PAGE := keras_sep/page/index.html
+PAGE_SOURCES := $(wildcard web_demo/*.html web_demo/*.ts web_demo/*.json web_demo/src/*.ts web_demo/src/*/*) \
+  $(wildcard keras_sep/assets/*.json keras_sep/assets/*.LICENSE keras_sep/assets/*waveform*.tflite)
+NODE_IS_NEW := const [a, b] = process.versions.node.split("."); process.exit(+(a < 20 || (a == 20 && b < 19)))
+NODE := $(shell node -e '$(NODE_IS_NEW)' 2>/dev/null && npm --version 2>/dev/null)
 
-.PHONY: help demo test lint bench bench-training endurance check-install check-runtimes check-arm system clean
+.PHONY: help demo web page test lint bench bench-browser bench-training endurance check-install check-runtimes check-arm
+.PHONY: system node clean
 
 help:
 	@echo "make demo           separate the example song: stems, figures and a picture in demo/"
+	@echo "make web            build the page that separates in the browser, and open it (Node.js 20.19 or newer)"
+	@echo "make page           build it only, into keras_sep/page: for a wheel, or for any static host"
 	@echo "make test           all tests"
-	@echo "make lint           ruff and mypy"
+	@echo "make lint           ruff, mypy and tsc"
 	@echo "make bench          time and memory of the shipped models (about 10 minutes;"
 	@echo "                    MODELS=folders of converted files instead, PEERS=folder of networks to measure beside)"
+	@echo "make bench-browser  time of the page in Chromium (about 6 minutes)"
 	@echo "make bench-training time and memory of training (about 10 minutes; DATA=folder adds fit on its audio)"
 	@echo "make endurance      HOURS=2 of music through each shipped model (about 15 minutes; DATA=folder for its test songs)"
 	@echo "make check-install  the wheel alone, in an empty environment"
@@ -21,17 +30,28 @@ help:
 demo: .venv/.demo
 	$(BIN)/python -m examples.demo
 
-test: .venv/.dev
+web: .venv/.demo page
+	$(BIN)/keras-sep web
+
+page: node $(PAGE)
+
+# Without Node.js the page's tests are skipped, and say so.
+test: .venv/.dev $(if $(NODE),$(PAGE))
+	$(if $(NODE),npm --prefix web_demo test --silent)
 	$(BIN)/python -m pytest
 
-lint: .venv/.dev
+lint: .venv/.dev $(if $(NODE),web_demo/node_modules/.package-lock.json)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(if $(NODE),npm --prefix web_demo run --silent check)
 
 # Converted files and peers may be .onnx files, whose runtime only developers have.
 bench: $(if $(MODELS)$(PEERS),.venv/.dev,.venv/.demo)
 	$(BIN)/python -m export benchmark $(MODELS) $(if $(PEERS),--peers $(PEERS))
+
+bench-browser: .venv/.dev page
+	$(BIN)/python -m export benchmark-browser
 
 bench-training: .venv/.dev
 	$(BIN)/python -m training benchmark $(if $(DATA),--data $(DATA))
@@ -40,10 +60,11 @@ endurance: .venv/.demo
 	$(BIN)/python -m export endure --hours $(HOURS) $(if $(DATA),--data $(DATA))
 
 # What a user gets: no TensorFlow, no Keras, nothing of the checkout.
-check-install: .venv/.dev
+check-install: .venv/.dev page
 	rm -rf build && $(BIN)/python -m build --wheel --outdir build/check . >/dev/null
 	$(PYTHON) -m venv build/check/venv && build/check/venv/bin/pip install --quiet build/check/*.whl
 	cd build/check && venv/bin/keras-sep separate ../../examples/lithium/mixture.flac -o stems
+	cd build/check && venv/bin/python -c "from keras_sep.web import PageServer; PageServer(0).server_close()"
 	! build/check/venv/bin/python -c "import keras" 2>/dev/null
 	! build/check/venv/bin/python -c "import tensorflow" 2>/dev/null
 
@@ -64,6 +85,17 @@ check-arm: .venv/.demo
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[train,dev]"
 	@touch $@ .venv/.demo
 
+$(PAGE): web_demo/node_modules/.package-lock.json $(PAGE_SOURCES)
+	npm --prefix web_demo run --silent build -- --logLevel warn
+	@touch $@
+
+web_demo/node_modules/.package-lock.json: web_demo/package-lock.json
+	npm --prefix web_demo ci --silent --no-audit --no-fund
+	@touch $@
+
+node:
+	@test -n "$(NODE)" || { echo "please install Node.js 20.19 or newer, with npm (here: $$(node --version 2>/dev/null || echo none))"; exit 1; }
+
 # museval needs the ffmpeg program, Debian's Python its venv package: installed for root, named for others.
 system:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -77,4 +109,4 @@ system:
 	else echo "please install:$$missing (on Debian: sudo apt install$$missing)"; exit 1; fi
 
 clean:
-	rm -rf .venv build dist demo *.egg-info .*_cache
+	rm -rf .venv build dist demo keras_sep/page web_demo/node_modules *.egg-info .*_cache

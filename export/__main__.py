@@ -88,6 +88,18 @@ def main(argv: list[str] | None = None) -> int:
     benchmark.add_argument("--steps", type=int, help="at most, of one file in a round (default: 1000)")
     benchmark.set_defaults(call=_benchmark)
 
+    browser = commands.add_parser(
+        "benchmark-browser",
+        allow_abbrev=False,
+        help="time of a step and of a 4-minute song on the page in Chromium, beside keras-sep separate",
+    )
+    browser.add_argument("--rounds", type=int, default=3, help="in which all models take turns (default: 3)")
+    browser.add_argument("--live", type=int, default=60, metavar="S", help="of the fake microphone (default: 60)")
+    browser.add_argument(
+        "--write", type=Path, metavar="FILE", help="document: the table goes between its browser: begin and end markers"
+    )
+    browser.set_defaults(call=_benchmark_browser)
+
     runtimes = commands.add_parser(
         "runtimes",
         allow_abbrev=False,
@@ -198,6 +210,14 @@ def _benchmark(args: argparse.Namespace) -> None:
         long_minutes=args.minutes,
         **counts,
     )
+
+
+def _benchmark_browser(args: argparse.Namespace) -> None:
+    from export.benchmark.browser import benchmark_browser
+
+    if args.rounds < 1 or args.live < 1:
+        raise ValueError(f"expected --rounds and --live of at least 1. Received: {args.rounds} and {args.live}")
+    benchmark_browser(args.rounds, args.live, args.write)
 
 
 def _runtimes(args: argparse.Namespace) -> int:

@@ -4,4 +4,5 @@ Machines are shared and drift: every time is a median over rounds that take turn
 product of 512 × 512 float32 matrices in one thread. Compare ratios, not milliseconds.
 
 files (shipped, converted, random_files) → footprint, steps (peers), separate → bounds → table
+`python -m export benchmark-browser`: browser → table
 """

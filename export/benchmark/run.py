@@ -68,7 +68,7 @@ def benchmark(
         ours = [file for file in files if not file.random and file.path.suffix == ".tflite"]
         arguments = ([str(f.path) for f in files], [str(f.path) for f in ours], peers and str(peers), rounds, steps)
         timed = call("steps", "measure", *arguments, quiet=False)
-        figures: dict[str, Any] = {"machine": _machine(), "rounds": rounds, **timed}
+        figures: dict[str, Any] = {"machine": machine(), "rounds": rounds, **timed}
         reference = figures["sgemm_gflops"]
         figures["files"] = [
             _file_row(*parts, reference) for parts in zip(files, footprints, timed["files"], strict=True)
@@ -150,7 +150,7 @@ def _stream_row(row: dict[str, Any], ours: list[MeasuredFile]) -> dict[str, Any]
     return {"label": labels.get(name, name), **row, "ms_per_second": row["p50_ms"] * steps_per_second}
 
 
-def _machine() -> str:
+def machine() -> str:
     try:
         found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     except OSError:

@@ -25,20 +25,20 @@ def separate(folder: Path, long_minutes: int) -> dict[str, Any]:
         long_minutes: length of the long song, ≥ 1.
     """
     figures: dict[str, Any] = {"long_minutes": long_minutes}
-    second = _song(folder / "second.wav", 1)
+    second = song_file(folder / "second.wav", 1)
     figures["cold_starts_s"] = sorted(_run(second, folder=folder)[0] for _ in range(5))
     figures["cold_start_s"] = statistics.median(figures["cold_starts_s"])
-    song = _song(folder / "song.wav", SONG_SECONDS)
+    song = song_file(folder / "song.wav", SONG_SECONDS)
     walls = [_run(song, folder=folder)[0] for _ in range(5)]
     figures["real_time_factor"] = statistics.median(walls) / SONG_SECONDS
     figures["times_real_time"] = sorted(SONG_SECONDS / wall for wall in walls)
     jobs = os.cpu_count() or 1
-    album = [_song(folder / f"song{i}.wav", SONG_SECONDS) for i in range(2 * jobs)]
+    album = [song_file(folder / f"song{i}.wav", SONG_SECONDS) for i in range(2 * jobs)]
     walls = [_run(*album, folder=folder, jobs=jobs)[0] for _ in range(3)]
     figures["times_real_time_jobs"] = sorted(len(album) * SONG_SECONDS / wall for wall in walls)
-    minute = _song(folder / "minute.flac", 60)
+    minute = song_file(folder / "minute.flac", 60)
     figures["peak_mb_1_minute"] = statistics.median(_run(minute, folder=folder)[1] for _ in range(3))
-    long = _song(folder / "long.flac", 60 * long_minutes)
+    long = song_file(folder / "long.flac", 60 * long_minutes)
     wall, figures["peak_mb_long"] = _run(long, folder=folder)
     figures["times_real_time_long"] = 60 * long_minutes / wall
     return figures
@@ -60,7 +60,7 @@ def separate_table(figures: dict[str, Any]) -> str:
     )
 
 
-def _song(path: Path, seconds: int) -> Path:
+def song_file(path: Path, seconds: int) -> Path:
     """The example, repeated."""
     audio, rate = soundfile.read(EXAMPLE, dtype="int16", always_2d=True)
     left = seconds * rate

@@ -9,6 +9,7 @@ from export.files import written_beside
 
 QUIET = 0.9  # of the fastest product, that the median one reaches where nobody else is at work
 BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
+BROWSER_BEGIN, BROWSER_END = "<!-- browser: begin -->", "<!-- browser: end -->"
 
 
 def reference_line(figures: dict[str, Any]) -> str:
@@ -84,19 +85,19 @@ def _number(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
 
 
-def require_markers(path: Path) -> None:
+def require_markers(path: Path, begin: str = BEGIN, end: str = END) -> None:
     """Raises ValueError if there is no one place in a document for the tables."""
     text = path.read_text(encoding="utf-8")
-    begins, ends = text.count(BEGIN), text.count(END)
-    if (begins, ends) != (1, 1) or text.index(BEGIN) > text.index(END):
-        raise ValueError(f"{path}: expected one {BEGIN} and one {END} after it. Received: {begins} and {ends}")
+    begins, ends = text.count(begin), text.count(end)
+    if (begins, ends) != (1, 1) or text.index(begin) > text.index(end):
+        raise ValueError(f"{path}: expected one {begin} and one {end} after it. Received: {begins} and {ends}")
 
 
-def write_between_markers(path: Path, text: str) -> None:
+def write_between_markers(path: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
     """Replaces what stands between the markers; the rest stays byte for byte."""
-    require_markers(path)
+    require_markers(path, begin, end)
     content = path.read_bytes().decode()  # line ends as they are
-    before, rest = content.split(BEGIN)
-    after = rest.split(END)[1]
+    before, rest = content.split(begin)
+    after = rest.split(end)[1]
     with written_beside(path.resolve()) as part:
-        part.write_bytes(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}".encode())
+        part.write_bytes(f"{before}{begin}\n\n{text}\n\n{end}{after}".encode())

@@ -1,0 +1,457 @@
+"""The page in a real browser, without network: it is separated by file and live, and compared with Python's samples."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from playwright import sync_api
+
+from keras_sep.errors import PageError
+from keras_sep.separator import Separator, StreamingSeparator
+from keras_sep.web import PAGE, PageServer
+
+ROOT = Path(__file__).parents[1]
+GOLDEN = ROOT / "tests" / "golden"
+EXAMPLE = ROOT / "examples" / "lithium" / "mixture.flac"
+AXE = ROOT / "web_demo" / "node_modules" / "axe-core" / "axe.min.js"
+RATE = 44100
+PATIENCE = 60_000  # ms; a busy machine is not a wrong one
+
+needs_page = pytest.mark.skipif(
+    not (PAGE / "index.html").is_file(), reason="`make page`, which needs Node.js, built none"
+)
+needs_chromium = pytest.mark.skipif(not shutil.which("chromium"), reason="Debian's chromium is missing")
+
+
+# The server.
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Something to serve, with or without the page."""
+    page = tmp_path_factory.mktemp("page")
+    (page / "assets").mkdir()
+    for name in ("index.html", "assets/x.js", "assets/x.wasm"):
+        (page / name).write_text("served")
+    (page.parent / "secret.html").write_text("secret")
+    return page
+
+
+@pytest.fixture
+def answer(folder):
+    """answer(path, host) → status, content and headers."""
+    with PageServer(0, folder) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+
+        def ask(path: str, host: str = "localhost") -> tuple[int, bytes, dict[str, str]]:
+            connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=30)
+            connection.request("GET", path, headers={"Host": f"{host}:{server.server_address[1]}"})
+            response = connection.getresponse()
+            return response.status, response.read(), dict(response.getheaders())
+
+        yield ask
+        server.shutdown()
+
+
+def test_the_server_serves_the_page_and_the_shipped_models(answer):
+    status, content, headers = answer("/")
+    assert (status, content) == (200, b"served")
+    assert headers["Content-type"].startswith("text/html")
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"  # for the precise clock
+    assert headers["Cross-Origin-Embedder-Policy"] == "require-corp"
+    for path, kind in (("/assets/x.js", "text/javascript"), ("/assets/x.wasm?v=1", "application/wasm")):
+        assert answer(path)[2]["Content-type"] == kind
+    model = "or-unet-waveform-dynamic_int8.tflite"
+    assert answer(f"/models/{model}")[1] == (ROOT / "keras_sep" / "assets" / model).read_bytes()
+    assert answer("/models/presets.json")[0] == answer("/models/or-unet.LICENSE")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/nothing", "/assets/", "/assets", "/models/", "/models/__init__.py", "/../secret.html"),
+        *("/%2e%2e/secret.html", "/assets/../../secret.html", "/models/../../presets.py", "/models/..%2fpresets.json"),
+        "//etc/passwd",
+    ],
+)
+def test_the_server_serves_nothing_else(answer, path):
+    assert answer(path)[0] == 404
+
+
+def test_the_server_answers_to_its_own_name_only(answer):
+    assert answer("/", "127.0.0.1")[0] == 200
+    assert answer("/", "another.site")[0] == 403  # whose name was made to point to this computer
+
+
+def test_the_server_needs_the_page_and_a_port(folder, tmp_path):
+    with pytest.raises(PageError, match=r"index\.html: the page is not in this installation: .* `make page`"):
+        PageServer(0, tmp_path)
+    with PageServer(0, folder) as server:
+        port = server.server_address[1]
+        with pytest.raises(PageError, match=rf"^port {port}: cannot serve the page: another program has it; --port 0"):
+            PageServer(port, folder)
+
+
+@needs_page
+@pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
+def test_the_command_serves_until_ctrl_c():
+    command = [sys.executable, "-m", "keras_sep.cli", "web", "--no-browser", "--port", "0"]
+    start = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **start) as process:
+        port = int(re.search(r"http://localhost:(\d+)/", process.stdout.readline())[1])
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request("GET", "/", headers={"Host": "localhost"})
+        assert b"keras-sep" in connection.getresponse().read()
+        connection.close()
+        process.send_signal(signal.SIGINT)
+        assert (process.wait(30), process.stderr.read()) == (130, "keras-sep: interrupted\n")
+
+
+def test_bad_ports_are_refused():
+    for port in ("-1", "65536", "http"):
+        command = [sys.executable, "-m", "keras_sep.cli", "web", "--port", port]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=100)
+        assert result.returncode == 2
+        assert f"expected a TCP port, 0 to 65535. Received: {port!r}" in result.stderr or port == "-1"
+        assert len(result.stderr.splitlines()) == 1
+
+
+# The page.
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[str]:
+    with PageServer(0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.url
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory) -> Path:
+    """What the fake microphone hears: 6 s of the example, again and again."""
+    path = tmp_path_factory.mktemp("microphone") / "song.wav"
+    song, rate = soundfile.read(EXAMPLE, frames=6 * RATE, dtype="float32")
+    soundfile.write(path, song, rate, subtype="PCM_16")
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(spoken) -> Iterator[sync_api.Browser]:
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    arguments += ["--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream"]
+    arguments += ["--use-fake-ui-for-media-stream", f"--use-file-for-fake-audio-capture={spoken}"]
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+        yield browser
+        browser.close()
+
+
+class Visitor:
+    """A tab with the page, and a person in front of it. Everything that leaves the computer is stopped and kept."""
+
+    def __init__(self, browser: sync_api.Browser, url: str, folder: Path, **options):
+        self.folder = folder
+        self.context = browser.new_context(accept_downloads=True, **options)
+        self.context.set_default_timeout(PATIENCE)
+        self.strays: list[str] = []
+        self.complaints: list[str] = []
+        self.context.route(lambda address: not address.startswith(url), self._stop)
+        self.tab = self.context.new_page()
+        self.tab.on("console", lambda message: self.complaints.append(f"{message.type}: {message.text}"))
+        self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.tab.on("requestfailed", lambda request: self.complaints.append(f"{request.url}: {request.failure}"))
+        self.url = url
+
+    def _stop(self, route: sync_api.Route) -> None:
+        self.strays.append(route.request.url)
+        route.abort()
+
+    def arrive(self) -> Visitor:
+        self.tab.goto(self.url)
+        self.wait("[data-model]")
+        return self
+
+    def wait(self, attributes: str) -> None:
+        self.tab.locator(f"html{attributes}").wait_for(state="attached")
+
+    def offer(self, path: Path) -> None:
+        self.tab.set_input_files("#file", path)
+
+    def separate(self, path: Path) -> None:
+        self.offer(path)
+        self.tab.get_by_role("heading", name=path.name).wait_for()
+        self.wait("[data-state=separated]")
+
+    def choose(self, file: Path) -> None:
+        """A model of the visitor's own."""
+        self.offer(file)
+        self.wait(f'[data-model="{file.name}"]')
+
+    def download(self) -> dict[str, np.ndarray]:
+        tracks = {}
+        for track in ("mixture", "vocals", "accompaniment"):
+            with self.tab.expect_download() as download:
+                self.tab.click(f"#download-{track}")
+            assert download.value.suggested_filename.endswith(f" - {track}.wav")
+            download.value.save_as(self.folder / f"{track}.wav")
+            tracks[track], rate = soundfile.read(self.folder / f"{track}.wav", dtype="float32", always_2d=True)
+            assert rate == RATE
+        return tracks
+
+    def level(self) -> float:
+        """Of the output in dB, after everything had time to settle."""
+        self.tab.wait_for_timeout(700)
+        return float(self.tab.get_attribute("#level", "data-db"))
+
+
+@pytest.fixture
+def visit(browser, served, tmp_path) -> Iterator[Visitor]:
+    visitor = Visitor(browser, served, tmp_path).arrive()
+    yield visitor
+    visitor.context.close()
+    assert visitor.complaints == []
+    assert visitor.strays == []
+
+
+def excerpt(path: Path, seconds: float = 8.0, **options) -> Path:
+    song, rate = soundfile.read(EXAMPLE, frames=round(seconds * RATE), dtype="float32")
+    soundfile.write(path, song, rate, **options)
+    return path
+
+
+def error(a: np.ndarray, b: np.ndarray) -> float:
+    length = min(len(a), len(b))
+    return float(np.abs(a[:length] - b[:length]).max())
+
+
+def on_the_page(test):
+    return needs_page(needs_chromium(test))
+
+
+@on_the_page
+@pytest.mark.parametrize(("precision", "tolerance"), [("dynamic_int8", 1e-3), ("float32", 1e-5)])
+def test_a_file_is_separated_as_python_does(visit, tmp_path, precision, tolerance):
+    path = excerpt(tmp_path / "song.flac", 8.01, subtype="PCM_16")
+    visit.tab.select_option("#model", label=re.search(rf".*{precision}.*", visit.tab.inner_text("#model"))[0].strip())
+    visit.wait(f'[data-model*="{precision}"]')
+    visit.separate(path)
+    page = visit.download()
+    song, _ = soundfile.read(path, dtype="float32")
+    # Chromium divides the positive 16-bit samples by 32767 and the negative ones by 32768.
+    assert page["mixture"].shape == song.shape
+    assert error(page["mixture"], song) < 1.01 / 32768
+    python = Separator(graph="waveform", precision=precision).separate(page["mixture"], RATE)
+    for stem, samples in python.items():
+        assert page[stem].shape == samples.shape
+        assert error(page[stem], samples) <= tolerance
+        assert error(page[stem][1:], samples) > 10 * tolerance  # it is not the tolerance that makes them equal
+
+
+@on_the_page
+@pytest.mark.parametrize(
+    ("name", "rate", "channels", "samples"), [("mono.wav", 48000, 1, 60001), ("least.wav", RATE, 2, 2048)]
+)
+def test_songs_of_other_shapes(visit, music, tmp_path, name, rate, channels, samples):
+    visit.choose(GOLDEN / "unit-waveform-float32.tflite")
+    song = music(2.0, rate, channels)[:samples]
+    soundfile.write(tmp_path / name, song, rate, subtype="FLOAT")
+    visit.separate(tmp_path / name)
+    page = visit.download()
+    assert abs(len(page["mixture"]) - samples * RATE / rate) <= 1
+    assert page["mixture"].shape[1] == 2
+    inside = slice(200, -200)  # a resampler rings at the ends
+    if channels == 1:
+        assert error(page["mixture"][:, 0], page["mixture"][:, 1]) == 0
+        assert error(page["mixture"][inside], music(2.0, RATE, 1)[: len(page["mixture"])][inside]) < 1e-2
+    else:
+        assert error(page["mixture"], song) == 0
+    assert error(page["vocals"], page["mixture"]) < 1e-5
+    assert error(page["accompaniment"], page["mixture"] / 2) < 1e-5
+
+
+@on_the_page
+def test_sliders_buttons_and_keys_act(visit, tmp_path):
+    """With the model whose voice is the song and whose accompaniment is half of it."""
+    visit.choose(GOLDEN / "unit-waveform-float32.tflite")
+    tone = 0.1 * np.sin(2 * np.pi * 441 * np.arange(60 * RATE) / RATE)  # its level: −23.01 dB
+    soundfile.write(tmp_path / "tone.wav", tone.astype(np.float32), RATE, subtype="FLOAT")
+    visit.separate(tmp_path / "tone.wav")
+    tab = visit.tab
+    assert visit.level() == pytest.approx(-23.01 + 3.52, abs=0.1)
+    tab.click("#karaoke")
+    assert visit.level() == pytest.approx(-23.01 - 6.02, abs=0.1)
+    tab.get_by_role("slider", name="Accompaniment").fill("6")
+    assert visit.level() == pytest.approx(-23.01, abs=0.1)
+    tab.get_by_role("slider", name="Voice").fill("-60")
+    tab.get_by_role("slider", name="Accompaniment").fill("-60")
+    assert tab.locator("#accompaniment-db").inner_text() == "silent"
+    assert visit.level() < -90
+    tab.locator("body").press("o")
+    assert tab.get_attribute("#original", "aria-pressed") == "true"
+    assert visit.level() == pytest.approx(-23.01, abs=0.1)
+    tab.locator("body").press("v")
+    assert tab.get_attribute("#original", "aria-pressed") == "false"
+    assert (tab.input_value("#vocals"), tab.input_value("#accompaniment")) == ("0", "-60")
+    assert visit.level() == pytest.approx(-23.01, abs=0.1)
+    tab.get_by_role("slider", name="Voice").press("ArrowLeft")
+    assert tab.locator("#vocals-db").inner_text() == "−1 dB"
+    tab.get_by_role("slider", name="Position").fill("0.5")
+    tab.get_by_text(re.compile(r"0:3\d / 1:00")).wait_for()
+    tab.locator("body").press(" ")
+    tab.get_by_role("button", name="Play").wait_for()
+    before = tab.locator("#time").inner_text()
+    tab.wait_for_timeout(1500)
+    assert tab.locator("#time").inner_text() == before
+
+
+@on_the_page
+def test_wrong_files_get_a_clear_message_and_the_page_goes_on(visit, tmp_path):
+    (tmp_path / "notes.txt").write_text("no music")
+    (tmp_path / "empty.wav").write_bytes(b"")
+    (tmp_path / "foreign.tflite").write_bytes(b"\0" * 99)
+    (tmp_path / "cut.tflite").write_bytes((GOLDEN / "unit-waveform-float32.tflite").read_bytes()[:-9])
+    shutil.copy(GOLDEN / "unit-mask-float32.tflite", tmp_path / "mask.tflite")
+    soundfile.write(tmp_path / "short.wav", np.zeros((2047, 2)), RATE)
+    for name, message in {
+        "notes.txt": "notes.txt: expected an audio file that this browser can play. Received: text/plain, 8 bytes",
+        "empty.wav": "empty.wav: expected audio. Received: an empty file",
+        "short.wav": "short.wav: expected at least 46 ms of audio. Received: 2047 samples",
+        "foreign.tflite": "foreign.tflite: expected a .tflite file. Received: 99 bytes that are not one",
+        "cut.tflite": "cut.tflite: the .tflite file is damaged",
+        "mask.tflite": "mask.tflite: expected a waveform graph, samples in and stems out. Received: a mask graph",
+    }.items():
+        visit.offer(tmp_path / name)
+        visit.tab.locator("#error", has_text=message).wait_for()
+    visit.separate(excerpt(tmp_path / "song.wav", 1.0))
+    assert visit.tab.locator("#error").is_hidden()
+
+
+@on_the_page
+def test_a_song_while_another_is_being_separated(visit, tmp_path):
+    visit.offer(EXAMPLE)
+    visit.tab.get_by_role("heading", name="mixture.flac").wait_for()
+    visit.separate(excerpt(tmp_path / "other.wav", 2.0))
+    page = visit.download()
+    assert page["vocals"].shape == (2 * RATE, 2)
+    python = Separator(graph="waveform", precision="dynamic_int8").separate(page["mixture"], RATE)
+    assert error(page["vocals"], python["vocals"]) <= 1e-3  # nothing of the other one, nor of its states
+
+
+@on_the_page
+def test_live_is_the_same_stream(visit, spoken):
+    visit.tab.click("#microphone")
+    visit.wait("[data-state=live]")
+    visit.tab.wait_for_timeout(1500)
+    visit.tab.click("#record")
+    visit.tab.wait_for_timeout(5000)
+    visit.tab.click("#record")
+    visit.tab.get_by_role("button", name="Stop").click()
+    page = visit.download()
+    heard = page["mixture"]
+    assert len(heard) > 3 * RATE
+    assert re.fullmatch(r"\d+ ms", visit.tab.locator("#latency").inner_text())
+    assert re.fullmatch(r"\d+ / \d+", visit.tab.locator("#runs").inner_text())
+    # What it heard is the microphone's song. The fake device may click where a busy machine made it late.
+    song, _ = soundfile.read(spoken, dtype="float32")
+    loop = np.concatenate([song, song])[:, 0]
+    window = heard[RATE : RATE + 16384, 0]
+    size = 1 << 20
+    found = np.fft.irfft(np.fft.rfft(loop, size) * np.conj(np.fft.rfft(window, size)), size)
+    lag = int(np.argmax(found[: len(loop) - len(window)]))
+    assert np.corrcoef(loop[lag : lag + len(window)], window)[0, 1] > 0.9
+    # Its stems are Python's of what it heard, once a stream from zero states remembers as much as one that went on.
+    python = StreamingSeparator(graph="waveform", precision="dynamic_int8")
+    stems = {stem: samples[python.algorithmic_latency :] for stem, samples in python.push(heard).items()}
+    for stem, samples in stems.items():
+        late = slice(2 * RATE, len(samples))
+        noise = np.sum((page[stem][late] - samples[late]) ** 2)
+        assert 10 * np.log10(np.sum(samples[late] ** 2) / noise) > 10
+        shifted = np.sum((page[stem][late][500:] - samples[late][:-500]) ** 2)
+        assert 10 * np.log10(np.sum(samples[late] ** 2) / shifted) < 3
+
+
+@on_the_page
+def test_live_with_a_model_without_memory_is_exact(visit):
+    """The unit model: what comes back is what was heard, sample for sample, however the blocks fell."""
+    visit.choose(GOLDEN / "unit-waveform-float32.tflite")
+    visit.tab.click("#microphone")
+    visit.wait("[data-state=live]")
+    visit.tab.click("#record")
+    visit.tab.wait_for_timeout(2500)
+    visit.tab.click("#record")
+    page = visit.download()
+    assert len(page["mixture"]) > RATE
+    assert np.abs(page["mixture"]).max() > 0.01
+    assert error(page["vocals"], page["mixture"]) < 1e-5
+    assert error(page["accompaniment"], page["mixture"] / 2) < 1e-5
+    assert visit.level() > -60  # and it is heard
+    visit.tab.click("#stop")
+    visit.tab.get_by_text("Stopped.").wait_for()
+
+
+@on_the_page
+def test_a_slow_device_is_warned(browser, served, tmp_path):
+    """The worker's clock is made to run a thousand times as fast."""
+    visitor = Visitor(browser, served, tmp_path)
+
+    def hurry(route: sync_api.Route) -> None:
+        response = route.fetch()
+        clock = "{const now=performance.now.bind(performance);performance.now=()=>1000*now()}\n"
+        route.fulfill(response=response, body=clock + response.text())
+
+    visitor.context.route("**/separator.worker*.js", hurry)
+    visitor.arrive()
+    visitor.tab.locator("#slow", has_text=re.compile(r"This device needs \d+ % of real time")).wait_for()
+    visitor.context.close()
+
+
+@on_the_page
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_it_fits_and_everybody_can_use_it(browser, served, tmp_path, width, scheme):
+    options = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
+    visitor = Visitor(browser, served, tmp_path, bypass_csp=True, **options).arrive()  # for axe, which is injected
+    visitor.separate(excerpt(tmp_path / f"A song with {'a_very_long_name_' * 5}.wav", 2.0))
+    visitor.tab.click("summary")
+    assert visitor.tab.evaluate("document.documentElement.scrollWidth") <= width
+    visitor.tab.add_script_tag(path=AXE)
+    violations = visitor.tab.evaluate("axe.run().then(({violations}) => violations)")
+    assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in violations] == []
+    if folder := os.environ.get("KERAS_SEP_SCREENSHOTS"):  # to look at
+        visitor.tab.screenshot(path=Path(folder) / f"page-{width}-{scheme}.png", full_page=True)
+    visitor.context.close()
+    assert visitor.complaints == []
+
+
+@on_the_page
+def test_any_static_host_will_do(browser, tmp_path):
+    """The folder alone, below a path, without headers: Python's plain server instead of ours."""
+    shutil.copytree(PAGE, tmp_path / "site" / "deep" / "page")
+    command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "--directory", tmp_path / "site", "0"]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    ) as host:
+        port = re.search(r"port (\d+)", host.stdout.readline())[1]
+        visitor = Visitor(browser, f"http://127.0.0.1:{port}/deep/page/", tmp_path).arrive()
+        visitor.separate(excerpt(tmp_path / "song.wav", 1.0))
+        assert visitor.download()["vocals"].shape == (RATE, 2)
+        visitor.context.close()
+        host.terminate()
+    assert (visitor.complaints, visitor.strays) == ([], [])
