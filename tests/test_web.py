@@ -402,6 +402,58 @@ def test_live_with_a_model_without_memory_is_exact(visit):
     visit.tab.get_by_text("Stopped.").wait_for()
 
 
+TAB_SOUND = """
+navigator.mediaDevices.getDisplayMedia = async () => {
+  const context = new AudioContext();
+  const tone = new OscillatorNode(context, { frequency: 441 });
+  const quiet = new GainNode(context, { gain: 0.1 });
+  const end = new MediaStreamAudioDestinationNode(context);
+  tone.connect(quiet).connect(end);
+  tone.start();
+  window.captured = end.stream;
+  return end.stream;
+};
+"""
+
+
+@on_the_page
+def test_a_captured_tab_until_it_closes(browser, served, tmp_path):
+    """Without a screen Chromium captures no tab: its sound is a tone of −23.01 dB, given to the page in its place."""
+    visitor = Visitor(browser, served, tmp_path)
+    visitor.tab.add_init_script(TAB_SOUND)
+    visitor.arrive()
+    visitor.choose(GOLDEN / "unit-waveform-float32.tflite")
+    visitor.tab.click("#tab")
+    visitor.wait("[data-state=live]")
+    visitor.tab.click("#karaoke")
+    visitor.tab.click("#record")
+    visitor.tab.wait_for_timeout(1000)
+    assert visitor.level() == pytest.approx(-23.01 - 6.02, abs=0.5)
+    visitor.tab.evaluate("captured.getAudioTracks()[0].dispatchEvent(new Event('ended'))")
+    visitor.tab.locator("#error", has_text="Captured tab: the device or the tab has gone; choose it again.").wait_for()
+    assert len(visitor.download()["vocals"]) > RATE / 2  # what was recorded is kept
+    visitor.context.close()
+    assert visitor.complaints == []
+
+
+@on_the_page
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ("throw new DOMException('no', 'NotAllowedError')", "The browser was not allowed to open a tab."),
+        ("return new MediaStream()", "Expected a tab with its sound. Received: a picture alone"),
+    ],
+)
+def test_a_tab_that_is_refused(browser, served, tmp_path, answer, message):
+    visitor = Visitor(browser, served, tmp_path)
+    visitor.tab.add_init_script(f"navigator.mediaDevices.getDisplayMedia = async () => {{ {answer} }}")
+    visitor.arrive()
+    visitor.tab.click("#tab")
+    visitor.tab.locator("#error", has_text=message).wait_for()
+    assert visitor.tab.locator("#stage").is_hidden()
+    visitor.context.close()
+
+
 @on_the_page
 def test_a_slow_device_is_warned(browser, served, tmp_path):
     """The worker's clock is made to run a thousand times as fast."""
