@@ -115,6 +115,9 @@ def test_separate_with_nothing_but_the_runtime_dependencies(tmp_path):
     assert {path.name for path in (tmp_path / "mixture").iterdir()} == {"vocals.wav", "accompaniment.wav"}
 
 
+PAGE_FILES = {f"keras_sep/page/{name}" for name in ("index.html", "assets/a.js", "litert/b.wasm", "example/c.flac")}
+
+
 @pytest.fixture(scope="module")
 def wheel_files(tmp_path_factory) -> set[str]:
     # Built from a copy of the tracked files: left-overs of an earlier build must not hide a mistake.
@@ -123,6 +126,9 @@ def wheel_files(tmp_path_factory) -> set[str]:
         if (ROOT / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, source / name)
+    for name in PAGE_FILES | {"keras_sep/page/models/or-unet.tflite"}:  # what `make page` builds
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text("built")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(source)]
     subprocess.run(command, check=True, capture_output=True)
     with zipfile.ZipFile(next(out.glob("*.whl"))) as wheel:
@@ -134,9 +140,9 @@ def _tracked(folder: str) -> set[str]:
     return set(subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout.splitlines())
 
 
-def test_the_wheel_holds_keras_sep_and_its_assets_only(wheel_files):
-    # The float network is for `convert`, which needs a checkout anyway.
-    expected = {name for name in _tracked("keras_sep") if not name.endswith(".keras")}
+def test_the_wheel_holds_keras_sep_its_assets_and_the_page_only(wheel_files):
+    # The float network is for `convert`, which needs a checkout anyway; the page's models are the assets.
+    expected = {name for name in _tracked("keras_sep") if not name.endswith(".keras")} | PAGE_FILES
     assert {name for name in wheel_files if ".dist-info/" not in name} == expected
     assert any(name.endswith("waveform-dynamic_int8.tflite") for name in wheel_files)
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in wheel_files)
