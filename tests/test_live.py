@@ -55,7 +55,7 @@ class FakeCard:
     def devices(self) -> list[Device]:
         return self.list if self.present else []
 
-    def open(self, kind, device, sample_rates, block_size, callback) -> FakeStream:
+    def open(self, kind, device, sample_rates, block_size, latency, callback) -> FakeStream:
         if not self.present:
             raise AudioError("no such device")
         self.streams[kind] = FakeStream(self, kind, self.rate, callback)
@@ -718,8 +718,10 @@ FAKE_SOUNDDEVICE = """
 class default: device = (0, 1)
 class PortAudioError(Exception): pass
 def query_hostapis(): return [{"name": "Fake"}]
-def query_devices():
-    common = {"hostapi": 0, "default_samplerate": 44100.0}
+def query_devices(index=None):
+    common = {"hostapi": 0, "default_samplerate": 44100.0,
+              "default_low_input_latency": 0.01, "default_low_output_latency": 0.01}
+    if index is not None: return common
     return [{"index": 0, "name": "microphone", "max_input_channels": 2, "max_output_channels": 0, **common},
             {"index": 1, "name": "speakers", "max_input_channels": 0, "max_output_channels": 2, **common}]
 class InputStream:

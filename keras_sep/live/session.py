@@ -84,7 +84,8 @@ class LiveSession:
         input_device, output_device: as for `AudioInterface.open`.
         sample_rate: Hz of the devices; None for the model's, or what a device prefers if it cannot run at that.
         block_size: samples a callback; 0 leaves it to the system.
-        buffer_ms: what lies ready to be played, beyond a block, when playing starts: the time that a step may be late.
+        buffer_ms: what lies ready to be played, beyond a block, when playing starts: the time that a step may be
+            late. The devices are asked to have as much in hand, against late callbacks.
         duration: seconds of the source, or None for all of it.
         recorder: gets the stems and the mixture, closed by the caller.
         notify: called with a line of text for the user.
@@ -153,10 +154,11 @@ class LiveSession:
             AudioError: a device that is not there, or cannot be opened.
         """
         kinds: list[str] = ["output"] if self._source else ["input", "output"]
+        how = self._block_size, self._buffer_s
         sides: dict[str, Capture | Playback] = {"input": self._capture, "output": self._playback}
         try:
             for kind in kinds:
-                stream = self._interface.open(kind, self._wanted[kind], self._rates, self._block_size, sides[kind])
+                stream = self._interface.open(kind, self._wanted[kind], self._rates, *how, sides[kind])
                 self._streams[kind], self._latencies[kind] = stream, stream.latency
                 if (self._wanted[kind] or "").isdigit():  # numbers change when devices come and go
                     self._wanted[kind] = stream.device.label
@@ -395,6 +397,7 @@ class LiveSession:
             self._finish()
 
     def stats(self) -> LiveStats:
+        self._latencies.update({kind: stream.latency for kind, stream in self._streams.items()})
         inside = self._resample_in.delay_s + self._resample_out.delay_s
         parts = {
             "input": self._latencies.get("input", 0.0),

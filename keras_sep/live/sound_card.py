@@ -15,6 +15,7 @@ from keras_sep.errors import AudioError
 Array = npt.NDArray[np.float32]
 Callback = Callable[[Array, bool], None]  # block (n, channels) to take or to fill; whether the device lost something
 _CLOSE_S = 2.0
+_PLAUSIBLE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Device:
 
 
 class Stream(Protocol):
-    """An open stream: `latency` is the device's own part, s; `finished` once it has ended by itself."""
+    """An open stream: `latency` is the device's own part, s, as it says; `finished` once it has ended by itself."""
 
     device: Device
     sample_rate: int
@@ -55,7 +56,13 @@ class AudioInterface(Protocol):
     def devices(self) -> list[Device]: ...
 
     def open(
-        self, kind: str, device: str | None, sample_rates: list[int], block_size: int, callback: Callback
+        self,
+        kind: str,
+        device: str | None,
+        sample_rates: list[int],
+        block_size: int,
+        latency: float,
+        callback: Callback,
     ) -> Stream:
         """Opens, but does not start, a stream.
 
@@ -64,6 +71,7 @@ class AudioInterface(Protocol):
             device: number or a part of the label that only one has; None for the system's default.
             sample_rates: Hz, to be tried in this order; 0 stands for the one that the device prefers.
             block_size: samples a callback; 0 leaves it to the system.
+            latency: s that the device is to have in hand, or its least if that is more.
 
         Raises:
             AudioError: no such device, or one that cannot be opened.
@@ -135,7 +143,13 @@ class SoundCard:
         ]
 
     def open(
-        self, kind: str, device: str | None, sample_rates: list[int], block_size: int, callback: Callback
+        self,
+        kind: str,
+        device: str | None,
+        sample_rates: list[int],
+        block_size: int,
+        latency: float,
+        callback: Callback,
     ) -> Stream:
         found = find_device(self.devices(), kind, device)
         channels = found.num_inputs if kind == "input" else found.num_outputs
@@ -151,6 +165,7 @@ class SoundCard:
                         rate or round(found.sample_rate),
                         num_channels,
                         block_size,
+                        latency,
                         callback,
                     )
                 except (self._sounddevice.PortAudioError, ValueError) as error:
@@ -172,19 +187,24 @@ class _SoundCardStream:
         sample_rate: int,
         num_channels: int,
         block_size: int,
+        latency: float,
         callback: Callback,
     ):
         self.device, self.sample_rate, self.num_channels = device, sample_rate, num_channels
         self.finished = False
         self._error = sounddevice.PortAudioError
+        self.latency = 0.0
+
         if kind == "input":
 
-            def call(block: Array, _size: int, _time: Any, status: Any) -> None:
+            def call(block: Array, _size: int, times: Any, status: Any) -> None:
                 callback(block, status.input_overflow)
+                self._measure(times.currentTime - times.inputBufferAdcTime)
         else:
 
-            def call(block: Array, _size: int, _time: Any, status: Any) -> None:
+            def call(block: Array, _size: int, times: Any, status: Any) -> None:
                 callback(block, status.output_underflow)
+                self._measure(times.outputBufferDacTime - times.currentTime)
 
         make = sounddevice.InputStream if kind == "input" else sounddevice.OutputStream
         self._stream = make(
@@ -193,11 +213,16 @@ class _SoundCardStream:
             device=device.index,
             channels=num_channels,
             dtype="float32",
-            latency="low",
+            latency=max(latency, sounddevice.query_devices(device.index)[f"default_low_{kind}_latency"]),
             callback=call,
             finished_callback=self._finish,
         )
         self.latency = float(self._stream.latency)
+
+    def _measure(self, seconds: float) -> None:
+        # What was asked for is the most that it may be. Some systems do not say when a block was heard.
+        if 0.0 < seconds < _PLAUSIBLE_S:
+            self.latency += 0.05 * (seconds - self.latency)
 
     def _finish(self) -> None:
         self.finished = True
