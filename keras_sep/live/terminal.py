@@ -181,7 +181,7 @@ def summary(stats: LiveStats) -> str:
     """One line of figures."""
     parts = ", ".join(f"{name} {value:.0f}" for name, value in stats.latency_parts_ms.items() if value)
     more = [
-        f"{stats.losses} device losses" if stats.losses else "",
+        f"lost the device {stats.losses} times" if stats.losses else "",
         f"{stats.repaired_samples} bad samples" if stats.repaired_samples else "",
         f"{stats.recoveries} recoveries" if stats.recoveries else "",
     ]
