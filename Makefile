@@ -5,7 +5,8 @@ BIN := .venv/bin
 HOURS ?= 2
 PAGE := keras_sep/page/index.html
 PAGE_SOURCES := $(wildcard web_demo/*.html web_demo/*.ts web_demo/*.json web_demo/src/*.ts web_demo/src/*/*) \
-  $(wildcard keras_sep/assets/*.json keras_sep/assets/*.LICENSE keras_sep/assets/*waveform*.tflite)
+  $(wildcard keras_sep/assets/*.json keras_sep/assets/*.LICENSE keras_sep/assets/*waveform*.tflite) \
+  examples/lithium/mixture.flac
 NODE_IS_NEW := const [a, b] = process.versions.node.split("."); process.exit(+(a < 20 || (a == 20 && b < 19)))
 NODE := $(shell node -e '$(NODE_IS_NEW)' 2>/dev/null && npm --version 2>/dev/null)
 

@@ -5,17 +5,16 @@ The wheel holds the built page without its models, which are the package's own a
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import functools
 import http.server
 import posixpath
-import socket
 import sys
+import threading
 import urllib.parse
 import webbrowser
 from http import HTTPStatus
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from keras_sep.errors import PageError
@@ -23,6 +22,10 @@ from keras_sep.presets import ASSETS
 
 PAGE = Path(__file__).parent / "page"
 _MODELS = "/models/"
+POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'"
+)
 # Not left to the system's tables: a browser runs neither scripts nor WebAssembly that come as text/plain.
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -88,7 +91,7 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
     def translate_path(self, path: str) -> str:
         clean = posixpath.normpath(urllib.parse.unquote(urllib.parse.urlsplit(path).path))
         name = clean.removeprefix(_MODELS)
-        if clean.startswith(_MODELS) and "/" not in name and Path(name).suffix in (".json", ".tflite", ".LICENSE"):
+        if clean.startswith(_MODELS) and _is_asset(name):
             return str(ASSETS / name)
         return super().translate_path(path)
 
@@ -96,6 +99,8 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         # Isolated from other origins, the browser gives a page its precise clock, which the step times are read off.
         self.send_header("Cross-Origin-Opener-Policy", "same-origin")
         self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        # The page says so itself; its worker listens to the header alone.
+        self.send_header("Content-Security-Policy", POLICY)
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Cache-Control", "no-cache")  # the next version has the same address
         super().end_headers()
@@ -104,11 +109,16 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         """Quiet."""
 
 
+def _is_asset(name: str) -> bool:
+    """A file's name and nothing more, also for Windows, where `\\` and a drive lead elsewhere."""
+    return PureWindowsPath(name).name == name and Path(name).suffix in (".json", ".tflite", ".LICENSE")
+
+
 def serve(port: int, open_browser: bool = True) -> None:
     """Serves the page until it is interrupted, and opens the browser on it."""
     with PageServer(port) as server:
         print(f"{server.url}  (Ctrl-C ends it)", flush=True)
         if open_browser:
-            with contextlib.suppress(webbrowser.Error, socket.error):
-                webbrowser.open(server.url)
+            # In a thread: a browser of the terminal stays until it is left, and wants to be answered meanwhile.
+            threading.Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()
         server.serve_forever(poll_interval=0.2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import re
@@ -18,6 +19,7 @@ import pytest
 import soundfile
 from playwright import sync_api
 
+from keras_sep import web
 from keras_sep.errors import PageError
 from keras_sep.separator import Separator, StreamingSeparator
 from keras_sep.web import PAGE, PageServer
@@ -83,11 +85,23 @@ def test_the_server_serves_the_page_and_the_shipped_models(answer):
     [
         *("/nothing", "/assets/", "/assets", "/models/", "/models/__init__.py", "/../secret.html"),
         *("/%2e%2e/secret.html", "/assets/../../secret.html", "/models/../../presets.py", "/models/..%2fpresets.json"),
-        "//etc/passwd",
+        *("//etc/passwd", "/models/..%5cpresets.json", "/models/C:%5cx.json"),
     ],
 )
 def test_the_server_serves_nothing_else(answer, path):
     assert answer(path)[0] == 404
+
+
+@pytest.mark.parametrize("name", ["..\\x.json", "C:\\x.json", "C:x.json", "../x.json", "x.py", "", "..", ".json"])
+def test_names_that_lead_elsewhere_on_some_system(name):
+    assert not web._is_asset(name)
+    assert web._is_asset("or-unet.LICENSE")
+
+
+def test_the_page_and_the_server_say_the_same_of_what_may_be_loaded(answer):
+    html = (ROOT / "web_demo" / "index.html").read_text(encoding="utf-8")
+    assert answer("/")[2]["Content-Security-Policy"] == web.POLICY
+    assert f'content="{web.POLICY}"' in html
 
 
 def test_the_server_answers_to_its_own_name_only(answer):
@@ -109,7 +123,9 @@ def test_the_server_needs_the_page_and_a_port(folder, tmp_path):
 def test_the_command_serves_until_ctrl_c():
     command = [sys.executable, "-m", "keras_sep.cli", "web", "--no-browser", "--port", "0"]
     start = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **start) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes, **start) as process, contextlib.ExitStack() as stop:
+        stop.callback(process.kill)
         port = int(re.search(r"http://localhost:(\d+)/", process.stdout.readline())[1])
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         connection.request("GET", "/", headers={"Host": "localhost"})
@@ -212,9 +228,18 @@ class Visitor:
         return tracks
 
     def level(self) -> float:
-        """Of the output in dB, after everything had time to settle."""
-        self.tab.wait_for_timeout(700)
+        """Of the output in dB, of the last 46 ms."""
+        self.tab.wait_for_timeout(100)
         return float(self.tab.get_attribute("#level", "data-db"))
+
+    def hears(self, low: float, high: float) -> None:
+        """Three times in a row, once everything has settled: a gap on a busy machine is no wrong level."""
+        heard: list[float] = []
+        while len(heard) < 300:
+            heard.append(self.level())
+            if len(heard) > 2 and all(low <= level <= high for level in heard[-3:]):
+                return
+        raise AssertionError(f"expected a level from {low} to {high} dB. Received: {heard[::20]}")
 
 
 @pytest.fixture
@@ -290,28 +315,29 @@ def test_sliders_buttons_and_keys_act(visit, tmp_path):
     soundfile.write(tmp_path / "tone.wav", tone.astype(np.float32), RATE, subtype="FLOAT")
     visit.separate(tmp_path / "tone.wav")
     tab = visit.tab
-    assert visit.level() == pytest.approx(-23.01 + 3.52, abs=0.1)
+    visit.hears(-19.59, -19.39)
     tab.click("#karaoke")
-    assert visit.level() == pytest.approx(-23.01 - 6.02, abs=0.1)
+    visit.hears(-29.13, -28.93)
     tab.get_by_role("slider", name="Accompaniment").fill("6")
-    assert visit.level() == pytest.approx(-23.01, abs=0.1)
+    visit.hears(-23.11, -22.91)
     tab.get_by_role("slider", name="Voice").fill("-60")
     tab.get_by_role("slider", name="Accompaniment").fill("-60")
     assert tab.locator("#accompaniment-db").inner_text() == "silent"
-    assert visit.level() < -90
+    visit.hears(-200, -90)
     tab.locator("body").press("o")
     assert tab.get_attribute("#original", "aria-pressed") == "true"
-    assert visit.level() == pytest.approx(-23.01, abs=0.1)
+    visit.hears(-23.11, -22.91)
     tab.locator("body").press("v")
     assert tab.get_attribute("#original", "aria-pressed") == "false"
     assert (tab.input_value("#vocals"), tab.input_value("#accompaniment")) == ("0", "-60")
-    assert visit.level() == pytest.approx(-23.01, abs=0.1)
+    visit.hears(-23.11, -22.91)
     tab.get_by_role("slider", name="Voice").press("ArrowLeft")
     assert tab.locator("#vocals-db").inner_text() == "−1 dB"
     tab.get_by_role("slider", name="Position").fill("0.5")
     tab.get_by_text(re.compile(r"0:3\d / 1:00")).wait_for()
     tab.locator("body").press(" ")
     tab.get_by_role("button", name="Play").wait_for()
+    visit.hears(-200, -90)
     before = tab.locator("#time").inner_text()
     tab.wait_for_timeout(1500)
     assert tab.locator("#time").inner_text() == before
@@ -341,8 +367,11 @@ def test_wrong_files_get_a_clear_message_and_the_page_goes_on(visit, tmp_path):
 
 @on_the_page
 def test_a_song_while_another_is_being_separated(visit, tmp_path):
-    visit.offer(EXAMPLE)
-    visit.tab.get_by_role("heading", name="mixture.flac").wait_for()
+    song, rate = soundfile.read(EXAMPLE, dtype="int16")
+    soundfile.write(tmp_path / "long.wav", np.tile(song, (10, 1)), rate)
+    visit.offer(tmp_path / "long.wav")
+    visit.tab.get_by_role("heading", name="long.wav").wait_for()
+    assert visit.tab.get_attribute("html", "data-state") == "file"
     visit.separate(excerpt(tmp_path / "other.wav", 2.0))
     page = visit.download()
     assert page["vocals"].shape == (2 * RATE, 2)
@@ -397,7 +426,7 @@ def test_live_with_a_model_without_memory_is_exact(visit):
     assert np.abs(page["mixture"]).max() > 0.01
     assert error(page["vocals"], page["mixture"]) < 1e-5
     assert error(page["accompaniment"], page["mixture"] / 2) < 1e-5
-    assert visit.level() > -60  # and it is heard
+    visit.hears(-60, 0)
     visit.tab.click("#stop")
     visit.tab.get_by_text("Stopped.").wait_for()
 
@@ -428,7 +457,7 @@ def test_a_captured_tab_until_it_closes(browser, served, tmp_path):
     visitor.tab.click("#karaoke")
     visitor.tab.click("#record")
     visitor.tab.wait_for_timeout(1000)
-    assert visitor.level() == pytest.approx(-23.01 - 6.02, abs=0.5)
+    visitor.hears(-29.5, -28.5)
     visitor.tab.evaluate("captured.getAudioTracks()[0].dispatchEvent(new Event('ended'))")
     visitor.tab.locator("#error", has_text="Captured tab: the device or the tab has gone; choose it again.").wait_for()
     assert len(visitor.download()["vocals"]) > RATE / 2  # what was recorded is kept
@@ -454,19 +483,66 @@ def test_a_tab_that_is_refused(browser, served, tmp_path, answer, message):
     visitor.context.close()
 
 
+# Looking at the clock, which every step does twice, takes 20 ms: a step is longer than the 11.6 ms of its samples.
+SLOW_CLOCK = (
+    "{const now=performance.now.bind(performance);performance.now=()=>{const t=now();while(now()<t+20);return t}}"
+)
+
+
 @on_the_page
-def test_a_slow_device_is_warned(browser, served, tmp_path):
-    """The worker's clock is made to run a thousand times as fast."""
+def test_a_slow_device_is_warned_and_does_not_fall_behind_for_ever(browser, served, tmp_path):
     visitor = Visitor(browser, served, tmp_path)
 
-    def hurry(route: sync_api.Route) -> None:
+    def slow_down(route: sync_api.Route) -> None:
         response = route.fetch()
-        clock = "{const now=performance.now.bind(performance);performance.now=()=>1000*now()}\n"
-        route.fulfill(response=response, body=clock + response.text())
+        route.fulfill(response=response, body=SLOW_CLOCK + response.text())
 
-    visitor.context.route("**/separator.worker*.js", hurry)
+    visitor.context.route("**/separator.worker*.js", slow_down)
     visitor.arrive()
     visitor.tab.locator("#slow", has_text=re.compile(r"This device needs \d+ % of real time")).wait_for()
+    visitor.tab.click("#microphone")
+    visitor.wait("[data-state=live]")
+    visitor.tab.locator("#runs", has_text=re.compile(r"/ \d\d+")).wait_for()  # what piles up is thrown away
+    visitor.tab.click("#stop")  # and it still hears
+    visitor.tab.get_by_text("Stopped.").wait_for()
+    visitor.context.close()
+    assert visitor.complaints == []
+
+
+@on_the_page
+def test_the_last_thing_asked_for_counts(visit, tmp_path):
+    """A long song, a short one while it is decoded, another model at once: nothing of one ends up in another."""
+    song, rate = soundfile.read(EXAMPLE, dtype="int16")
+    soundfile.write(tmp_path / "long.flac", np.tile(song, (12, 1)), rate)
+    visit.offer(tmp_path / "long.flac")
+    visit.offer(excerpt(tmp_path / "short.wav", 1.0))
+    visit.tab.get_by_role("heading", name="short.wav").wait_for()
+    visit.tab.wait_for_timeout(3000)
+    assert visit.tab.get_by_role("heading", name="short.wav").is_visible()
+    visit.offer(tmp_path / "long.flac")
+    visit.choose(GOLDEN / "unit-waveform-float32.tflite")
+    visit.tab.wait_for_timeout(3000)
+    assert visit.tab.locator("#stage").is_hidden()
+    visit.tab.locator("#microphone").dblclick()
+    visit.wait("[data-state=live]")
+    visit.tab.click("#stop")
+    assert visit.tab.locator("#error").is_hidden()
+
+
+@on_the_page
+def test_at_its_end_a_song_leaves_everybody_in_peace(browser, served, tmp_path):
+    """The page and the audio thread talk to each other some 20 times a second, not all the time."""
+    visitor = Visitor(browser, served, tmp_path)
+    visitor.tab.add_init_script(
+        "let told = 0; const post = MessagePort.prototype.postMessage; window.told = () => told;"
+        "MessagePort.prototype.postMessage = function (...a) { told += 1; return post.apply(this, a); };"
+    )
+    visitor.arrive()
+    visitor.separate(excerpt(tmp_path / "song.wav", 1.0))
+    visitor.tab.get_by_role("button", name="Play").wait_for()
+    before = visitor.tab.evaluate("told()")
+    visitor.tab.wait_for_timeout(1000)
+    assert visitor.tab.evaluate("told()") - before < 50
     visitor.context.close()
 
 
@@ -492,18 +568,13 @@ def test_it_fits_and_everybody_can_use_it(browser, served, tmp_path, width, sche
 def test_any_static_host_will_do(browser, tmp_path):
     """The folder alone, below a path, without headers: Python's plain server instead of ours."""
     shutil.copytree(PAGE, tmp_path / "site" / "deep" / "page")
-    command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "--directory", tmp_path / "site", "0"]
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    ) as host:
+    command = [sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", "--directory", tmp_path / "site", "0"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    with subprocess.Popen(command, **pipes) as host, contextlib.ExitStack() as stop:
+        stop.callback(host.kill)
         port = re.search(r"port (\d+)", host.stdout.readline())[1]
         visitor = Visitor(browser, f"http://127.0.0.1:{port}/deep/page/", tmp_path).arrive()
         visitor.separate(excerpt(tmp_path / "song.wav", 1.0))
         assert visitor.download()["vocals"].shape == (RATE, 2)
         visitor.context.close()
-        host.terminate()
     assert (visitor.complaints, visitor.strays) == ([], [])

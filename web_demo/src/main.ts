@@ -3,7 +3,7 @@ import { decodeSong, openMicrophone, openTab, sourceNode } from "./audio/sources
 import { Player, type Gain } from "./audio/player";
 import { Recording, TRACKS, type Track } from "./audio/recording";
 import { fetchOk, listModels, type ModelFile } from "./model/catalogue";
-import { algorithmicLatency, UserError, type StreamSpec } from "./model/metadata";
+import { algorithmicLatency, readMetadata, UserError, type StreamSpec } from "./model/metadata";
 import { Separator } from "./model/separator";
 import type { FromMixer, Stats } from "./threads/protocol";
 import { Spectrogram } from "./ui/spectrogram";
@@ -23,6 +23,10 @@ class Page {
   private models: ModelFile[] = [];
   private spec: StreamSpec | null = null;
   private player: Player | null = null;
+  private opening: Promise<Player> | null = null;
+  private openingRate = 0;
+  private asked = 0;
+  private chosen = 0; // index of the model, −1 for the listener's own
   private views: Spectrogram[] = [];
   private recording: Recording | null = null;
   private name = "";
@@ -34,12 +38,15 @@ class Page {
   private liveRecording = false;
   private mixer: FromMixer | null = null;
   private overruns = 0;
-  private seeking = false;
   private readonly levels = new Float32Array(2048);
 
   async start(): Promise<void> {
     this.bind();
-    this.separator.onError = (error) => this.fail(error);
+    this.separator.onError = (error) => {
+      if (this.stream) this.stopLive();
+      else this.close();
+      this.fail(error);
+    };
     this.separator.onStats = (stats) => this.showStats(stats);
     this.separator.onDone = (seconds, stats) => this.done(seconds, stats);
     this.separator.onPart = (part) => {
@@ -53,6 +60,7 @@ class Page {
         select.add(new Option(`${preset}, ${precision}, ${(bytes / 1e6).toFixed(1)} MB`, String(index)));
       }
       await this.choose(0);
+      requestAnimationFrame(() => this.draw());
     } catch (error) {
       this.fail(error);
       element("status").textContent = "";
@@ -63,14 +71,23 @@ class Page {
 
   private async choose(index: number): Promise<void> {
     const model = this.models[index];
-    const response = await fetchOk(MODELS + model.file);
-    await this.load(new Uint8Array(await response.arrayBuffer()), model.file);
+    this.ready(false);
+    try {
+      const response = await fetchOk(MODELS + model.file);
+      await this.load(new Uint8Array(await response.arrayBuffer()), model.file);
+      this.chosen = index;
+    } finally {
+      this.ready(this.spec !== null);
+      element<HTMLSelectElement>("model").selectedIndex = this.chosen; // as before, if it failed
+    }
     element("model-note").textContent = `${model.description}. Weights: ${model.licence}.`;
     element<HTMLAnchorElement>("licence").href = `models/${model.preset}.LICENSE`;
     element("licence").textContent = model.licence;
   }
 
   private async load(content: Uint8Array<ArrayBuffer>, name: string): Promise<void> {
+    await readMetadata(content, name); // what cannot be loaded closes nothing
+    this.begin();
     this.close();
     this.ready(false);
     this.say("Loading the model…");
@@ -88,25 +105,38 @@ class Page {
   }
 
   private ready(on: boolean): void {
-    for (const id of ["example", "microphone", "tab"]) button(id).disabled = !on;
+    for (const id of ["example", "microphone", "tab", "model"]) button(id).disabled = !on;
     input("file").disabled = !on;
     element("drop").classList.toggle("disabled", !on);
   }
 
   // Sources.
 
+  /** Of several things that were asked for, the last one counts: returns whether this still is the last. */
+  private begin(): () => boolean {
+    const mine = ++this.asked;
+    return () => mine === this.asked;
+  }
+
   private async openFile(file: File): Promise<void> {
     if (file.name.endsWith(".tflite")) {
       await this.load(new Uint8Array(await file.arrayBuffer()), file.name);
-      const select = element<HTMLSelectElement>("model");
-      select.selectedIndex = -1;
+      this.chosen = element<HTMLSelectElement>("model").selectedIndex = -1;
       element("model-note").textContent = `${file.name}, your own.`;
       return;
     }
     const spec = this.spec!;
+    const current = this.begin();
+    const opening = this.openPlayer(); // now, while the click counts
     this.say(`Decoding ${file.name}…`);
-    const song = await decodeSong(file, spec.sample_rate, spec.frame_length);
-    const player = await this.open(song.name, "file");
+    const [song, player] = await Promise.all([decodeSong(file, spec.sample_rate, spec.frame_length), opening]).catch(
+      (error: unknown) => {
+        if (current()) throw error;
+        return [null, null] as const;
+      },
+    );
+    if (!song || !current()) return;
+    this.show(song.name, "file");
     this.total = song.left.length;
     this.recording = new Recording(spec.sample_rate);
     this.begun = performance.now();
@@ -119,8 +149,15 @@ class Page {
 
   private async openLive(open: () => Promise<MediaStream>, title: string): Promise<void> {
     const spec = this.spec!;
+    const current = this.begin();
+    const opening = this.openPlayer();
     const stream = await open();
-    const player = await this.open(title, "live");
+    const player = await opening.catch((error: unknown) => {
+      stop(stream);
+      throw error;
+    });
+    if (!current()) return stop(stream);
+    this.show(title, "live");
     this.stream = stream;
     for (const track of stream.getAudioTracks()) {
       track.onended = () => {
@@ -143,9 +180,8 @@ class Page {
   }
 
   /** Ends what was open and shows the stage for what comes. */
-  private async open(title: string, kind: "file" | "live"): Promise<Player> {
+  private show(title: string, kind: "file" | "live"): void {
     this.close();
-    const player = (this.player ??= await this.openPlayer());
     this.name = title;
     element("title").textContent = title;
     element("stage").hidden = false;
@@ -156,24 +192,37 @@ class Page {
     button("stop").disabled = button("record").disabled = false;
     this.views.forEach((view) => view.clear());
     document.documentElement.dataset.state = kind;
-    return player;
   }
 
-  private async openPlayer(): Promise<Player> {
-    const player = await Player.open(this.spec!.sample_rate);
+  /** The player at the model's rate, made once. */
+  private openPlayer(): Promise<Player> {
+    const rate = this.spec!.sample_rate;
+    if (!this.opening || this.openingRate !== rate) {
+      void this.player?.close();
+      this.player = null;
+      this.openingRate = rate;
+      this.opening = this.makePlayer(rate).catch((error: unknown) => {
+        this.opening = null;
+        throw error;
+      });
+    }
+    return this.opening;
+  }
+
+  private async makePlayer(rate: number): Promise<Player> {
+    const player = await Player.open(rate);
     player.onState = (state) => this.hear(state);
     this.views = TRACKS.map((track) => new Spectrogram(element<HTMLCanvasElement>(`${track}-view`), player.analysers[track]));
     this.player = player;
     this.mix();
     player.setOriginal(this.original);
-    requestAnimationFrame(() => this.draw());
     return player;
   }
 
   private close(): void {
     this.separator.stop();
     this.player?.stop();
-    this.stream?.getTracks().forEach((track) => track.stop());
+    stop(this.stream);
     this.stream = null;
     this.recording = null;
     this.total = this.overruns = 0;
@@ -189,7 +238,7 @@ class Page {
     this.setRecord(false);
     this.separator.stop();
     this.player?.stop();
-    this.stream?.getTracks().forEach((track) => track.stop());
+    stop(this.stream);
     this.stream = null;
     button("stop").disabled = button("record").disabled = true;
     document.documentElement.dataset.state = "stopped";
@@ -222,13 +271,17 @@ class Page {
     if (!this.player || !this.total) return;
     if (on && this.player.position >= this.total) this.player.seek(0);
     this.showPlaying(on);
-    await this.player.play(on);
+    if (!(await this.player.play(on))) {
+      this.showPlaying(false);
+      this.say("Press Play: the browser wants a click before there is sound.");
+    }
   }
 
   private hear(state: FromMixer): void {
+    if (!this.stream && !this.total) return;
     this.mixer = state;
     if (state.ended && this.playing && this.total) void this.play(false);
-    if (this.total && !this.seeking) this.showPosition();
+    if (this.total) this.showPosition();
     if (this.stream) this.showLatency();
     if (this.liveRecording) element("recorded").textContent = clock(this.recording!.length / this.spec!.sample_rate);
     element("runs").textContent = `${state.underruns} / ${state.overruns + this.overruns}`;
@@ -271,8 +324,8 @@ class Page {
 
   private draw(): void {
     requestAnimationFrame(() => this.draw());
-    if (!this.player || !(this.playing || this.stream)) return;
-    this.views.forEach((view) => view.draw());
+    if (!this.player) return;
+    if (this.playing || this.stream) this.views.forEach((view) => view.draw());
     this.player.analysers.output.getFloatTimeDomainData(this.levels);
     const power = this.levels.reduce((sum, x) => sum + x * x, 0) / this.levels.length;
     const db = Math.max(-60, Math.min(0, 10 * Math.log10(power + 1e-12)));
@@ -333,8 +386,10 @@ class Page {
   }
 
   private warnSlow(load: number): void {
-    element("slow").hidden = load <= SLOW;
-    element("slow").textContent =
+    const slow = element("slow");
+    if (slow.hidden === load <= SLOW) return; // said once, not at every figure
+    slow.hidden = load <= SLOW;
+    slow.textContent =
       `This device needs ${(100 * load).toFixed(0)} % of real time for the network: live sound may have gaps. ` +
       `Files are separated all the same; the dynamic_int8 model is the fastest.`;
   }
@@ -384,10 +439,8 @@ class Page {
     for (const track of TRACKS) on(`download-${track}`, () => this.download(track));
     input("vocals").addEventListener("input", () => this.mix());
     input("accompaniment").addEventListener("input", () => this.mix());
-    input("position").addEventListener("input", () => (this.seeking = true));
-    input("position").addEventListener("change", () => {
-      this.seeking = false;
-      this.player?.seek(Math.floor(Number(input("position").value) * this.total));
+    input("position").addEventListener("input", () => {
+      if (this.total) this.player?.seek(Math.floor(Number(input("position").value) * this.total));
     });
     element("model").addEventListener(
       "change",
@@ -410,7 +463,7 @@ class Page {
     const keys: Record<string, string> = { k: "karaoke", v: "solo", b: "both", o: "original", r: "record" };
     document.addEventListener("keydown", (event) => {
       const target = event.target as HTMLElement;
-      if (event.ctrlKey || event.metaKey || event.altKey || target.closest("select")) return;
+      if (event.repeat || event.ctrlKey || event.metaKey || event.altKey || target.closest("select")) return;
       if (event.key === " " && !target.closest("button, summary, a, label")) {
         event.preventDefault();
         act(() => this.play(!this.playing))();
@@ -432,9 +485,12 @@ class Page {
       document.documentElement.dataset.theme = dark() ? "light" : "dark";
       label();
     });
-    theme.removeAttribute("aria-pressed");
     label();
   }
+}
+
+function stop(stream: MediaStream | null): void {
+  stream?.getTracks().forEach((track) => track.stop());
 }
 
 /** Minutes and seconds. */

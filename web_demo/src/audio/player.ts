@@ -11,7 +11,7 @@ export type View = "output" | "mixture" | "vocals" | "accompaniment";
 
 export class Player {
   onState: (state: FromMixer) => void = () => {};
-  /** Playing a recording: false while it waits for the separation. */
+  /** Of the recording that plays, samples. */
   position = 0;
   private state: FromMixer | null = null;
   private epoch = 0;
@@ -20,6 +20,8 @@ export class Player {
   private feeding = false;
   private recording: Recording | null = null;
   private complete = false;
+  private ended = -1; // the epoch that was told its end
+  private source: AudioNode | null = null;
 
   private constructor(
     readonly context: AudioContext,
@@ -32,6 +34,7 @@ export class Player {
   /** @param sampleRate the model's; the browser resamples on its way from and to the devices. */
   static async open(sampleRate: number): Promise<Player> {
     const context = new AudioContext({ sampleRate, latencyHint: "interactive" });
+    void context.resume(); // while the listener's click still counts
     await context.audioWorklet.addModule(mixerUrl);
     const node = new AudioWorkletNode(context, "mixer", {
       numberOfInputs: 1,
@@ -83,9 +86,10 @@ export class Player {
     void this.feed();
   }
 
-  async play(on: boolean): Promise<void> {
-    if (on) await this.context.resume();
+  /** Returns whether there is sound: browsers want a click or a key first, a dropped file may not do. */
+  async play(on: boolean): Promise<boolean> {
     this.tell({ type: "play", on });
+    return on ? this.wake() : true;
   }
 
   /**
@@ -94,16 +98,18 @@ export class Player {
    * @param prefill samples to wait for before anything is played: the room for late steps
    */
   async live(source: MediaStreamAudioSourceNode, port: MessagePort, prefill: number): Promise<void> {
-    this.recording = null;
-    this.epoch += 1;
+    this.stop();
+    this.source = source;
     source.connect(this.node);
     this.tell({ type: "live", epoch: this.epoch, port, prefill }, [port]);
-    await this.context.resume();
+    await this.wake();
   }
 
   /** Silence, and nothing to play. */
   stop(): void {
     this.recording = null;
+    this.source?.disconnect();
+    this.source = null;
     this.epoch += 1;
     this.tell({ type: "play", on: false });
     this.tell({ type: "clear", epoch: this.epoch, prefill: 0 });
@@ -112,6 +118,16 @@ export class Player {
   /** Seconds from a sample that is played to the ear, as far as the browser knows. */
   get outputLatency(): number {
     return (this.context.baseLatency || 0) + (this.context.outputLatency || 0);
+  }
+
+  async close(): Promise<void> {
+    this.stop();
+    await this.context.close();
+  }
+
+  private async wake(): Promise<boolean> {
+    await Promise.race([this.context.resume(), new Promise((resolve) => setTimeout(resolve, 300))]);
+    return this.context.state === "running";
   }
 
   private fade(name: string, value: number): void {
@@ -138,7 +154,10 @@ export class Player {
         const count = Math.min(8192, recording.length - this.fed);
         if (waiting >= AHEAD * this.context.sampleRate) return;
         if (count <= 0) {
-          if (this.complete) this.tell({ type: "end", epoch });
+          if (this.complete && this.ended !== epoch) {
+            this.ended = epoch;
+            this.tell({ type: "end", epoch });
+          }
           return;
         }
         const part = await recording.read(this.fed, count);

@@ -52,7 +52,7 @@ export class PartRing {
 
   /** Forgets the oldest samples. */
   drop(count: number): void {
-    const gone = Math.min(count, this.length);
+    const gone = Math.max(0, Math.min(count, this.length));
     this.readAt = (this.readAt + gone) % this.capacity;
     this.length -= gone;
   }

@@ -1,6 +1,8 @@
 // Where music comes from: a file, a microphone, another tab.
 import { UserError } from "../model/metadata";
 
+const LARGE = 50e6; // bytes of a file
+
 /** Planar stereo at the model's rate. */
 export interface Song {
   name: string;
@@ -17,11 +19,15 @@ export interface Song {
  */
 export async function decodeSong(file: File, sampleRate: number, leastSamples: number): Promise<Song> {
   if (file.size === 0) throw new UserError(`${file.name}: expected audio. Received: an empty file`);
+  const content = await file.arrayBuffer().catch((error: unknown) => {
+    throw new UserError(`${file.name}: the browser cannot read it: ${error instanceof Error ? error.message : error}`);
+  });
   let buffer: AudioBuffer;
   try {
-    buffer = await new OfflineAudioContext(2, 1, sampleRate).decodeAudioData(await file.arrayBuffer());
+    buffer = await new OfflineAudioContext(2, 1, sampleRate).decodeAudioData(content);
   } catch {
-    throw new UserError(`${file.name}: expected an audio file that this browser can play. Received: ${kind(file)}`);
+    const memory = file.size > LARGE ? " and has the memory for (20 MB a minute)" : "";
+    throw new UserError(`${file.name}: expected an audio file that this browser can play${memory}. Received: ${kind(file)}`);
   }
   if (buffer.length < leastSamples) {
     const least = ((1000 * leastSamples) / sampleRate).toFixed(0);
@@ -57,14 +63,15 @@ export async function openTab(): Promise<MediaStream> {
     throw new UserError("This browser cannot capture a tab: expected one of Chrome, Edge or Opera on a desktop computer.");
   }
   const options = {
-    video: true, // there is no asking for sound alone
+    video: { frameRate: { max: 1 } }, // there is no asking for sound alone
     audio: { suppressLocalAudioPlayback: true, echoCancellation: false, noiseSuppression: false, autoGainControl: false },
-    systemAudio: "include",
+    systemAudio: "exclude", // it holds what this page plays
+    selfBrowserSurface: "exclude",
   };
   const stream = await ask("a tab", () => navigator.mediaDevices.getDisplayMedia(options as DisplayMediaStreamOptions));
   if (stream.getAudioTracks().length === 0) {
     stream.getTracks().forEach((track) => track.stop());
-    throw new UserError("Expected a tab with its sound. Received: a picture alone; tick “Also share tab audio”.");
+    throw new UserError("Expected a tab with its sound. Received: a picture alone; tick “Also share tab audio”, which Chrome, Edge and Opera offer.");
   }
   return stream;
 }

@@ -6,7 +6,6 @@ import type { FromWorker, Stats, StepTimes, ToWorker } from "../threads/protocol
 
 export interface Ready {
   spec: StreamSpec;
-  precision: string;
   warmUp: StepTimes;
 }
 

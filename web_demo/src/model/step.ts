@@ -13,9 +13,6 @@ export interface Stems {
 }
 
 export class StepModel {
-  /** Steps that were not finite and were undone: silence, and zero states from there on. */
-  recoveries = 0;
-
   private states: Record<string, Tensor> = {};
 
   private constructor(
@@ -55,12 +52,15 @@ export class StepModel {
     );
   }
 
-  /** @param samples (frame_step, 2) interleaved; the stems lag behind them by `stepDelay`. */
+  /**
+   * A step that is not finite is undone: it gives silence, and the next one starts from zero states.
+   *
+   * @param samples (frame_step, 2) interleaved; the stems lag behind them by `stepDelay`
+   */
   async run(samples: Float32Array): Promise<Stems> {
     const input = new Tensor(samples, [1, this.spec.frame_step, this.spec.num_channels]);
     // The states never leave the runtime's memory: what came out as new_state_x goes in as state_x.
-    const outputs = await this.runner.run({ [INPUT]: input, ...this.states });
-    input.delete();
+    const outputs = await this.runner.run({ [INPUT]: input, ...this.states }).finally(() => input.delete());
     for (const [name, state] of Object.entries(this.states)) {
       state.delete();
       this.states[name] = outputs[`new_${name}`];
@@ -72,7 +72,6 @@ export class StepModel {
     };
     const stems = { vocals: take("vocals"), accompaniment: take("accompaniment") };
     if (!isFinite(power(stems.vocals) + power(stems.accompaniment))) {
-      this.recoveries += 1;
       this.reset();
       stems.vocals.fill(0);
       stems.accompaniment.fill(0);

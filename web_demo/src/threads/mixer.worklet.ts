@@ -16,6 +16,8 @@ const REPORT_EVERY = 16; // quanta, 46 ms
 const RING_SECONDS = 4;
 const SLACK = 4096; // samples above the live target that are put up with, 93 ms
 const MOST_PREFILL = 16384;
+const FORGET_SECONDS = 30; // without an underrun, after which a step less is kept ready
+const FADE = 1 / 256; // a sample: 6 ms from silence to sound and back
 
 class Mixer extends AudioWorkletProcessor {
   static get parameterDescriptors() {
@@ -32,6 +34,9 @@ class Mixer extends AudioWorkletProcessor {
   private playing = false;
   private filling = true;
   private prefill = 0;
+  private leastPrefill = 0;
+  private steady = 0; // samples since the last underrun
+  private gate = 0;
   private ending = false;
   private played = 0;
   private underruns = 0;
@@ -51,8 +56,9 @@ class Mixer extends AudioWorkletProcessor {
         this.worker = null;
         this.ring.clear();
         this.epoch = message.epoch;
-        this.prefill = message.prefill;
+        this.prefill = this.leastPrefill = message.prefill;
         this.filling = true;
+        this.steady = this.gate = 0;
         this.ending = false;
         this.played = this.underruns = this.overruns = this.capturedLength = 0;
         if (message.type === "live") {
@@ -70,7 +76,7 @@ class Mixer extends AudioWorkletProcessor {
       case "play":
         this.playing = message.on;
     }
-    this.report();
+    if (message.type !== "feed" && message.type !== "end") this.report(); // each report asks for more
   }
 
   private hearPart(part: Part): void {
@@ -87,26 +93,47 @@ class Mixer extends AudioWorkletProcessor {
     const length = outputs[0][0].length;
     const channels = this.channels;
     if (channels[0].length !== length) this.channels.splice(0, 6, ...channels.map(() => new Float32Array(length)));
-    let count = 0;
-    if (this.playing) {
-      const enough = this.filling ? Math.max(this.prefill, 1) : 1;
-      if (this.ring.level >= enough || (this.ending && this.ring.level > 0)) {
-        this.filling = false;
-        count = this.ring.read(this.channels);
-        this.played += count;
-      }
-      if (count < length && !this.filling && !this.ending) {
-        this.filling = true;
-        if (this.worker) {
-          this.underruns += 1;
-          this.prefill = Math.min(this.prefill + BLOCK, MOST_PREFILL); // what was too little once is too little
-        }
-      }
-    }
+    const count = this.playing || this.gate > 0 ? this.read(length) : 0;
     for (const channel of this.channels) channel.fill(0, count);
+    this.open(count);
     this.mix(outputs, parameters, length);
     if (++this.quanta % REPORT_EVERY === 0) this.report();
     return true;
+  }
+
+  /** Fills the channels with what is ready; returns how many samples there were. */
+  private read(length: number): number {
+    if (this.filling) {
+      if (this.ring.level < Math.max(this.prefill, 1) && !(this.ending && this.ring.level > 0)) return 0;
+      if (this.worker) this.ring.drop(this.ring.level - this.prefill); // what came meanwhile would make all later
+      this.filling = false;
+    }
+    const count = this.ring.read(this.channels);
+    this.played += count;
+    this.steady += count;
+    if (count < length && !this.ending) {
+      this.filling = true;
+      this.gate = this.steady = 0;
+      if (this.worker) {
+        this.underruns += 1;
+        this.prefill = Math.min(this.prefill + BLOCK, MOST_PREFILL); // what was too little once is too little
+      }
+    } else if (this.steady > FORGET_SECONDS * sampleRate && this.prefill > this.leastPrefill) {
+      this.prefill -= BLOCK;
+      this.steady = 0;
+    }
+    return count;
+  }
+
+  /** From silence to sound and back without a click. */
+  private open(count: number): void {
+    const target = this.playing ? 1 : 0;
+    if (this.gate === target) return;
+    for (let i = 0; i < count; i++) {
+      this.gate = target ? Math.min(1, this.gate + FADE) : Math.max(0, this.gate - FADE);
+      for (const channel of this.channels) channel[i] *= this.gate;
+    }
+    if (!count && !target) this.gate = 0;
   }
 
   private mix(outputs: Float32Array[][], parameters: Record<string, Float32Array>, length: number): void {

@@ -12,7 +12,7 @@ export type ToWorker =
 
 /** Worker → page. */
 export type FromWorker =
-  | { type: "ready"; spec: StreamSpec; precision: string; warmUp: StepTimes }
+  | { type: "ready"; spec: StreamSpec; warmUp: StepTimes }
   | { type: "part"; job: number; part: Part }
   | { type: "done"; job: number; seconds: number; stats: Stats }
   | { type: "stats"; job: number; stats: Stats }
@@ -25,13 +25,10 @@ export interface StepTimes {
 }
 
 export interface Stats extends StepTimes {
-  steps: number;
   /** Time of the network's thread over the audio's, < 1 is real time. */
   load: number;
   /** Blocks of captured audio that were thrown away because the network was behind. */
   overruns: number;
-  /** Steps that were not finite and were undone. */
-  recoveries: number;
 }
 
 /** Page → audio thread. */

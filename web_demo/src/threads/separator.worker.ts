@@ -25,6 +25,10 @@ let recording = false;
 let runtime: Promise<unknown> | null = null;
 let livePort: MessagePort | null = null;
 
+// Left to itself LiteRT.js asks for a graphics device, in vain on many computers, and complains. A step is far too small for one.
+const create = Environment.create;
+Environment.create = () => create({ webGpuDevice: null });
+
 const post = (message: FromWorker, transfer: Transferable[] = []) => self.postMessage(message, transfer);
 const buffers = (part: Part): Transferable[] => [part.mixture.buffer, part.vocals.buffer, part.accompaniment.buffer];
 
@@ -53,7 +57,11 @@ function fail(mine: number, error: unknown): void {
 
 async function load(path: string, content: Uint8Array<ArrayBuffer>, name: string): Promise<void> {
   const metadata = await readMetadata(content, name);
-  await (runtime ??= loadRuntime(path));
+  runtime ??= loadRuntime(path).catch((error: unknown) => {
+    runtime = null; // the next model may have more luck
+    throw error;
+  });
+  await runtime;
   let compiled: StepModel;
   try {
     compiled = await StepModel.compile(content, metadata.spec);
@@ -70,7 +78,7 @@ async function load(path: string, content: Uint8Array<ArrayBuffer>, name: string
     await timed.run(noise);
   }
   model.reset();
-  post({ type: "ready", spec, precision: metadata.precision, warmUp: timed.times() });
+  post({ type: "ready", spec, warmUp: timed.times() });
 }
 
 function loadRuntime(path: string): Promise<unknown> {
@@ -79,9 +87,6 @@ function loadRuntime(path: string): Promise<unknown> {
     locateFile: (file: string) => new URL(file, path).href, // else it would have to lie beside this script
     printErr: (line: string) => /^(INFO|WARNING|VERBOSE):/.test(line) || console.error(line),
   };
-  // Left to itself it asks for a graphics device, in vain on many computers, and complains. A step is far too small for one.
-  const create = Environment.create;
-  Environment.create = () => create({ webGpuDevice: null });
   return loadLiteRt(path);
 }
 
@@ -139,9 +144,11 @@ function separateLive(mine: number, port: MessagePort): void {
           reported = step.steps;
           post({ type: "stats", job: mine, stats: stats(step, overruns) });
         }
+        await nextTurn(); // lets in what was captured meanwhile, or nobody would know that it piles up
       }
     } catch (error) {
       fail(mine, error);
+      job = 0; // or every block would fail
     } finally {
       busy = false;
     }
@@ -174,10 +181,6 @@ class TimedStep {
     return this.model.spec;
   }
 
-  get recoveries(): number {
-    return this.model.recoveries;
-  }
-
   reset(): void {
     this.model.reset();
   }
@@ -205,7 +208,7 @@ function stats(step: TimedStep, overruns: number, elapsed?: number, samples = 1)
   const { mean, ...times } = step.times();
   const ms = 1000 / spec.sample_rate;
   const load = elapsed === undefined ? mean / (spec.frame_step * ms) : elapsed / (samples * ms);
-  return { ...times, steps: step.steps, load, overruns, recoveries: step.recoveries };
+  return { ...times, load, overruns };
 }
 
 /** Lets messages in; unlike a timer, without a pause and also in a hidden tab. */
