@@ -163,7 +163,7 @@ def _parser() -> argparse.ArgumentParser:
         "--buffer",
         type=_number_between(0, 2000, "milliseconds"),
         metavar="MS",
-        help="audio kept ready against late steps, 0 to 2000 ms, all of it latency (default: 30)",
+        help="audio kept ready against late steps, in the device as well, 0 to 2000 ms (default: 30, of a file 200)",
     )
     live.add_argument(
         "--block-size",
@@ -311,7 +311,7 @@ def _live(args: argparse.Namespace) -> int:
     from keras_sep.live.file_source import FileSource
     from keras_sep.live.mixer import Mixer
     from keras_sep.live.recorder import Recorder
-    from keras_sep.live.session import DEFAULT_BLOCK_SIZE, DEFAULT_BUFFER_MS, LiveSession
+    from keras_sep.live.session import DEFAULT_BLOCK_SIZE, LiveSession
     from keras_sep.live.terminal import Keys, Terminal, summary
     from keras_sep.presets import DEFAULT_PRESET
     from keras_sep.separator import StreamingSeparator
@@ -338,7 +338,7 @@ def _live(args: argparse.Namespace) -> int:
             output_device=args.output_device,
             sample_rate=int(args.sample_rate) if args.sample_rate else None,
             block_size=DEFAULT_BLOCK_SIZE if args.block_size is None else int(args.block_size),
-            buffer_ms=DEFAULT_BUFFER_MS if args.buffer is None else args.buffer,
+            buffer_ms=args.buffer,
             duration=args.duration,
             recorder=recorder,
             notify=terminal.say,

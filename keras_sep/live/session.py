@@ -23,6 +23,7 @@ from keras_sep.separator import StreamingSeparator
 
 Array = npt.NDArray[np.float32]
 DEFAULT_BUFFER_MS = 30.0
+FILE_BUFFER_MS = 200.0  # nobody hears how late a file is
 DEFAULT_BLOCK_SIZE = 512  # samples; left to itself PulseAudio asks for 95 at a time
 OUTPUT = "output"
 _RING_S = 2.0  # capacity on top of the buffer
@@ -85,7 +86,8 @@ class LiveSession:
         sample_rate: Hz of the devices; None for the model's, or what a device prefers if it cannot run at that.
         block_size: samples a callback; 0 leaves it to the system.
         buffer_ms: what lies ready to be played, beyond a block, when playing starts: the time that a step may be
-            late. The devices are asked to have as much in hand, against late callbacks.
+            late. The devices are asked to have as much in hand, against late callbacks. None: DEFAULT_BUFFER_MS,
+            for a file FILE_BUFFER_MS.
         duration: seconds of the source, or None for all of it.
         recorder: gets the stems and the mixture, closed by the caller.
         notify: called with a line of text for the user.
@@ -106,7 +108,7 @@ class LiveSession:
         output_device: str | None = None,
         sample_rate: int | None = None,
         block_size: int = DEFAULT_BLOCK_SIZE,
-        buffer_ms: float = DEFAULT_BUFFER_MS,
+        buffer_ms: float | None = None,
         duration: float | None = None,
         recorder: Recorder | None = None,
         notify: Callable[[str], None] = lambda line: None,
@@ -117,6 +119,8 @@ class LiveSession:
         self._interface, self._source, self._recorder = interface, source, recorder
         self._wanted = {"input": input_device, "output": output_device}
         self._rates = [sample_rate] if sample_rate else [self.spec.sample_rate, 0]
+        if buffer_ms is None:
+            buffer_ms = FILE_BUFFER_MS if source else DEFAULT_BUFFER_MS
         self._block_size, self._buffer_s, self._duration = block_size, buffer_ms / 1000.0, duration
         self._notify, self._clock = notify, clock
         channels = self.spec.num_channels
@@ -216,7 +220,7 @@ class LiveSession:
         if self._formats.get("output") != (output.sample_rate, output.num_channels):
             self._formats["output"] = output.sample_rate, output.num_channels
             self._resample_out = _Resampler(model_rate, output.sample_rate, channels)
-            capacity = round((_RING_S + 2 * self._buffer_s) * output.sample_rate)
+            capacity = round((_RING_S + 3 * self._buffer_s) * output.sample_rate)
             playback.ring = RingBuffer(capacity, output.num_channels)
         self._aim()
         playback.restart()
@@ -248,7 +252,8 @@ class LiveSession:
             self._aim()
             room = playback.ring.capacity - 2 * self.spec.frame_step * rate_out // self.spec.sample_rate
         else:
-            room = playback.target + 2 * playback.largest + self.spec.frame_step * rate_out // self.spec.sample_rate
+            # A device that has run dry fills all that it has in hand at once: as much again lies ready.
+            room = 2 * playback.target + 2 * playback.largest
         if playback.ring.available >= room:
             return False
         size = min(-(-self.spec.frame_step * rate_in // self.spec.sample_rate), ring.available)
