@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import soxr
 
 from keras_sep.audio import BLOCK, FORMATS, LOUDEST, AudioReader, AudioWriter, require_sample_rate
 from keras_sep.engine import build_engine, delay
 from keras_sep.errors import AudioError, ModelFileError, UnsupportedModelError
 from keras_sep.presets import DEFAULT_PRESET, get_preset
+from keras_sep.resampler import Resampler
 from keras_sep.runtime import StepModel
 
 Array = npt.NDArray[np.float32]
@@ -281,7 +281,7 @@ class Separator:
 
         def analysed() -> Iterator[list[Any]]:
             nonlocal received
-            resample = _Resampler(sample_rate, model_rate, width)
+            resample = Resampler(sample_rate, model_rate, width)
             for block in blocks:
                 received += len(block)
                 yield analyse(resample(_to_pairs(block, pairs)))
@@ -304,7 +304,7 @@ class Separator:
                 while ahead:
                     yield ahead.popleft().result()
 
-        resample_back = _Resampler(model_rate, sample_rate, len(spec.sources) * width)
+        resample_back = Resampler(model_rate, sample_rate, len(spec.sources) * width)
         late, sent = delay(spec), 0
         recoveries = sum(e.step.recoveries for e in engines)
         ending = [None]  # one round more, to empty the resampler
@@ -401,18 +401,6 @@ def _from_pairs(stems: Array, pairs: list[list[int]]) -> Array:
         two = stems[..., 2 * index : 2 * index + 2]
         channels.append(two if len(pair) == 2 else two.mean(axis=-1, keepdims=True))
     return np.concatenate(channels, axis=-1)
-
-
-class _Resampler:
-    """soxr's streaming resampler, or nothing where the rates are equal."""
-
-    def __init__(self, rate_in: int, rate_out: int, num_channels: int):
-        self._stream = None if rate_in == rate_out else soxr.ResampleStream(rate_in, rate_out, num_channels)
-
-    def __call__(self, x: Array, last: bool = False) -> Array:
-        if self._stream is None:
-            return x
-        return self._stream.resample_chunk(np.ascontiguousarray(x), last=last).reshape(-1, x.shape[1])
 
 
 __all__ = ["FORMATS", "Separator", "StreamingSeparator"]

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import soxr
 
 from keras_sep.audio import LOUDEST
 from keras_sep.errors import AudioError
@@ -19,6 +18,7 @@ from keras_sep.live.mixer import Mixer
 from keras_sep.live.recorder import ORIGINAL, Recorder
 from keras_sep.live.ring import RingBuffer
 from keras_sep.live.sound_card import AudioInterface, Stream
+from keras_sep.resampler import Resampler
 from keras_sep.separator import StreamingSeparator
 
 Array = npt.NDArray[np.float32]
@@ -31,7 +31,6 @@ _NAP_S = 0.002  # the worker looks this often; an event would need a lock in the
 _SILENCE_S = 4.0  # without a callback: the device has gone; PulseAudio's null sinks start after up to 2 s
 _RETRY_S = 1.0
 _BACKLOG_S = 0.2
-_BURST = 900  # samples of the lower rate that soxr gives at once, about
 _FALL_DB_PER_S = 40.0  # of the level meters
 
 
@@ -129,7 +128,7 @@ class LiveSession:
         self._streams: dict[str, Stream] = {}
         self._latencies: dict[str, float] = {}  # s, of each kind of stream, kept when it has been closed
         self._formats: dict[str, tuple[int, int]] = {}  # (Hz, channels) that the rings were made for
-        self._resample_in = self._resample_out = _Resampler(1, 1, channels)
+        self._resample_in = self._resample_out = Resampler(1, 1, channels)
         self._changing = threading.Lock()  # streams and rings change while the worker stands still
         self._stop = threading.Event()
         self._worker = threading.Thread(target=self._run, name="live", daemon=True)
@@ -210,7 +209,7 @@ class LiveSession:
             self._capture.ring.skip(self._capture.ring.available)  # stale
         if self._formats.get("input") != (rate, channels):
             self._formats["input"] = rate, channels
-            self._resample_in = _Resampler(rate, model_rate, channels)
+            self._resample_in = Resampler(rate, model_rate, channels)
             if not self._source:
                 self._capture.ring = RingBuffer(round((_RING_S + self._buffer_s) * rate), channels)
             if self._left is None and self._duration is not None:
@@ -219,7 +218,7 @@ class LiveSession:
         playback = self._playback
         if self._formats.get("output") != (output.sample_rate, output.num_channels):
             self._formats["output"] = output.sample_rate, output.num_channels
-            self._resample_out = _Resampler(model_rate, output.sample_rate, channels)
+            self._resample_out = Resampler(model_rate, output.sample_rate, channels)
             capacity = round((_RING_S + 3 * self._buffer_s) * output.sample_rate)
             playback.ring = RingBuffer(capacity, output.num_channels)
         self._aim()
@@ -429,24 +428,3 @@ class LiveSession:
             repaired_samples=self._repaired + self.separator.repaired_samples,
             recoveries=self.separator.recoveries,
         )
-
-
-class _Resampler:
-    """soxr's streaming resampler, or nothing where the rates are equal.
-
-    Attributes:
-        burst_s: it gives nothing for up to this long, and then much at once.  delay_s: what it holds now.
-    """
-
-    def __init__(self, rate_in: int, rate_out: int, num_channels: int):
-        self._rate_out = rate_out
-        self._stream = None if rate_in == rate_out else soxr.ResampleStream(rate_in, rate_out, num_channels)
-        self.burst_s = 0.0 if self._stream is None else _BURST / min(rate_in, rate_out)
-        self.delay_s = 0.0
-
-    def __call__(self, samples: Array, last: bool = False) -> Array:
-        if self._stream is None:
-            return samples
-        result = self._stream.resample_chunk(np.ascontiguousarray(samples), last=last)
-        self.delay_s = 0.0 if last else self._stream.delay() / self._rate_out
-        return result.reshape(-1, samples.shape[1])
