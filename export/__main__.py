@@ -133,6 +133,21 @@ def main(argv: list[str] | None = None) -> int:
     )
     endure.set_defaults(call=_endure)
 
+    android = commands.add_parser(
+        "android", allow_abbrev=False, help="models, catalogue and golden vectors into the Android demo"
+    )
+    android.add_argument(
+        "--project",
+        type=Path,
+        default=Path("android_demo"),
+        metavar="DIR",
+        help="holds app/ and core/ (default: %(default)s)",
+    )
+    android.add_argument(
+        "--no-golden", action="store_true", help="without the vectors, which only the tests of core/ need"
+    )
+    android.set_defaults(call=_android)
+
     args = parser.parse_args(argv)
     try:
         return args.call(args) or 0
@@ -234,6 +249,17 @@ def _endure(args: argparse.Namespace) -> None:
     from export.verification.endurance import endure
 
     endure(args.paths, args.hours, args.data)
+
+
+def _android(args: argparse.Namespace) -> None:
+    from export.android.assets import write_assets
+
+    for path in write_assets(args.project / "app"):
+        print(path)
+    if not args.no_golden:
+        from export.android.golden import write_golden
+
+        print(write_golden(args.project / "core", args.project / "app" / "src" / "main" / "assets" / "models"))
 
 
 if __name__ == "__main__":

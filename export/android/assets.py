@@ -1,0 +1,55 @@
+"""The application's assets: the shipped models with a catalogue of them, and a song to play at once."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from export.android.folder import made_anew
+from export.files import write_json
+from keras_sep.presets import ASSETS, PREFERENCE, presets
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "lithium" / "mixture.flac"
+
+
+def write_assets(app: Path) -> list[Path]:
+    """Writes src/main/assets/{models,example} of the application.
+
+    models/ holds the .tflite files of every preset, the licences of their weights, and catalogue.json: a list, the
+    preferred file of the preferred preset first, of {preset, file, graph, precision, bytes, sha256, description,
+    licence, licence_file, spec}.
+
+    Args:
+        app: folder of the application's Gradle module.
+
+    Returns:
+        The files written.
+
+    Raises:
+        ModelFileError: a shipped file is not what presets.json says.
+        ValueError: `app` is not there.
+    """
+    if not app.is_dir():
+        raise ValueError(f"{app}: expected the folder of the Android application. Received: none")
+    target = app / "src" / "main" / "assets"
+    catalogue = []
+    with made_anew(target / "models") as folder:
+        for preset in presets().values():
+            licence = f"{preset.name}.LICENSE"
+            shutil.copyfile(ASSETS / licence, folder / licence)
+            for file in sorted(preset.files, key=lambda f: (f.graph != "waveform", PREFERENCE.index(f.precision))):
+                shutil.copyfile(file.path(), folder / file.file)
+                catalogue.append(
+                    {
+                        "preset": preset.name,
+                        **{key: getattr(file, key) for key in ("file", "graph", "precision", "bytes", "sha256")},
+                        "description": preset.description,
+                        "licence": preset.licence,
+                        "licence_file": licence,
+                        "spec": preset.spec.to_dict(),
+                    }
+                )
+        write_json(folder / "catalogue.json", catalogue)
+    with made_anew(target / "example") as folder:
+        shutil.copyfile(EXAMPLE, folder / "lithium.flac")
+    return sorted(path for name in ("models", "example") for path in (target / name).iterdir())
