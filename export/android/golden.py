@@ -175,7 +175,7 @@ def _resampling(vectors: _Vectors, mixture: Array, rate_in: int, rate_out: int) 
 
 
 def kernel(up: int, down: int) -> npt.NDArray[np.float64]:
-    """Low-pass of a rational resampler, cut off at 0.92 of the lower band: 48 lobes a side under a Kaiser window, β = 10.
+    """Low-pass of a rational resampler, cut off at 0.92 of the lower band: 48 lobes a side, Kaiser window of β 10.
 
     Without resample_poly's factor `up`, which SciPy puts in itself.
     """
