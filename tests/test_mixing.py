@@ -143,7 +143,9 @@ def test_a_mixture_is_the_transform_of_the_sum(mixer):
     excerpt.vocals.equaliser[:] = excerpt.accompaniment.equaliser[:] = 1.0
     assert excerpt.vocals.gains.any()
     assert excerpt.accompaniment.gains.any()
-    total = excerpt.vocals.scaled() + excerpt.accompaniment.scaled()
+    assert excerpt.floor is not None
+    excerpt.floor.equaliser[:] = 1.0
+    total = excerpt.vocals.scaled() + excerpt.accompaniment.scaled() + excerpt.floor.scaled()
     np.testing.assert_allclose(excerpt.segment().mixture, np.abs(stft(total.T, SPEC)), atol=1e-4)
 
 
@@ -194,6 +196,40 @@ def test_levels_and_silences():
     assert 5 < np.std(balances) + np.ptp(balances) / 10 < 12
     assert 0.03 < voice_silent / 300 < 0.12
     assert 0.005 < music_silent / 300 < 0.07
+
+
+def test_the_noise_floor_is_heard_as_accompaniment(mixer):
+    excerpts = draws(mixer, 100)
+    floors = [excerpt.floor for excerpt in excerpts if excerpt.floor is not None]
+    assert 60 < len(floors) < 90
+    levels = [power_db(floor.scaled()) for floor in floors]
+    assert -101 < min(levels) < -95 < -67 < max(levels) < -61
+    assert {len(floor.waveform) for floor in floors} == {1, 2}
+    excerpt = next(e for e in excerpts if e.floor is not None)
+    before = excerpt.segment()
+    excerpt.accompaniment.gains[:] = 0.0
+    alone = excerpt.segment()
+    assert np.array_equal(alone.vocals, before.vocals)
+    assert alone.accompaniment.any()
+    excerpt.floor = None
+    assert not excerpt.segment().accompaniment.any()
+
+
+def test_some_mixtures_have_no_highest_frequencies():
+    spec = StreamSpec(frame_length=256, frame_step=64, fft_length=256)  # 44.1 kHz: bins of 172 Hz
+    mixer = RandomMixer(POOLS["pools"](), spec, FRAMES)
+    narrow = [e for e in draws(mixer, 100) if (e.vocals.equaliser == 0).any()]
+    assert 12 < len(narrow) < 40
+    for excerpt in narrow:
+        empty = excerpt.vocals.equaliser == 0
+        assert np.array_equal(empty, excerpt.accompaniment.equaliser == 0)
+        assert 7000 < np.argmax(empty) * 44100 / 256 < 20000
+        assert empty[np.argmax(empty) :].all()
+    response = effects.low_pass(10000.0, 2049, 44100)
+    edge = 10000 * 2048 // 22050
+    assert (response[: edge + 1] == 1).all()
+    assert (np.diff(response) <= 0).all()
+    assert (response[round(1.03 * edge) + 2 :] == 0).all()
 
 
 def test_levels_count_where_it_sounds():

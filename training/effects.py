@@ -172,3 +172,10 @@ def equaliser(rng: np.random.Generator, num_bins: int) -> npt.NDArray[np.float32
     wave = np.sin(2 * np.pi * (rng.uniform(0.5, 3) * octave + rng.random()))
     db = rng.normal(0, 4) * (octave - 0.6) + rng.normal(0, 2) * wave
     return np.power(10.0, db / 20).astype(np.float32)
+
+
+def low_pass(cutoff_hz: float, num_bins: int, sample_rate: int) -> npt.NDArray[np.float32]:
+    """What a codec or an old recording leaves, (F,): 1 up to the cutoff, nothing from 3 % above it."""
+    frequency = np.linspace(0, sample_rate / 2, num_bins)
+    slope = np.clip((frequency / cutoff_hz - 1) / 0.03, 0, 1)
+    return (0.5 + 0.5 * np.cos(np.pi * slope)).astype(np.float32)

@@ -50,12 +50,16 @@ class Source:
 
 @dataclass
 class Excerpt:
-    """Two sources over one or more segments: frame t of segment k is frame k·T + t of their spectra."""
+    """Two sources over one or more segments: frame t of segment k is frame k·T + t of their spectra.
+
+    What hisses below both, the noise floor, is nobody's voice: it is heard as accompaniment.
+    """
 
     vocals: Source
     accompaniment: Source
     spec: StreamSpec
     num_frames: int
+    floor: Source | None = None
 
     def segment(self, part: int = 0) -> Segment:
         segment = Segment.empty((self.num_frames, self.spec.num_bins, self.spec.num_channels))
@@ -64,15 +68,18 @@ class Excerpt:
 
     def write(self, part: int, segment: Segment) -> None:
         """Fills the arrays (T, F, C) of a segment with number `part` of this excerpt."""
-        both = ((self.vocals, segment.vocals), (self.accompaniment, segment.accompaniment))
+        both = (([self.vocals], segment.vocals), ([self.accompaniment, self.floor], segment.accompaniment))
         for first in range(0, self.num_frames, CHUNK):
             frames = min(CHUNK, self.num_frames - first)
             here, total = slice(first, first + frames), None
-            for source, out in both:
-                if not source.gains.any():
+            for sources, out in both:
+                heard = [source for source in sources if source is not None and source.gains.any()]
+                if not heard:
                     out[here] = 0.0
                     continue
-                spectrum = source.spectrum(part * self.num_frames + first, frames, self.spec)
+                spectrum, *others = (s.spectrum(part * self.num_frames + first, frames, self.spec) for s in heard)
+                for other in others:
+                    spectrum += other
                 np.abs(spectrum, out=out[here].transpose(0, 2, 1))
                 total = spectrum if total is None else np.add(total, spectrum, out=total)
             if total is None:

@@ -37,6 +37,9 @@ VOICE_SILENT, MUSIC_SILENT = 0.07, 0.03  # for the whole excerpt
 VOICE_PAUSES, MUSIC_PAUSES = 0.45, 0.04  # share of excerpts with added pauses
 PAUSE_S = (0.8, 3.5)  # their length; what lies between is as long
 
+NARROW, NARROW_HZ = 0.25, (7000.0, 19000.0)  # share of mixtures without the highest frequencies, and where they end
+FLOOR, FLOOR_DB = 0.75, (-100.0, -62.0)  # share with a noise floor, and its RMS: from 16 bits to a tape
+
 
 class Activity:
     """Where a stem sounds: blocks of 0.1 s within 30 dB of its loud tenth, and above −60 dB."""
@@ -141,7 +144,13 @@ class RandomMixer:
             accompaniment.gains = np.zeros_like(accompaniment.gains)
         mastered_db = rng.uniform(*MASTERED_DB) if rng.random() < MASTERED else 0.0
         _limit(vocals, accompaniment, rng.uniform(*PEAK), mastered_db)
-        return Excerpt(vocals, accompaniment, self.spec, self.num_frames)
+        if rng.random() < NARROW:
+            cutoff = np.exp(rng.uniform(*np.log(NARROW_HZ)))
+            for source in (vocals, accompaniment):
+                source.equaliser = source.equaliser * effects.low_pass(
+                    cutoff, self.spec.num_bins, self.spec.sample_rate
+                )
+        return Excerpt(vocals, accompaniment, self.spec, self.num_frames, self._floor(samples, rng))
 
     def draw_plain(self, index: int) -> Excerpt:
         """Number `index` of the validation mixtures: no effects, and the same one in every run.
@@ -308,6 +317,16 @@ class RandomMixer:
             stop = place + int(rng.uniform(*PAUSE_S) * rate)
             effects.silence(x, place, stop, int(rng.uniform(0.02, 0.08) * rate))
             place = stop + int(rng.uniform(*PAUSE_S) * rate)
+
+    def _floor(self, samples: int, rng: np.random.Generator) -> Source | None:
+        """Gaussian noise, white or coloured, the channels' own or, as of a mono recording, the same in both."""
+        if rng.random() >= FLOOR:
+            return None
+        channels = self.spec.num_channels if rng.random() < 0.8 else 1
+        noise = rng.standard_normal((channels, samples), np.float32)
+        colour = effects.equaliser(rng, self.spec.num_bins) if rng.random() < 0.5 else np.float32(1.0)
+        level = np.float32(effects.gain(rng.uniform(*FLOOR_DB)))
+        return Source(noise, colour * np.ones(self.spec.num_bins, np.float32), level * self._ones())
 
     def _source(self, x: Waveform, position: float, rng: np.random.Generator) -> Source:
         gains = effects.pan_gains(position) if self.spec.num_channels == 2 and len(x) == 1 else self._ones()
