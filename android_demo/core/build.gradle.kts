@@ -1,0 +1,30 @@
+import org.jetbrains.kotlin.gradle.dsl.JvmTarget
+
+plugins {
+    alias(libs.plugins.kotlin.jvm)
+}
+
+kotlin {
+    compilerOptions {
+        jvmTarget.set(JvmTarget.JVM_11)
+        freeCompilerArgs.add("-Xjdk-release=11")
+    }
+}
+
+java {
+    sourceCompatibility = JavaVersion.VERSION_11
+    targetCompatibility = JavaVersion.VERSION_11
+}
+
+dependencies {
+    testImplementation(libs.junit.jupiter)
+    testImplementation(libs.jna)
+    testRuntimeOnly("org.junit.platform:junit-platform-launcher")
+}
+
+tasks.test {
+    useJUnitPlatform()
+    // LiteRT wants host memory at multiples of 64 bytes, which plain direct buffers are not.
+    jvmArgs("-Dsun.nio.PageAlignDirectMemory=true")
+    providers.systemProperty("kerassep.litert").orNull?.let { systemProperty("kerassep.litert", it) }
+}

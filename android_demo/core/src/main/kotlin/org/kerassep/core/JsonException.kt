@@ -1,0 +1,3 @@
+package org.kerassep.core
+
+internal class JsonException(message: String) : Exception(message)

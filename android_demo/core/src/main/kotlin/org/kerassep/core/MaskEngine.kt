@@ -1,0 +1,68 @@
+package org.kerassep.core
+
+import kotlin.math.sqrt
+
+/** The mask core between STFT and overlap-add: a mask multiplies the mixture's spectrum, its phase stays. */
+internal class MaskEngine(model: StepModel) : Engine {
+    private val spec = model.metadata.spec
+    private val step = StatefulStep(model)
+    private val stft: Stft
+    private val overlapAdds: List<OverlapAdd>
+    private val magnitude = FloatArray(step.size)
+    private val masks = Array(spec.sources.size) { FloatArray(step.size) }
+    private val masked = Array(spec.numChannels) { FloatArray(spec.fftLength) }
+
+    init {
+        try {
+            stft = Stft(spec)
+            overlapAdds = spec.sources.map { OverlapAdd(spec) }
+        } catch (error: IllegalArgumentException) {
+            throw ModelFileException("${model.metadata.name}: cannot use this mask graph: ${error.message}")
+        }
+    }
+
+    override val recoveries: Long get() = step.recoveries
+
+    override fun reset() {
+        step.reset()
+        stft.reset()
+        for (overlapAdd in overlapAdds) overlapAdd.reset()
+    }
+
+    override fun run(samples: FloatArray, stems: Array<FloatArray>) {
+        stft.push(samples)
+        for (channel in stft.spectrum.indices) magnitudes(stft.spectrum[channel], channel)
+        step.run(magnitude, masks)
+        for (source in stems.indices) {
+            for (channel in masked.indices) apply(masks[source], channel, stft.spectrum[channel], masked[channel])
+            overlapAdds[source].push(masked, stems[source])
+        }
+    }
+
+    override fun close() = step.close()
+
+    /** Writes a channel of the magnitude (bins, channels). */
+    private fun magnitudes(bins: FloatArray, channel: Int) {
+        val numChannels = spec.numChannels
+        val last = spec.numBins - 1
+        magnitude[channel] = sqrt(bins[0] * bins[0])
+        magnitude[last * numChannels + channel] = sqrt(bins[2 * last - 1] * bins[2 * last - 1])
+        for (bin in 1 until last) {
+            val re = bins[2 * bin - 1]
+            val im = bins[2 * bin]
+            magnitude[bin * numChannels + channel] = sqrt(re * re + im * im)
+        }
+    }
+
+    private fun apply(mask: FloatArray, channel: Int, bins: FloatArray, masked: FloatArray) {
+        val numChannels = spec.numChannels
+        val last = spec.numBins - 1
+        masked[0] = mask[channel] * bins[0]
+        masked[2 * last - 1] = mask[last * numChannels + channel] * bins[2 * last - 1]
+        for (bin in 1 until last) {
+            val share = mask[bin * numChannels + channel]
+            masked[2 * bin - 1] = share * bins[2 * bin - 1]
+            masked[2 * bin] = share * bins[2 * bin]
+        }
+    }
+}
