@@ -1,10 +1,10 @@
 /*
  * The declarations of LiteRT's C API that this demo uses, and no more.
  *
- * Written for and checked against libLiteRt of release 2.3.0, as the wheel ai-edge-litert 2.3.0 carries it without
- * headers. Names, order of arguments, values and layouts are LiteRT's (litert/c/ of google-ai-edge/LiteRT). A project
- * that has Google's own headers for its release should use those: between releases functions have changed their
- * arguments and kept their names (an earlier `LiteRtCreateModelFromFile` takes no environment).
+ * Written for libLiteRt of release 2.3.0, as the wheel ai-edge-litert 2.3.0 carries it without headers; 2.1.6 and 2.2.0
+ * were found to be the same. Names, order of arguments, values and layouts are LiteRT's (litert/c/ of
+ * google-ai-edge/LiteRT). A project that has Google's own headers for its release should use those: between releases
+ * functions change their arguments and keep their names. Up to 2.1.5 those that make a model take no environment.
  */
 #ifndef KERAS_SEP_LITERT_H_
 #define KERAS_SEP_LITERT_H_
@@ -34,7 +34,7 @@ typedef size_t LiteRtParamIndex;
 
 typedef int LiteRtEnvOptionTag; /* an enum of LiteRT's */
 enum {
-    kLiteRtEnvOptionTagAutoRegisterAccelerators = 24, /* int: a set of kLiteRtHwAccelerator…; all of them if not given */
+    kLiteRtEnvOptionTagAutoRegisterAccelerators = 24, /* int: a set of kLiteRtHwAccelerator…, by default all */
     kLiteRtEnvOptionTagMinLoggerSeverity = 25         /* int: kLiteRtLogSeverity… */
 };
 enum { kLiteRtLogSeveritySilent = 4 };

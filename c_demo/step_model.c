@@ -49,9 +49,9 @@ static bool fail(char problem[STEP_MODEL_PROBLEM], const char *format, ...) {
 }
 
 /* Calls a function of LiteRT's; returns with its name if it fails. */
-#define TRY(function, ...)                                                                                  \
-    do {                                                                                                    \
-        LiteRtStatus status = function(__VA_ARGS__);                                                        \
+#define TRY(function, ...)                                                                                   \
+    do {                                                                                                     \
+        LiteRtStatus status = function(__VA_ARGS__);                                                         \
         if (status != kLiteRtStatusOk) return fail(problem, "LiteRT: %s gave status %d", #function, status); \
     } while (0)
 
@@ -96,7 +96,9 @@ static bool read_spec(LiteRtModel model, StreamSpec *spec, char *problem) {
     long frame_length = metadata_number(json, size, "frame_length");
     long frame_step = metadata_number(json, size, "frame_step");
     if (sample_rate < 1 || num_channels < 1 || frame_step < 1 || frame_length < frame_step) {
-        return fail(problem, "expected sample_rate, num_channels, frame_length and frame_step. Received: %ld, %ld, %ld, %ld",
+        return fail(problem,
+                    "expected a whole spec. "
+                    "Received: sample_rate %ld, num_channels %ld, frame_length %ld, frame_step %ld (-1: missing)",
                     sample_rate, num_channels, frame_length, frame_step);
     }
     *spec = (StreamSpec){(size_t)sample_rate, (size_t)num_channels, (size_t)frame_length, (size_t)frame_step};
@@ -176,12 +178,13 @@ static bool bind_state(struct StepModelRuntime *runtime, LiteRtSignature signatu
 }
 
 /* Finds every tensor by its name: their order differs from file to file. */
-static bool bind_tensors(struct StepModelRuntime *runtime, LiteRtSignature signature, size_t step_values, char *problem) {
+static bool bind_tensors(struct StepModelRuntime *runtime, LiteRtSignature signature, size_t step_values,
+                         char *problem) {
     TRY(LiteRtGetNumSignatureInputs, signature, &runtime->num_inputs);
     TRY(LiteRtGetNumSignatureOutputs, signature, &runtime->num_outputs);
     if (runtime->num_inputs > MAX_TENSORS || runtime->num_outputs > MAX_TENSORS) {
-        return fail(problem, "expected at most %d tensors. Received: %zu and %zu", (int)MAX_TENSORS, runtime->num_inputs,
-                    runtime->num_outputs);
+        return fail(problem, "expected at most %d tensors. Received: %zu inputs and %zu outputs", (int)MAX_TENSORS,
+                    runtime->num_inputs, runtime->num_outputs);
     }
     for (LiteRtParamIndex i = 0; i < runtime->num_inputs; i++) {
         const char *name;
@@ -234,6 +237,7 @@ static bool open_runtime(StepModel *model, const char *path, char *problem) {
     const char *damage = metadata_problem(runtime->content, num_bytes);
     if (damage) return fail(problem, "%s", damage);
 
+    /* The CPU alone: what drives GPUs is another library, which aborts the program on ARM processors without LSE. */
     const LiteRtEnvOption environment_options[] = {
         {kLiteRtEnvOptionTagAutoRegisterAccelerators, {kLiteRtAnyTypeInt, {.int_value = kLiteRtHwAcceleratorCpu}}},
         {kLiteRtEnvOptionTagMinLoggerSeverity, {kLiteRtAnyTypeInt, {.int_value = kLiteRtLogSeveritySilent}}},
@@ -279,11 +283,10 @@ bool step_model_run(StepModel *model) {
     struct StepModelRuntime *runtime = model->runtime;
     float all = power(&runtime->samples);
     if (isfinite(all)) {
-        if (LiteRtRunCompiledModel(runtime->compiled, runtime->signature_index,
-                                   runtime->num_inputs, runtime->inputs[runtime->turn],
-                                   runtime->num_outputs, runtime->outputs[runtime->turn]) != kLiteRtStatusOk) {
-            return false;
-        }
+        LiteRtStatus status = LiteRtRunCompiledModel(runtime->compiled, runtime->signature_index,
+                                                     runtime->num_inputs, runtime->inputs[runtime->turn],
+                                                     runtime->num_outputs, runtime->outputs[runtime->turn]);
+        if (status != kLiteRtStatusOk) return false;
         runtime->turn = !runtime->turn;
         for (int stem = 0; stem < NUM_STEMS; stem++) all += power(&runtime->stems[stem]);
         for (size_t i = 0; i < runtime->num_states; i++) all += power(&runtime->states[i][runtime->turn]);

@@ -30,8 +30,9 @@ bool step_model_open(StepModel *model, const char *path, char problem[STEP_MODEL
 
 /* One step, from `samples` to `stems`; false if LiteRT failed, which it does not on files that it opened.
  *
- * As in keras_sep/runtime.py, a step with NaN, infinity or numbers beyond all music (about 1e18) in its input, a state
- * or an output is undone: it gives silence, and the next one starts from zero states. A bad state would stay for ever. */
+ * As in keras_sep/runtime.py: a state that is not finite would stay so for ever. A step with NaN, infinity or numbers
+ * beyond all music (about 1e18) in its input, a state or an output is undone: it gives silence, and the next one starts
+ * from zero states. */
 bool step_model_run(StepModel *model);
 
 /* Forgets everything heard so far. */
