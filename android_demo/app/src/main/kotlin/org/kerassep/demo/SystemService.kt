@@ -1,0 +1,7 @@
+package org.kerassep.demo
+
+import android.content.Context
+
+/** A service that every Android has. */
+inline fun <reified T : Any> Context.systemService(): T =
+    checkNotNull(getSystemService(T::class.java)) { "expected the system's ${T::class.java.simpleName}. Received: none" }

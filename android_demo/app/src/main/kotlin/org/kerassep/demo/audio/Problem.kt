@@ -1,0 +1,17 @@
+package org.kerassep.demo.audio
+
+/** What can go wrong; the user interface has a title and an advice for each. */
+enum class Problem {
+    FILE_UNREADABLE,
+    FILE_PROTECTED,
+    FILE_UNSUPPORTED,
+    MICROPHONE_UNAVAILABLE,
+    CAPTURE_UNAVAILABLE,
+    CAPTURE_ENDED,
+    OUTPUT_UNAVAILABLE,
+    OUTPUT_LOST,
+    FOCUS_DENIED,
+    BACKGROUND_DENIED,
+    MODELS_MISSING,
+    MODEL_UNUSABLE,
+}

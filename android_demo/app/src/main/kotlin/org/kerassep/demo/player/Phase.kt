@@ -1,0 +1,4 @@
+package org.kerassep.demo.player
+
+/** Where a source stands. */
+enum class Phase { EMPTY, LOADING, PLAYING, PAUSED, ENDED }

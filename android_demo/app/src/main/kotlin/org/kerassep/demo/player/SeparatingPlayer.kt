@@ -1,0 +1,292 @@
+package org.kerassep.demo.player
+
+import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.flow.asStateFlow
+import kotlinx.coroutines.flow.update
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withContext
+import org.kerassep.core.ModelFileException
+import org.kerassep.demo.audio.AudioException
+import org.kerassep.demo.audio.AudioLoop
+import org.kerassep.demo.audio.Mix
+import org.kerassep.demo.audio.Problem
+import org.kerassep.demo.audio.Separation
+import org.kerassep.demo.audio.SourceKind
+import org.kerassep.demo.audio.SourceRequest
+import org.kerassep.demo.model.ModelCatalogue
+import org.kerassep.demo.model.ModelEntry
+
+/**
+ * The player: opens sessions, and turns what the listener, the system and the audio thread say into their state.
+ *
+ * Everything here happens on one thread, [confined], one call after the other; what is slow happens on [io]. A call that
+ * comes meanwhile makes what was asked for before it void: `asked` counts.
+ */
+class SeparatingPlayer(
+    private val opener: SessionOpener,
+    private val catalogue: ModelCatalogue,
+    private val interruptions: Interruptions,
+    private val foreground: Foreground,
+    private val settings: Settings,
+    private val confined: CoroutineDispatcher,
+    private val io: CoroutineDispatcher,
+) : Player {
+    private val scope = CoroutineScope(SupervisorJob() + confined)
+    private val mutableState = MutableStateFlow(PlayerState(mix = settings.mix))
+    override val state: StateFlow<PlayerState> = mutableState.asStateFlow()
+
+    @Volatile
+    private var session: Session? = null
+    private var asked = 0
+    private var resumes = false // when a short interruption is over
+    private var reopenedAt: Long? = null // position at which the output was lost last
+
+    init {
+        interruptions.listener = { what -> command { onInterruption(what) } }
+    }
+
+    private val catalogueRead = command { readCatalogue() }
+
+    override suspend fun meters(): Meters? = withContext(confined) { session?.meters() }
+
+    override fun pollVocals(into: FloatArray): Boolean =
+        session?.loop?.separation?.pipeline?.vocalsSpectrogram?.poll(into) ?: false
+
+    override fun pollAccompaniment(into: FloatArray): Boolean =
+        session?.loop?.separation?.pipeline?.accompanimentSpectrogram?.poll(into) ?: false
+
+    override fun open(request: SourceRequest) {
+        command {
+            reopenedAt = null
+            openAt(request, positionMs = 0)
+        }
+    }
+
+    override fun play() {
+        command {
+            resumes = false
+            start()
+        }
+    }
+
+    override fun pause() {
+        command {
+            resumes = false
+            halt()
+        }
+    }
+
+    override fun stop() {
+        command {
+            asked++
+            end()
+            foreground.leave()
+        }
+    }
+
+    override fun seek(positionMs: Long) {
+        command {
+            session?.let { it.loop.seek(it.toSamples(positionMs.coerceIn(0, it.durationMs ?: Long.MAX_VALUE))) }
+            if (state.value.phase == Phase.ENDED) change { copy(phase = Phase.PAUSED) }
+        }
+    }
+
+    override fun mix(mix: Mix) {
+        command {
+            settings.mix = mix
+            change { copy(mix = mix) }
+            session?.loop?.mix = mix
+        }
+    }
+
+    override fun choose(file: String) {
+        command {
+            val entry = state.value.models.find { it.file == file } ?: return@command
+            settings.model = file
+            change { copy(model = entry) }
+            useChosenModel()
+        }
+    }
+
+    override fun dismissError() {
+        command { change { copy(error = null) } }
+    }
+
+    private suspend fun readCatalogue() {
+        try {
+            val models = withContext(io) { catalogue.entries() }
+            change { copy(models = models, model = models.find { it.file == settings.model } ?: models.first()) }
+        } catch (error: ModelFileException) {
+            fail(Problem.MODELS_MISSING, error)
+        }
+    }
+
+    private suspend fun openAt(request: SourceRequest, positionMs: Long) {
+        val mine = ++asked
+        end()
+        catalogueRead.join()
+        if (mine != asked) return
+        val model = state.value.model ?: return fail(Problem.MODELS_MISSING, ModelFileException("no model"))
+        change { copy(phase = Phase.LOADING, source = request.kind, error = null) }
+        try {
+            foreground.enter(request.kind)
+            if (mine != asked) return
+            val mix = state.value.mix
+            val opened = withContext(io) { opener.open(request, model, mix, LoopListener(mine)) }
+            if (mine == asked) adopt(opened, positionMs) else withContext(io) { opened.close() }
+        } catch (error: AudioException) {
+            if (mine == asked) giveUp(error.problem, error)
+        } catch (error: ModelFileException) {
+            if (mine == asked) giveUp(Problem.MODEL_UNUSABLE, error)
+        }
+    }
+
+    private suspend fun adopt(opened: Session, positionMs: Long) {
+        session = opened
+        opened.loop.mix = state.value.mix // which may have changed meanwhile
+        change { copy(phase = Phase.PAUSED, title = opened.source.title, durationMs = opened.durationMs) }
+        if (positionMs > 0) opened.loop.seek(opened.toSamples(positionMs))
+        start()
+        useChosenModel()
+    }
+
+    private fun start() {
+        val session = session ?: return
+        val phase = state.value.phase
+        if (phase != Phase.PAUSED && phase != Phase.ENDED) return
+        if (!interruptions.begin(session.request.kind)) {
+            return fail(Problem.FOCUS_DENIED, AudioException(Problem.FOCUS_DENIED, "the system refused the audio focus"))
+        }
+        if (phase == Phase.ENDED) session.loop.seek(0)
+        session.sink.volume = FULL_VOLUME
+        session.loop.play()
+        change { copy(phase = Phase.PLAYING) }
+    }
+
+    private fun halt() {
+        if (state.value.phase != Phase.PLAYING) return
+        session?.loop?.pause()
+        change { copy(phase = Phase.PAUSED) }
+    }
+
+    /** Closes what is open. */
+    private suspend fun end() {
+        val closing = session
+        session = null
+        resumes = false
+        interruptions.end()
+        change { copy(phase = Phase.EMPTY, source = null, title = null, durationMs = null, modelLoading = false) }
+        if (closing != null) withContext(io) { closing.close() }
+    }
+
+    private suspend fun useChosenModel() {
+        val session = session ?: return
+        val wanted = state.value.model ?: return
+        val before = session.model
+        if (wanted == before) return
+        session.model = wanted
+        change { copy(modelLoading = true) }
+        try {
+            val separation = withContext(io) { opener.separation(wanted, session) }
+            if (session === this.session && wanted == session.model) {
+                session.loop.replace(separation)?.let { retire(it) }
+            } else {
+                retire(separation)
+            }
+        } catch (error: ModelFileException) {
+            if (session === this.session && wanted == session.model) {
+                session.model = before
+                settings.model = before.file
+                change { copy(model = before) }
+            }
+            fail(Problem.MODEL_UNUSABLE, error)
+        }
+        if (session === this.session && session.model == state.value.model) change { copy(modelLoading = false) }
+    }
+
+    private suspend fun retire(separation: Separation) = withContext(io) { separation.close() }
+
+    private suspend fun onInterruption(what: Interruption) {
+        val playing = state.value.phase == Phase.PLAYING
+        // Over other applications we ask to be heard while they go on, and must not stop when they begin a song.
+        val yields = session?.request?.kind != SourceKind.OTHER_APPS
+        when (what) {
+            Interruption.LOSS -> if (yields) {
+                resumes = false
+                halt()
+            }
+            Interruption.SHORT_LOSS -> if (yields && playing) {
+                halt()
+                resumes = true
+            }
+            Interruption.DUCK -> if (yields) session?.sink?.volume = DUCKED_VOLUME
+            Interruption.GAIN -> {
+                session?.sink?.volume = FULL_VOLUME
+                if (resumes) start()
+                resumes = false
+            }
+            Interruption.NOISY -> {
+                resumes = false
+                halt()
+            }
+        }
+    }
+
+    private suspend fun giveUp(problem: Problem, error: Exception) {
+        end()
+        foreground.leave()
+        fail(problem, error)
+    }
+
+    private fun fail(problem: Problem, error: Exception) =
+        change { copy(error = PlayerError(problem, error.message.orEmpty())) }
+
+    private inline fun change(how: PlayerState.() -> PlayerState) = mutableState.update { it.how() }
+
+    private fun command(body: suspend () -> Unit): Job = scope.launch { body() }
+
+    /** Of the session that was the [mine]th to be asked for. */
+    private inner class LoopListener(private val mine: Int) : AudioLoop.Listener {
+        override fun onEnd() {
+            command { if (mine == asked) ended() }
+        }
+
+        override fun onFailure(error: AudioException) {
+            command { if (mine == asked) recover(error) }
+        }
+
+        override fun onRetired(separation: Separation) {
+            command { retire(separation) }
+        }
+    }
+
+    private fun ended() {
+        if (state.value.phase != Phase.PLAYING) return
+        interruptions.end()
+        change { copy(phase = Phase.ENDED) }
+    }
+
+    /** An output that is lost, with other headphones for example, is opened again; what fails twice in a row is told. */
+    private suspend fun recover(error: AudioException) {
+        val lost = session ?: return
+        val positionMs = lost.positionMs
+        val again = reopenedAt?.let { positionMs <= it + REOPEN_MS } ?: false
+        if (error.problem == Problem.OUTPUT_LOST && lost.request.kind != SourceKind.OTHER_APPS && !again) {
+            reopenedAt = positionMs
+            openAt(lost.request, if (lost.source.live) 0 else positionMs)
+        } else {
+            giveUp(error.problem, error)
+        }
+    }
+
+    private companion object {
+        const val FULL_VOLUME = 1f
+        const val DUCKED_VOLUME = 0.2f // −14 dB, as the system does it
+        const val REOPEN_MS = 2000
+    }
+}
