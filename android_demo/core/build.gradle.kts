@@ -16,6 +16,11 @@ java {
     targetCompatibility = JavaVersion.VERSION_11
 }
 
+// The golden vectors are read where they lie: the models that they belong to are named relative to them.
+sourceSets.test {
+    resources.exclude("golden/**")
+}
+
 dependencies {
     testImplementation(libs.junit.jupiter)
     testImplementation(libs.jna)

@@ -10,14 +10,14 @@ import kotlin.math.sin
  */
 internal interface FftStage {
     /** Time side → frequency side. */
-    fun forward(from: FloatArray, to: FloatArray)
+    fun forward(from: DoubleArray, to: DoubleArray)
 
     /** Frequency side → time side, `radix` times too large. */
-    fun inverse(from: FloatArray, to: FloatArray)
+    fun inverse(from: DoubleArray, to: DoubleArray)
 }
 
-/** cos, sin, cos, sin, … of 2π · `stride` · i / `length`, i = 1, 2, …, [count] of them; float64, then rounded. */
-internal fun twiddles(length: Int, stride: Int, count: Int): FloatArray = FloatArray(2 * count) {
+/** cos, sin, cos, sin, … of 2π · [stride] · i / [length], i = 1, 2, …, [count] of them. */
+internal fun twiddles(length: Int, stride: Int, count: Int): DoubleArray = DoubleArray(2 * count) {
     val angle = 2.0 * PI * (stride.toLong() * (it / 2 + 1) % length) / length
-    (if (it % 2 == 0) cos(angle) else sin(angle)).toFloat()
+    if (it % 2 == 0) cos(angle) else sin(angle)
 }

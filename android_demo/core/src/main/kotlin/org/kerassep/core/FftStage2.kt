@@ -5,7 +5,7 @@ internal class FftStage2(length: Int) : FftStage {
     private val size = length / 2
     private val w = twiddles(length, 1, (size - 1) / 2)
 
-    override fun forward(from: FloatArray, to: FloatArray) {
+    override fun forward(from: DoubleArray, to: DoubleArray) {
         val b = size
         to[0] = from[0] + from[b]
         to[2 * size - 1] = from[0] - from[b]
@@ -22,12 +22,12 @@ internal class FftStage2(length: Int) : FftStage {
         }
     }
 
-    override fun inverse(from: FloatArray, to: FloatArray) {
+    override fun inverse(from: DoubleArray, to: DoubleArray) {
         val b = size
         to[0] = from[0] + from[2 * size - 1]
         to[b] = from[0] - from[2 * size - 1]
-        to[size - 1] = 2f * from[size - 1]
-        to[b + size - 1] = -2f * from[size]
+        to[size - 1] = 2.0 * from[size - 1]
+        to[b + size - 1] = -2.0 * from[size]
         for (i in 2 until size step 2) {
             val mirror = size + size - i
             to[i - 1] = from[i - 1] + from[mirror - 1]

@@ -7,7 +7,7 @@ internal class FftStage4(length: Int, private val groups: Int) : FftStage {
     private val w2 = twiddles(length, 2 * groups, (size - 1) / 2)
     private val w3 = twiddles(length, 3 * groups, (size - 1) / 2)
 
-    override fun forward(from: FloatArray, to: FloatArray) {
+    override fun forward(from: DoubleArray, to: DoubleArray) {
         for (group in 0 until groups) {
             val a = size * group
             val b = a + size * groups
@@ -61,7 +61,7 @@ internal class FftStage4(length: Int, private val groups: Int) : FftStage {
         }
     }
 
-    override fun inverse(from: FloatArray, to: FloatArray) {
+    override fun inverse(from: DoubleArray, to: DoubleArray) {
         for (group in 0 until groups) {
             val a = size * group
             val b = a + size * groups
@@ -75,8 +75,8 @@ internal class FftStage4(length: Int, private val groups: Int) : FftStage {
 
             val sum = from[block0] + from[block3 + last]
             val difference = from[block0] - from[block3 + last]
-            val doubleRe = 2f * from[block1 + last]
-            val doubleIm = 2f * from[block2]
+            val doubleRe = 2.0 * from[block1 + last]
+            val doubleIm = 2.0 * from[block2]
             to[a] = sum + doubleRe
             to[c] = sum - doubleRe
             to[d] = difference + doubleIm
@@ -115,13 +115,13 @@ internal class FftStage4(length: Int, private val groups: Int) : FftStage {
     /** Where number i of a block lies that is written backwards. */
     private fun mirror(block: Int, i: Int): Int = block + size - i
 
-    private fun turn(to: FloatArray, place: Int, w: FloatArray, i: Int, re: Float, im: Float) {
+    private fun turn(to: DoubleArray, place: Int, w: DoubleArray, i: Int, re: Double, im: Double) {
         to[place] = w[i - 2] * im + w[i - 1] * re
         to[place - 1] = w[i - 2] * re - w[i - 1] * im
     }
 
     private companion object {
-        const val SQRT_2 = 1.41421356237309504880f
-        const val HALF_SQRT_2 = 0.70710678118654752440f
+        const val SQRT_2 = 1.4142135623730951
+        const val HALF_SQRT_2 = 0.7071067811865476
     }
 }

@@ -10,16 +10,17 @@ internal class FloatTensor(val size: Int) {
     private val floats = bytes.asFloatBuffer()
 
     fun set(values: FloatArray) {
-        rewound()
+        rewind(floats)
         floats.put(values, 0, size)
     }
 
     fun get(values: FloatArray) {
-        rewound()
+        rewind(floats)
         floats.get(values, 0, size)
     }
 
-    private fun rewound() {
-        (floats as Buffer).clear() // as Buffer: before Java 9, and on old Androids, FloatBuffer has no clear() of its own
+    /** Through Buffer: on Java 8 and old Androids, FloatBuffer has no clear() of its own. */
+    private fun rewind(buffer: Buffer) {
+        buffer.clear()
     }
 }

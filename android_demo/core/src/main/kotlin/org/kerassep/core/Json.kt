@@ -112,7 +112,8 @@ internal class Json private constructor(private val text: String) {
         at++
     }
 
-    private fun fail(): Nothing = throw JsonException("expected JSON. Received at character $at: ${text.drop(at).take(20)}")
+    private fun fail(): Nothing =
+        throw JsonException("expected JSON. Received at character $at: ${text.drop(at).take(20)}")
 
     companion object {
         private const val MAX_DEPTH = 64

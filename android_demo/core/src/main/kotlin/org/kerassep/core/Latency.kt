@@ -3,7 +3,7 @@ package org.kerassep.core
 /**
  * Where the time goes between a sound that arrives and the separated sound that is heard, in ms.
  *
- * @property inputDeviceMs from the microphone, or another application's player, to the buffer that is read; 0 for files.
+ * @property inputDeviceMs from the microphone, or another application's player, to the buffer that is read.
  * @property inputBufferMs samples that wait there for a whole block.
  * @property resamplingMs to the model's sample rate and back.
  * @property algorithmMs one STFT frame.
@@ -19,7 +19,9 @@ data class Latency(
     val outputDeviceMs: Double,
 ) {
     init {
-        require(parts.all { it >= 0.0 && it.isFinite() }) { "Latency: every part must be at least 0 ms. Received: $this" }
+        require(parts.all { it >= 0.0 && it.isFinite() }) {
+            "Latency: every part must be at least 0 ms. Received: $this"
+        }
     }
 
     val totalMs: Double get() = parts.sum()

@@ -32,9 +32,15 @@ internal class MaskEngine(model: StepModel) : Engine {
     override fun run(samples: FloatArray, stems: Array<FloatArray>) {
         stft.push(samples)
         for (channel in stft.spectrum.indices) magnitudes(stft.spectrum[channel], channel)
-        step.run(magnitude, masks)
+        val sound = step.run(magnitude, masks)
         for (source in stems.indices) {
-            for (channel in masked.indices) apply(masks[source], channel, stft.spectrum[channel], masked[channel])
+            for (channel in masked.indices) {
+                if (sound) {
+                    apply(masks[source], channel, stft.spectrum[channel], masked[channel])
+                } else {
+                    masked[channel].fill(0f) // zero times a spectrum that is not finite is not zero
+                }
+            }
             overlapAdds[source].push(masked, stems[source])
         }
     }

@@ -21,7 +21,7 @@ class Mixer(private val numChannels: Int, sampleRate: Int) {
     @Volatile
     var bypass = false
 
-    private val rampSamples = (RAMP_S * sampleRate).toInt()
+    private val rampSamples = maxOf(1, (RAMP_S * sampleRate).toInt())
     private val vocalsGain = Ramp(1f, rampSamples)
     private val accompanimentGain = Ramp(1f, rampSamples)
     private val originalShare = Ramp(0f, rampSamples)

@@ -15,7 +15,8 @@ import kotlin.math.pow
  * @param frameStep samples from one column to the next.
  * @param sampleRate Hz.
  * @property numBands numbers in a column, lowest band first.
- * @param lowestHz where the lowest band begins. @param highestHz where the highest one ends, at most half of sampleRate.
+ * @param lowestHz where the lowest band begins.
+ * @param highestHz where the highest one ends, at most half of sampleRate.
  */
 class Spectrogram(
     private val fftLength: Int,
@@ -26,16 +27,6 @@ class Spectrogram(
     lowestHz: Float = 40f,
     highestHz: Float = minOf(16000f, sampleRate / 2f),
 ) {
-    private val fft = Fft(fftLength)
-    private val window = FloatArray(fftLength) { (0.5 - 0.5 * cos(2.0 * PI * it / fftLength)).toFloat() }
-    private val past = FloatArray(fftLength) // mono, a ring; `place` is the oldest
-    private val frame = FloatArray(fftLength)
-    private val column = FloatArray(numBands)
-    private val columns = AudioRing(KEPT, numBands) // a column is a sample of numBands channels
-    private val edges: IntArray // bins
-    private var place = 0
-    private var due = frameStep
-
     init {
         require(frameStep >= 1 && numBands >= 1 && numChannels >= 1) {
             "Spectrogram: frameStep, numBands and numChannels must be at least 1. " +
@@ -44,11 +35,20 @@ class Spectrogram(
         require(lowestHz > 0 && lowestHz < highestHz && highestHz <= sampleRate / 2f) {
             "Spectrogram: bands must lie between 0 and ${sampleRate / 2f} Hz. Received: $lowestHz to $highestHz Hz"
         }
-        edges = IntArray(numBands + 1) {
-            val hertz = lowestHz * (highestHz / lowestHz).pow(it.toFloat() / numBands)
-            (hertz * fftLength / sampleRate + 0.5f).toInt().coerceIn(1, fftLength / 2)
-        }
     }
+
+    private val fft = Fft(fftLength)
+    private val window = FloatArray(fftLength) { (0.5 - 0.5 * cos(2.0 * PI * it / fftLength)).toFloat() }
+    private val past = FloatArray(fftLength) // mono, a ring; `place` is the oldest
+    private val frame = FloatArray(fftLength)
+    private val column = FloatArray(numBands)
+    private val columns = AudioRing(KEPT, numBands) // a column is a sample of numBands channels
+    private val edges = IntArray(numBands + 1) { // bins
+        val hertz = lowestHz * (highestHz / lowestHz).pow(it.toFloat() / numBands)
+        (hertz * fftLength / sampleRate + 0.5f).toInt().coerceIn(1, fftLength / 2)
+    }
+    private var place = 0
+    private var due = frameStep
 
     /** Takes the next samples, interleaved; of several channels their mean. */
     fun push(samples: FloatArray, offset: Int, numSamples: Int) {

@@ -48,12 +48,17 @@ internal class StatefulStep(private val model: StepModel) : AutoCloseable {
         for (set in states.indices) for (state in states[set].indices) states[set][state].set(zeros)
     }
 
-    /** Fills [out], one array a source, from [x], both of [size] numbers. */
-    fun run(x: FloatArray, out: Array<FloatArray>) {
-        if (power(x, size).isFinite() && runs(x, out)) return
+    /**
+     * Fills [out], one array a source, from [x], both of [size] numbers.
+     *
+     * @return false if the step was undone.
+     */
+    fun run(x: FloatArray, out: Array<FloatArray>): Boolean {
+        if (power(x, size).isFinite() && runs(x, out)) return true
         recoveries++
         reset()
         for (source in out) source.fill(0f, 0, size)
+        return false
     }
 
     override fun close() = model.close()

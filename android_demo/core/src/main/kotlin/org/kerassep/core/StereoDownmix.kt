@@ -12,29 +12,19 @@ import kotlin.math.sqrt
  * @param numChannels 1 to 8, in the order of WAVE files: left, right, centre, subwoofer, surround left, right, …
  */
 class StereoDownmix(private val numChannels: Int) {
-    private val left = FloatArray(numChannels.coerceAtLeast(0))
-    private val right = FloatArray(left.size)
+    init {
+        require(numChannels in 1..LAYOUTS.size) {
+            "StereoDownmix: expected 1 to ${LAYOUTS.size} channels. Received: $numChannels"
+        }
+    }
+
+    private val left = shares(numChannels, "Ll")
+    private val right = shares(numChannels, "Rr")
 
     /** Bad samples so far, each channel's on its own. Readable from any thread. */
     @Volatile
     var repaired = 0L
         private set
-
-    init {
-        require(numChannels in 1..LAYOUTS.size) {
-            "StereoDownmix: expected 1 to ${LAYOUTS.size} channels. Received: $numChannels"
-        }
-        val layout = LAYOUTS[numChannels - 1]
-        for (channel in layout.indices) {
-            left[channel] = share(layout[channel], "Ll")
-            right[channel] = share(layout[channel], "Rr")
-        }
-        val scale = 1f / maxOf(left.sum(), right.sum())
-        for (channel in layout.indices) {
-            left[channel] *= scale
-            right[channel] *= scale
-        }
-    }
 
     /** @param stereo receives [numSamples] samples from its beginning. */
     fun convert(input: FloatArray, offset: Int, numSamples: Int, stereo: FloatArray) {
@@ -64,10 +54,16 @@ class StereoDownmix(private val numChannels: Int) {
         /** L and R are the sides, l and r surround, c is heard on both sides, and . nowhere. */
         val LAYOUTS = listOf("c", "LR", "LRc", "LRlr", "LRclr", "LRc.lr", "LRc.clr", "LRc.lrlr")
 
-        fun share(kind: Char, side: String): Float = when (kind) {
-            side[0] -> 1f
-            side[1], 'c' -> sqrt(0.5f)
-            else -> 0f
+        /** What each channel adds to a side: together full scale. */
+        fun shares(numChannels: Int, side: String): FloatArray {
+            val shares = LAYOUTS[numChannels - 1].map { kind ->
+                when (kind) {
+                    side[0] -> 1f
+                    side[1], 'c' -> sqrt(0.5f)
+                    else -> 0f
+                }
+            }
+            return FloatArray(numChannels) { shares[it] / shares.sum() }
         }
     }
 }

@@ -3,8 +3,8 @@ package org.kerassep.core
 /**
  * Short-time Fourier transform of a stream, one step at a time. keras_sep/signal.py is the reference.
  *
- * No centring: a frame ends with the step that completes it. A stream starts with frameLength − frameStep zeros, so that
- * its first step gives a frame, and every sample lies in frameLength / frameStep frames. Not thread-safe.
+ * No centring: a frame ends with the step that completes it. A stream starts with frameLength − frameStep zeros, so
+ * that its first step gives a frame, and every sample lies in frameLength / frameStep frames. Not thread-safe.
  *
  * @param spec its fftLength must be a power of two.
  * @property spectrum of the last frame, one half spectrum a channel, laid out as in [Fft]; not scaled: a full-scale

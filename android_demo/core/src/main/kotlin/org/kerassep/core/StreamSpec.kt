@@ -55,7 +55,10 @@ data class StreamSpec(
             return fromMap(fields as? Map<String, Any?> ?: refuseFields(fields as? String ?: pythonRepr(fields)))
         }
 
-        /** @param fields by Python's names: sample_rate, num_channels, … @throws IllegalArgumentException says which. */
+        /**
+         * @param fields by Python's names: sample_rate, num_channels, …
+         * @throws IllegalArgumentException fields that do not fit; says which.
+         */
         fun fromMap(fields: Map<String, Any?>): StreamSpec {
             if (fields.keys.sorted() != FIELDS) refuseFields(pythonRepr(fields.keys.sorted()))
             val integers = INTEGERS.map { name ->

@@ -8,7 +8,9 @@ internal class WaveformEngine(model: StepModel) : Engine {
 
     override fun reset() = step.reset()
 
-    override fun run(samples: FloatArray, stems: Array<FloatArray>) = step.run(samples, stems)
+    override fun run(samples: FloatArray, stems: Array<FloatArray>) {
+        step.run(samples, stems)
+    }
 
     override fun close() = step.close()
 }

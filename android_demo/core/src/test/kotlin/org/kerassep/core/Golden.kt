@@ -9,23 +9,24 @@ import java.nio.file.Files
 object Golden {
     val folder = File("src/test/resources/golden")
 
-    private val json: Map<String, Any?> = fields(
-        File(folder, "golden.json").let {
-            check(it.isFile) { "$it: expected golden vectors. Received: none; run `make test-android`" }
-            Json.parse(it.readText())
-        },
-    )
+    // Lazily, so that a test without its vectors fails with the line below and not with one about a class.
+    private val json: Map<String, Any?> by lazy {
+        val file = File(folder, "golden.json")
+        check(file.isFile) { "$file: expected golden vectors. Received: none; run `make test-android`" }
+        fields(Json.parse(file.readText()))
+    }
 
-    val blockSizes: List<Int> = list(json["block_sizes"]).map { (it as Long).toInt() }
-    val mixture: FloatArray = floats(json["mixture"])
-    val models: List<GoldenModel> = list(json["models"]).map { GoldenModel(fields(it)) }
-    val stft: FloatArray = floats(json["stft"])
-    val overlapAdd: FloatArray = floats(json["overlap_add"])
-    val resampling: List<GoldenResampling> = list(json["resampling"]).map { GoldenResampling(fields(it)) }
+    val blockSizes: List<Int> by lazy { list(json["block_sizes"]).map { (it as Long).toInt() } }
+    val mixture: FloatArray by lazy { floats(json["mixture"]) }
+    val models: List<GoldenModel> by lazy { list(json["models"]).map { GoldenModel(fields(it)) } }
+    val stft: FloatArray by lazy { floats(json["stft"]) }
+    val overlapAdd: FloatArray by lazy { floats(json["overlap_add"]) }
+    val resampling: List<GoldenResampling> by lazy { list(json["resampling"]).map { GoldenResampling(fields(it)) } }
 
     /** JSON of a spec, and Python's complaint or null. */
-    val specs: List<Pair<String, String?>> =
+    val specs: List<Pair<String, String?>> by lazy {
         list(json["specs"]).map { fields(it).let { spec -> spec["json"] as String to spec["error"] as String? } }
+    }
 
     @Suppress("UNCHECKED_CAST")
     fun fields(value: Any?): Map<String, Any?> = value as Map<String, Any?>

@@ -15,14 +15,16 @@ object LiteRt {
     const val HOST_MEMORY_ALIGNMENT = 64L
     const val FLOAT32 = 1
 
-    init {
+    private val loaded by lazy {
         val path = System.getProperty("kerassep.litert")
-            ?: error("expected the path of libLiteRt.so in -Dkerassep.litert. Received: none; run `make test-android`")
-        check(File(path).isFile) {
-            "expected libLiteRt.so in -Dkerassep.litert. Received: $path, which is not there; run `make test-android`"
+        check(path != null && File(path).isFile) {
+            "-Dkerassep.litert: expected the path of libLiteRt.so. Received: ${path ?: "none"}; run `make test-android`"
         }
         Native.register(LiteRt::class.java, NativeLibrary.getInstance(path))
     }
+
+    /** To be called before any other function. */
+    fun load() = loaded
 
     @JvmStatic external fun LiteRtCreateEnvironment(numOptions: Int, options: Pointer, environment: Pointer): Int
     @JvmStatic external fun LiteRtDestroyEnvironment(environment: Long)

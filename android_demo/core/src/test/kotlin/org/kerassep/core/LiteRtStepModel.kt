@@ -21,6 +21,7 @@ class LiteRtStepModel(file: File) : StepModel {
     private val buffers = ArrayList<Long>()
 
     init {
+        LiteRt.load()
         check(file.isFile) { "$file: expected a .tflite file. Received: none; run `make test-android`" }
         val bytes = Files.readAllBytes(file.toPath())
         content = ByteBuffer.allocateDirect(bytes.size).put(bytes)
