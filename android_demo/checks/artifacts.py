@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 from project import CHECKS, TARGET, CheckError, is_built, mark_built, run, versions
 
 PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath"
-SECTIONS = ("app", "test", "framework", "tools")
+SECTIONS = ("app", "debug", "test", "framework", "tools")
 
 
 @dataclass(frozen=True)

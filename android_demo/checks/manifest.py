@@ -51,7 +51,7 @@ def _merge(ours: ElementTree.Element, theirs: ElementTree.Element) -> None:
     for element in theirs:
         if element.tag == "uses-sdk":
             continue
-        same = next((e for e in ours.findall(element.tag) if e.get(NAME) == element.get(NAME)), None)
+        same = next((e for e in ours.findall(element.tag) if _key(e) == _key(element)), None)
         if same is None:
             ours.append(element)
         else:
@@ -59,3 +59,8 @@ def _merge(ours: ElementTree.Element, theirs: ElementTree.Element) -> None:
                 if key not in same.attrib:
                     same.set(key, value)
             _merge(same, element)
+
+
+def _key(element: ElementTree.Element) -> str | None:
+    """There is one application, whatever its class; other elements go by their names."""
+    return None if element.tag == "application" else element.get(NAME)

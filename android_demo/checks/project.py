@@ -29,9 +29,20 @@ def run(*command: object) -> str:
 
 
 def java(classpath: list[Path], *arguments: object) -> str:
-    """Runs a Java program that lives for seconds: the second compiler of the JVM would cost more than it gives."""
-    quick = ["-XX:TieredStopAtLevel=1", "-XX:+UseParallelGC", "-Xmx3g"]
-    return run("java", *quick, "-cp", join(classpath), *arguments)
+    """Runs a Java program and returns what it printed."""
+    return run(*_java(classpath), *arguments)
+
+
+def java_aloud(classpath: list[Path], *arguments: object) -> None:
+    """Runs a Java program that prints as it goes."""
+    done = subprocess.run([*_java(classpath), *map(str, arguments)])
+    if done.returncode != 0:
+        raise CheckError(f"java exited with {done.returncode}")
+
+
+def _java(classpath: list[Path]) -> list[str]:
+    """For programs that live for seconds: the second compiler of the JVM would cost them more than it gives."""
+    return ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx3g", "-cp", join(classpath)]
 
 
 def join(classpath: list[Path]) -> str:

@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 
 import framework
+import manifest
 from artifacts import Library, libraries
-from manifest import write_manifest
 from project import APP, TARGET, gradle, is_built, mark_built, run
 
 
@@ -17,11 +17,11 @@ class LinkedResources:
         self.manifest = folder / "AndroidManifest.xml"
         self.classes = folder / "classes"
         inputs = [library.file for library in linked] + [APP / "src/main/res", APP / "src/main/AndroidManifest.xml"]
-        inputs += [APP / "build.gradle.kts", Path(__file__)]
+        inputs += [APP / "src/main/assets", APP / "build.gradle.kts", Path(__file__), Path(manifest.__file__)]
         if is_built(folder, *inputs):
             return
         shutil.rmtree(folder, ignore_errors=True)
-        write_manifest(linked, self.manifest)
+        manifest.write_manifest(linked, self.manifest)
         own = folder / "own.zip"
         run("aapt2", "compile", "--dir", APP / "src/main/res", "-o", own)
         overlays = [word for archive in [*_compiled(linked), own] for word in ("-R", archive)]
@@ -30,7 +30,7 @@ class LinkedResources:
             *("aapt2", "link", "-o", self.apk, "-I", _framework(), "--manifest", self.manifest),
             *("--java", folder / "java", "--extra-packages", ":".join(packages), "--non-final-ids"),
             *("--min-sdk-version", gradle("minSdk"), "--target-sdk-version", gradle("targetSdk")),
-            *("--auto-add-overlay", *overlays),
+            *("-A", APP / "src/main/assets", "-0", "tflite", "-0", "flac", "--auto-add-overlay", *overlays),
         )
         run("javac", "--release", "11", "-d", self.classes, *sorted((folder / "java").rglob("R.java")))
         mark_built(folder, *inputs)
@@ -41,8 +41,7 @@ def app_resources() -> LinkedResources:
 
 
 def test_resources() -> LinkedResources:
-    """With the activities that the tests' libraries declare."""
-    return LinkedResources(TARGET / "resources/test", libraries("app") + libraries("test"))
+    return LinkedResources(TARGET / "resources/test", libraries("app") + libraries("debug"))
 
 
 def _framework() -> Path:

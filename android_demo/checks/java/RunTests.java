@@ -1,0 +1,61 @@
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Collectors;
+import org.junit.runner.Description;
+import org.junit.runner.JUnitCore;
+import org.junit.runner.notification.Failure;
+import org.junit.runner.notification.RunListener;
+
+/** Runs every JUnit 4 class named *Test below a folder of class files, or those named, and says how each test went. */
+public final class RunTests extends RunListener {
+    private int passed, failed, skipped;
+    private long began;
+    private boolean hasFailed;
+
+    public static void main(String[] args) throws Exception {
+        Path folder = Path.of(args[0]);
+        List<String> wanted = List.of(args).subList(1, args.length);
+        List<String> names;
+        try (var files = Files.walk(folder)) {
+            names = files.map(file -> folder.relativize(file).toString().replace('/', '.'))
+                .filter(name -> name.endsWith("Test.class")).map(name -> name.replaceAll("\\.class$", ""))
+                .filter(name -> wanted.isEmpty() || wanted.contains(name.replaceAll(".*\\.", "")))
+                .sorted().collect(Collectors.toList());
+        }
+        RunTests said = new RunTests();
+        JUnitCore core = new JUnitCore();
+        core.addListener(said);
+        for (String name : names) core.run(Class.forName(name));
+        System.out.printf("%d passed, %d failed, %d skipped%n", said.passed, said.failed, said.skipped);
+        System.exit(said.failed == 0 && said.passed > 0 ? 0 : 1);
+    }
+
+    @Override public void testStarted(Description test) {
+        began = System.nanoTime();
+        hasFailed = false;
+    }
+
+    @Override public void testFailure(Failure failure) {
+        failed++;
+        hasFailed = true;
+        System.out.printf("FAILED %s%n%s%n", failure.getTestHeader(), failure.getTrimmedTrace());
+    }
+
+    @Override public void testAssumptionFailure(Failure failure) {
+        skipped++;
+        hasFailed = true;
+        System.out.printf("skipped %s: %s%n", failure.getTestHeader(), failure.getMessage());
+    }
+
+    @Override public void testIgnored(Description test) {
+        skipped++;
+        System.out.printf("skipped %s%n", test.getDisplayName());
+    }
+
+    @Override public void testFinished(Description test) {
+        if (hasFailed) return;
+        passed++;
+        System.out.printf("passed %s, %.1f s%n", test.getDisplayName(), (System.nanoTime() - began) / 1e9);
+    }
+}
