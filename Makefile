@@ -10,14 +10,17 @@ PAGE_SOURCES := $(wildcard web_demo/*.html web_demo/*.ts web_demo/*.json web_dem
 NODE_IS_NEW := const [a, b] = process.versions.node.split("."); process.exit(+(a < 20 || (a == 20 && b < 19)))
 NODE := $(shell node -e '$(NODE_IS_NEW)' 2>/dev/null && npm --version 2>/dev/null)
 
-.PHONY: help demo web page test lint bench bench-browser bench-training endurance check-install check-runtimes check-arm
-.PHONY: system node clean
+.PHONY: help demo web page android test test-android apk lint bench bench-browser bench-training endurance
+.PHONY: check-install check-runtimes check-arm system node jdk clean
 
 help:
 	@echo "make demo           separate the example song: stems, figures and a picture in demo/"
 	@echo "make web            build the page that separates in the browser, and open it (Node.js 20.19 or newer)"
 	@echo "make page           build it only, into keras_sep/page: for a wheel, or for any static host"
-	@echo "make test           all tests"
+	@echo "make android        what the Android project is built from: models, a song, golden vectors"
+	@echo "make test           all tests of Python, the page and the C program"
+	@echo "make test-android   the Kotlin library against Python's samples, the application on the JVM (JDK 17, Maven)"
+	@echo "make apk            the application put together without Google's tools, and inspected; Debian's tools"
 	@echo "make lint           ruff, mypy and tsc"
 	@echo "make bench          time and memory of the shipped models (about 10 minutes;"
 	@echo "                    MODELS=folders of converted files instead, PEERS=folder of networks to measure beside)"
@@ -36,10 +39,23 @@ web: .venv/.demo page
 
 page: node $(PAGE)
 
+android: .venv/.dev
+	$(BIN)/python -m export android
+
 # Without Node.js the page's tests are skipped, and say so.
 test: .venv/.dev $(if $(NODE),$(PAGE))
 	$(if $(NODE),npm --prefix web_demo test --silent)
 	$(BIN)/python -m pytest
+
+# Maven's output is kept for when something fails.
+test-android: android jdk
+	mvn -B -q -f android_demo/pom.xml test \
+	  -Dkerassep.litert="$$($(BIN)/python -c 'import ai_edge_litert as l, glob; print(*glob.glob(l.__path__[0] + "/libLiteRt.*"))')"
+	cat android_demo/core/target/parity.md
+	$(BIN)/python android_demo/checks test
+
+apk: android jdk
+	$(BIN)/python android_demo/checks apk
 
 lint: .venv/.dev $(if $(NODE),web_demo/node_modules/.package-lock.json)
 	$(BIN)/ruff check .
@@ -97,6 +113,12 @@ web_demo/node_modules/.package-lock.json: web_demo/package-lock.json
 node:
 	@test -n "$(NODE)" || { echo "please install Node.js 20.19 or newer, with npm (here: $$(node --version 2>/dev/null || echo none))"; exit 1; }
 
+jdk:
+	@missing=""; \
+	javac -version 2>&1 | grep -qE 'javac (1[7-9]|[2-9][0-9])' || missing="$$missing JDK-17-or-newer"; \
+	command -v mvn >/dev/null || missing="$$missing Maven"; \
+	[ -z "$$missing" ] || { echo "please install:$$missing (on Debian: sudo apt install default-jdk-headless maven)"; exit 1; }
+
 # museval needs the ffmpeg program, Debian's Python its venv package: installed for root, named for others.
 system:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -110,4 +132,5 @@ system:
 	else echo "please install:$$missing (on Debian: sudo apt install$$missing)"; exit 1; fi
 
 clean:
-	rm -rf .venv build dist demo keras_sep/page web_demo/node_modules *.egg-info .*_cache
+	rm -rf .venv build dist demo keras_sep/page web_demo/node_modules *.egg-info .*_cache \
+	  android_demo/*/target android_demo/app/src/main/assets android_demo/core/src/test/resources/golden c_demo/build
