@@ -30,7 +30,7 @@ class LinkedResources:
             *("aapt2", "link", "-o", self.apk, "-I", _framework(), "--manifest", self.manifest),
             *("--java", folder / "java", "--extra-packages", ":".join(packages), "--non-final-ids"),
             *("--min-sdk-version", gradle("minSdk"), "--target-sdk-version", gradle("targetSdk")),
-            *("-A", APP / "src/main/assets", "-0", "tflite", "-0", "flac", "--auto-add-overlay", *overlays),
+            *("-A", APP / "src/main/assets", "-0", ".tflite", "-0", ".flac", "--auto-add-overlay", *overlays),
         )
         run("javac", "--release", "11", "-d", self.classes, *sorted((folder / "java").rglob("R.java")))
         mark_built(folder, *inputs)
