@@ -32,7 +32,7 @@ class Fft(val length: Int) {
     /** [length] samples → half spectrum, not scaled. */
     fun forward(x: FloatArray) {
         for (i in 0 until length) from[i] = x[i].toDouble()
-        for (i in stages.indices.reversed()) {
+        for (i in stages.lastIndex downTo 0) {
             stages[i].forward(from, to)
             swap()
         }

@@ -11,7 +11,8 @@ internal class FftStage2(length: Int) : FftStage {
         to[2 * size - 1] = from[0] - from[b]
         to[size] = -from[b + size - 1]
         to[size - 1] = from[size - 1]
-        for (i in 2 until size step 2) {
+        for (bin in 1 until size / 2) { // no `step`: it would allocate
+            val i = 2 * bin
             val mirror = size + size - i
             val re = w[i - 2] * from[b + i - 1] + w[i - 1] * from[b + i]
             val im = w[i - 2] * from[b + i] - w[i - 1] * from[b + i - 1]
@@ -28,7 +29,8 @@ internal class FftStage2(length: Int) : FftStage {
         to[b] = from[0] - from[2 * size - 1]
         to[size - 1] = 2.0 * from[size - 1]
         to[b + size - 1] = -2.0 * from[size]
-        for (i in 2 until size step 2) {
+        for (bin in 1 until size / 2) { // no `step`: it would allocate
+            val i = 2 * bin
             val mirror = size + size - i
             to[i - 1] = from[i - 1] + from[mirror - 1]
             val re = from[i - 1] - from[mirror - 1]

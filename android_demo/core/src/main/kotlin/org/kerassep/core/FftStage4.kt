@@ -34,7 +34,8 @@ internal class FftStage4(length: Int, private val groups: Int) : FftStage {
             to[block3] = im + from[c + last]
             to[block1] = im - from[c + last]
 
-            for (i in 2 until size step 2) {
+            for (bin in 1 until size / 2) { // no `step`: it would allocate
+                val i = 2 * bin
                 val bRe = w1[i - 2] * from[b + i - 1] + w1[i - 1] * from[b + i]
                 val bIm = w1[i - 2] * from[b + i] - w1[i - 1] * from[b + i - 1]
                 val cRe = w2[i - 2] * from[c + i - 1] + w2[i - 1] * from[c + i]
@@ -92,7 +93,8 @@ internal class FftStage4(length: Int, private val groups: Int) : FftStage {
             to[c + last] = evenIm + evenIm
             to[d + last] = -SQRT_2 * (re + im)
 
-            for (i in 2 until size step 2) {
+            for (bin in 1 until size / 2) { // no `step`: it would allocate
+                val i = 2 * bin
                 val mirror3 = mirror(block3, i)
                 val mirror1 = mirror(block1, i)
                 val aRe = from[block0 + i - 1] + from[mirror3 - 1]

@@ -13,21 +13,28 @@ class AllocationTest {
     @Volatile
     private var sink: Any? = null
 
-    /** Bytes that this thread allocates in [times] calls, after as many to warm up. */
+    /**
+     * Bytes that this thread allocates in [times] calls: the least of a few rounds, because what the JVM itself does
+     * for the first calls (loading a class, say) it does once.
+     */
     private inline fun allocated(times: Int, call: () -> Unit): Long {
-        var bytes = 0L
-        for (round in 0 until 2) {
+        var least = Long.MAX_VALUE
+        var round = 0
+        while (least > 0 && round++ < ROUNDS) {
             val before = threads.getThreadAllocatedBytes(self)
             for (i in 0 until times) call()
-            bytes = threads.getThreadAllocatedBytes(self) - before
+            least = minOf(least, threads.getThreadAllocatedBytes(self) - before)
         }
-        return bytes
+        return least
     }
 
     @Test
-    fun `an allocation is seen`() {
+    fun `an allocation is seen, be it rare or one that the compiler could remove`() {
+        var calls = 0
         assertEquals(0, allocated(1000) {})
         assertTrue(allocated(1000) { sink = ByteArray(1) } >= 16_000)
+        assertTrue(allocated(1000) { if (calls++ % 500 == 0) sink = ByteArray(1) } >= 16)
+        assertTrue(allocated(1000) { calls += Pair(calls, 1).second } >= 16_000)
     }
 
     @Test
@@ -37,7 +44,7 @@ class AllocationTest {
                 val block = Golden.mixture.copyOf(2 * 480)
                 val stems = Array(2) { FloatArray(2 * 480) }
                 assertEquals(0, allocated(2000) { separator.push(block, 0, 480, stems, 0) }, "$golden")
-                assertTrue(separator.timer.count > 3000)
+                assertTrue(separator.timer.count > 1000)
             }
         }
     }
@@ -58,7 +65,7 @@ class AllocationTest {
                 pipeline.accompanimentSpectrogram.poll(column)
             }
             assertEquals(0, bytes)
-            assertTrue(pipeline.timer.count > 3000)
+            assertTrue(pipeline.timer.count > 1000)
         }
     }
 
@@ -88,5 +95,9 @@ class AllocationTest {
             timer.record(calls.toLong())
         }
         assertEquals(0, bytes)
+    }
+
+    private companion object {
+        const val ROUNDS = 6
     }
 }
