@@ -53,12 +53,16 @@ class DecodedSource(private val decoder: Decoder, threads: ThreadStarter) : Audi
         }
         drop(reached.sample - taken)
         if (taken < reached.sample) return 0
-        val over = ended == number // asked before reading: what was written before the end is read before it
+        // Asked before reading: what was written before the end is read before it.
+        val over = ended == number
+        val damage = failure
         val size = ring.read(into, 0, numSamples)
         taken += size
-        if (size > 0) return size
-        failure?.let { throw it }
-        return if (over) AudioSource.END else 0
+        return when {
+            size > 0 -> size
+            damage != null -> throw damage
+            else -> if (over) AudioSource.END else 0
+        }
     }
 
     override fun seek(sample: Long) {

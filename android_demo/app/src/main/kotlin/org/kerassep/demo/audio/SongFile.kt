@@ -6,7 +6,6 @@ import android.media.MediaExtractor
 import android.media.MediaMetadataRetriever
 import android.net.Uri
 import android.provider.OpenableColumns
-import java.io.IOException
 
 /** Opens a song that is a document of the system's, or the example among the application's assets. */
 class SongFile(private val context: Context) {
@@ -26,15 +25,11 @@ class SongFile(private val context: Context) {
         try {
             extractor.setSource()
             return MediaCodecDecoder(extractor, title)
-        } catch (error: IOException) {
+        } catch (error: Exception) {
             extractor.release()
-            refuse(error)
-        } catch (error: SecurityException) { // the permission to read it is gone
-            extractor.release()
-            refuse(error)
-        } catch (error: AudioException) {
-            extractor.release()
-            throw error
+            if (error is AudioException) throw error
+            // The file is gone, the permission to read it too, or the codec fell over it.
+            throw AudioException(Problem.FILE_UNREADABLE, "cannot read the file: ${error.message}", error)
         }
     }
 
@@ -63,9 +58,6 @@ class SongFile(private val context: Context) {
         } catch (_: SecurityException) {
             null
         }
-
-    private fun refuse(error: Exception): Nothing =
-        throw AudioException(Problem.FILE_UNREADABLE, "cannot read the file: ${error.message}", error)
 
     private companion object {
         const val EXAMPLE = "example/lithium.flac"

@@ -110,12 +110,16 @@ class TrackSink private constructor(
                     .setTransferMode(AudioTrack.MODE_STREAM)
                     .setBufferSizeInBytes(maxOf(wanted, AudioTrack.getMinBufferSize(rate, mask, encoding)))
                     .build()
-                return TrackSink(track, StreamFormat(rate, CHANNELS), burst, live)
+                if (track.state == AudioTrack.STATE_INITIALIZED) {
+                    return TrackSink(track, StreamFormat(rate, CHANNELS), burst, live)
+                }
+                track.release()
             } catch (error: UnsupportedOperationException) {
-                refuse(error)
+                refuse("${error.message}")
             } catch (error: IllegalArgumentException) {
-                refuse(error)
+                refuse("${error.message}")
             }
+            refuse("one that is not initialised")
         }
 
         fun attributes(): AudioAttributes = AudioAttributes.Builder()
@@ -123,7 +127,7 @@ class TrackSink private constructor(
             .setContentType(AudioAttributes.CONTENT_TYPE_MUSIC)
             .build()
 
-        private fun refuse(error: Exception): Nothing =
-            throw AudioException(Problem.OUTPUT_UNAVAILABLE, "AudioTrack: ${error.message}", error)
+        private fun refuse(received: String): Nothing =
+            throw AudioException(Problem.OUTPUT_UNAVAILABLE, "expected an AudioTrack. Received: $received")
     }
 }

@@ -55,7 +55,7 @@ class PlaybackService : Service() {
     override fun onDestroy() {
         scope.cancel()
         media.close()
-        graph.foreground.onGone()
+        graph.foreground.onGone(this)
         super.onDestroy()
     }
 

@@ -16,10 +16,9 @@ import org.kerassep.demo.audio.AudioLoop
 import org.kerassep.demo.audio.Mix
 import org.kerassep.demo.audio.Problem
 import org.kerassep.demo.audio.Separation
-import org.kerassep.demo.audio.SourceKind
 import org.kerassep.demo.audio.SourceRequest
 import org.kerassep.demo.model.ModelCatalogue
-import org.kerassep.demo.model.ModelEntry
+import org.kerassep.demo.player.InterruptionPolicy.Order
 
 /**
  * The player: opens sessions, and turns what the listener, the system and the audio thread say into their state.
@@ -43,7 +42,7 @@ class SeparatingPlayer(
     @Volatile
     private var session: Session? = null
     private var asked = 0
-    private var resumes = false // when a short interruption is over
+    private val interruptionPolicy = InterruptionPolicy()
     private var reopenedAt: Long? = null // position at which the output was lost last
 
     init {
@@ -63,20 +62,20 @@ class SeparatingPlayer(
     override fun open(request: SourceRequest) {
         command {
             reopenedAt = null
-            openAt(request, positionMs = 0)
+            openAt(request, positionMs = 0) { foreground.enter(request.kind) }
         }
     }
 
     override fun play() {
         command {
-            resumes = false
+            interruptionPolicy.forget()
             start()
         }
     }
 
     override fun pause() {
         command {
-            resumes = false
+            interruptionPolicy.forget()
             halt()
         }
     }
@@ -126,7 +125,7 @@ class SeparatingPlayer(
         }
     }
 
-    private suspend fun openAt(request: SourceRequest, positionMs: Long) {
+    private suspend fun openAt(request: SourceRequest, positionMs: Long, prepare: suspend () -> Unit) {
         val mine = ++asked
         end()
         catalogueRead.join()
@@ -134,7 +133,7 @@ class SeparatingPlayer(
         val model = state.value.model ?: return fail(Problem.MODELS_MISSING, ModelFileException("no model"))
         change { copy(phase = Phase.LOADING, source = request.kind, error = null) }
         try {
-            foreground.enter(request.kind)
+            prepare()
             if (mine != asked) return
             val mix = state.value.mix
             val opened = withContext(io) { opener.open(request, model, mix, LoopListener(mine)) }
@@ -178,7 +177,7 @@ class SeparatingPlayer(
     private suspend fun end() {
         val closing = session
         session = null
-        resumes = false
+        interruptionPolicy.forget()
         interruptions.end()
         change { copy(phase = Phase.EMPTY, source = null, title = null, durationMs = null, modelLoading = false) }
         if (closing != null) withContext(io) { closing.close() }
@@ -211,29 +210,14 @@ class SeparatingPlayer(
 
     private suspend fun retire(separation: Separation) = withContext(io) { separation.close() }
 
-    private suspend fun onInterruption(what: Interruption) {
-        val playing = state.value.phase == Phase.PLAYING
-        // Over other applications we ask to be heard while they go on, and must not stop when they begin a song.
-        val yields = session?.request?.kind != SourceKind.OTHER_APPS
-        when (what) {
-            Interruption.LOSS -> if (yields) {
-                resumes = false
-                halt()
-            }
-            Interruption.SHORT_LOSS -> if (yields && playing) {
-                halt()
-                resumes = true
-            }
-            Interruption.DUCK -> if (yields) session?.sink?.volume = DUCKED_VOLUME
-            Interruption.GAIN -> {
-                session?.sink?.volume = FULL_VOLUME
-                if (resumes) start()
-                resumes = false
-            }
-            Interruption.NOISY -> {
-                resumes = false
-                halt()
-            }
+    private fun onInterruption(what: Interruption) {
+        val session = session ?: return
+        when (interruptionPolicy.decide(what, session.request.kind, state.value.phase == Phase.PLAYING)) {
+            Order.NOTHING -> Unit
+            Order.PAUSE -> halt()
+            Order.RESUME -> start()
+            Order.LOWER -> session.sink.volume = DUCKED_VOLUME
+            Order.RAISE -> session.sink.volume = FULL_VOLUME
         }
     }
 
@@ -276,9 +260,9 @@ class SeparatingPlayer(
         val lost = session ?: return
         val positionMs = lost.positionMs
         val again = reopenedAt?.let { positionMs <= it + REOPEN_MS } ?: false
-        if (error.problem == Problem.OUTPUT_LOST && lost.request.kind != SourceKind.OTHER_APPS && !again) {
+        if (error.problem == Problem.OUTPUT_LOST && lost.request !is SourceRequest.OtherApps && !again) {
             reopenedAt = positionMs
-            openAt(lost.request, if (lost.source.live) 0 else positionMs)
+            openAt(lost.request, if (lost.source.live) 0 else positionMs) { } // the service runs already
         } else {
             giveUp(error.problem, error)
         }

@@ -22,6 +22,7 @@ class ServiceForeground(private val context: Context) : Foreground {
     override suspend fun enter(kind: SourceKind) = withContext(Dispatchers.Main.immediate) {
         leaving = false
         val entered = CompletableDeferred<Unit>()
+        entering?.complete(Unit) // whoever asked before is no longer wanted
         entering = entered
         try {
             context.startForegroundService(PlaybackService.enter(context, kind))
@@ -53,7 +54,7 @@ class ServiceForeground(private val context: Context) : Foreground {
         entering = null
     }
 
-    fun onGone() {
-        service = null
+    fun onGone(service: PlaybackService) {
+        if (this.service === service) this.service = null
     }
 }

@@ -106,5 +106,5 @@ private fun Warning(@StringRes text: Int) = Card(
         contentColor = MaterialTheme.colorScheme.onSecondaryContainer,
     ),
 ) {
-    Text(stringResource(text), Modifier.padding(Spacing.MEDIUM))
+    Text(stringResource(text), Modifier.padding(Spacing.MEDIUM), style = MaterialTheme.typography.bodyMedium)
 }

@@ -11,6 +11,7 @@ import androidx.compose.runtime.Composable
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.semantics
+import androidx.compose.ui.text.TextStyle
 import org.kerassep.demo.R
 import org.kerassep.demo.player.Meters
 import kotlin.math.roundToInt
@@ -41,17 +42,16 @@ fun MeterPanel(meters: Meters?, live: Boolean) {
 }
 
 @Composable
-private fun Line(@StringRes label: Int, value: String) =
-    Row(Modifier.fillMaxWidth().semantics(mergeDescendants = true) {}, Arrangement.SpaceBetween) {
-        Text(stringResource(label), style = MaterialTheme.typography.bodyMedium)
-        Text(value, style = MaterialTheme.typography.bodyMedium)
-    }
+private fun Line(@StringRes label: Int, value: String) = Pair(label, value, MaterialTheme.typography.bodyMedium)
 
 @Composable
-private fun Part(@StringRes label: Int, value: Double) =
-    Row(Modifier.fillMaxWidth().semantics(mergeDescendants = true) {}, Arrangement.SpaceBetween) {
-        Text(stringResource(label), style = MaterialTheme.typography.bodySmall)
-        Text(ms(value), style = MaterialTheme.typography.bodySmall)
+private fun Part(@StringRes label: Int, value: Double) = Pair(label, ms(value), MaterialTheme.typography.bodySmall)
+
+@Composable
+private fun Pair(@StringRes label: Int, value: String, style: TextStyle) =
+    Row(Modifier.fillMaxWidth().semantics(mergeDescendants = true) {}) {
+        Text(stringResource(label), Modifier.weight(1f), style = style)
+        Text(value, style = style)
     }
 
 @Composable

@@ -21,11 +21,12 @@ import org.kerassep.demo.R
 /** What can be heard. */
 @Composable
 fun SourcePanel(ready: Boolean, capturesPlayback: Boolean, actions: Actions) {
-    FlowRow(horizontalArrangement = Arrangement.spacedBy(Spacing.SMALL)) {
-        SourceButton(R.drawable.ic_example, R.string.example, ready, actions::playExample)
-        SourceButton(R.drawable.ic_file, R.string.file, ready, actions::pickFile)
-        SourceButton(R.drawable.ic_microphone, R.string.microphone, ready, actions::listen)
-        SourceButton(R.drawable.ic_apps, R.string.other_apps, ready && capturesPlayback, actions::capture)
+    FlowRow(horizontalArrangement = Arrangement.spacedBy(Spacing.SMALL), maxItemsInEachRow = 2) {
+        val half = Modifier.weight(1f)
+        SourceButton(R.drawable.ic_example, R.string.example, ready, half, actions::playExample)
+        SourceButton(R.drawable.ic_file, R.string.file, ready, half, actions::pickFile)
+        SourceButton(R.drawable.ic_microphone, R.string.microphone, ready, half, actions::listen)
+        SourceButton(R.drawable.ic_apps, R.string.other_apps, ready && capturesPlayback, half, actions::capture)
     }
     if (!capturesPlayback) {
         Text(stringResource(R.string.no_capture), style = MaterialTheme.typography.bodySmall)
@@ -33,8 +34,14 @@ fun SourcePanel(ready: Boolean, capturesPlayback: Boolean, actions: Actions) {
 }
 
 @Composable
-private fun SourceButton(@DrawableRes icon: Int, @StringRes label: Int, enabled: Boolean, onClick: () -> Unit) {
-    FilledTonalButton(onClick, enabled = enabled, contentPadding = ButtonDefaults.ButtonWithIconContentPadding) {
+private fun SourceButton(
+    @DrawableRes icon: Int,
+    @StringRes label: Int,
+    enabled: Boolean,
+    modifier: Modifier,
+    onClick: () -> Unit,
+) {
+    FilledTonalButton(onClick, modifier, enabled, contentPadding = ButtonDefaults.ButtonWithIconContentPadding) {
         Icon(painterResource(icon), contentDescription = null, Modifier.size(ButtonDefaults.IconSize))
         Spacer(Modifier.width(ButtonDefaults.IconSpacing))
         Text(stringResource(label))

@@ -21,7 +21,9 @@ import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.res.painterResource
 import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.semantics.LiveRegionMode
 import androidx.compose.ui.semantics.contentDescription
+import androidx.compose.ui.semantics.liveRegion
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.semantics.stateDescription
 import androidx.compose.ui.text.style.TextOverflow
@@ -37,7 +39,11 @@ fun TransportPanel(player: PlayerState, positionMs: Long, actions: Actions) {
             Column(Modifier.weight(1f)) {
                 val name = player.title ?: stringResource(player.source?.let(::nameOf) ?: R.string.nothing_open)
                 Text(name, style = MaterialTheme.typography.titleLarge, maxLines = 2, overflow = TextOverflow.Ellipsis)
-                Text(stringResource(textOf(player)), style = MaterialTheme.typography.bodyMedium)
+                Text(
+                    stringResource(textOf(player)),
+                    Modifier.semantics { liveRegion = LiveRegionMode.Polite },
+                    style = MaterialTheme.typography.bodyMedium,
+                )
             }
             PlayButton(player.phase, actions)
             IconButton(actions::stop, enabled = player.phase != Phase.EMPTY) {
