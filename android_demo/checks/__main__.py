@@ -1,15 +1,19 @@
 """Checks the Android application with Maven Central's libraries and Debian's tools; Google's repositories are not used.
 
-python3 android_demo/checks compile          the type check of core, of the application and of its tests
-python3 android_demo/checks test [CLASS …]   the application's tests on the JVM, with the real activity
+compile   the type check of core, of the application and of its tests, and of what they use of Android 8
+test      the application's tests on the JVM, with the real activity; pictures lie in target/screenshots
+apk       the application as an APK, and what can be verified of it without a device
 """
 
 import argparse
 import sys
 
+from api import check_api
+from apk import build_apk
 from jvmtests import run_tests
 from kotlin import compile_app_tests
 from project import CheckError
+from verify import verify_apk
 
 
 def main() -> int:
@@ -18,13 +22,19 @@ def main() -> int:
     )
     steps = parser.add_subparsers(dest="step", required=True)
     steps.add_parser("compile")
-    steps.add_parser("test").add_argument("classes", nargs="*", metavar="CLASS", help="simple names; all without")
+    test = steps.add_parser("test")
+    test.add_argument("classes", nargs="*", metavar="CLASS", help="simple names of test classes; all without")
+    test.add_argument("--desugared", action="store_true", help="test the class files that become the APK's")
+    steps.add_parser("apk")
     arguments = parser.parse_args()
     try:
-        if arguments.step == "compile":
-            compile_app_tests()
-        else:
-            run_tests(arguments.classes)
+        compile_app_tests()
+        if arguments.step == "test":
+            run_tests(arguments.classes, arguments.desugared)
+        check_api()
+        if arguments.step == "apk":
+            build_apk()
+            verify_apk()
     except CheckError as error:
         print(error, file=sys.stderr)
         return 1

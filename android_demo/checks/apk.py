@@ -74,7 +74,7 @@ def _add(apk: zipfile.ZipFile, name: str, data: bytes, compression: int, alignme
     entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
     entry.compress_type = compression
     if compression == zipfile.ZIP_STORED:
-        begin = apk.fp.tell() + 30 + len(name.encode()) + 6  # type: ignore[union-attr]
+        begin = apk.fp.tell() + 30 + len(name.encode()) + 6
         padding = -begin % alignment
         entry.extra = struct.pack("<HHH", ALIGNMENT_FIELD, 2 + padding, alignment) + bytes(padding)
     apk.writestr(entry, data)

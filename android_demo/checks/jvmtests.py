@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from artifacts import classpath
+from dex import desugared_app, desugared_libraries
 from kotlin import compile_app, compile_app_tests, compile_core
 from project import APP, CHECKS, TARGET, gradle, java_aloud
 from res import test_resources
@@ -11,17 +12,24 @@ from res import test_resources
 SCREENSHOTS = TARGET / "screenshots"
 
 
-def run_tests(names: list[str]) -> None:
-    """Tests find `kerassep.screenshots`, a folder to leave pictures in."""
+def run_tests(names: list[str], use_desugared: bool) -> None:
+    """Tests find `kerassep.screenshots`, a folder to leave pictures in.
+
+    Args:
+        names: simple names of classes; empty for all.
+        use_desugared: whether to test the class files that become the APK's, in place of the compiler's.
+    """
     tests = compile_app_tests()
+    if use_desugared:
+        tested = [*desugared_app(), *desugared_libraries()]
+    else:
+        tested = [compile_core(), compile_app(), *classpath("app")]
     shutil.rmtree(SCREENSHOTS, ignore_errors=True)
     SCREENSHOTS.mkdir(parents=True)
     (framework,) = classpath("framework")
+    found = [tests, APP / "src/test/resources", _robolectric(), test_resources().classes]
     java_aloud(
-        [
-            *(tests, _robolectric(), compile_core(), compile_app(), test_resources().classes, APP / "src/test/resources"),
-            *(*classpath("app"), *classpath("test"), framework),
-        ],
+        [*found, *tested, *classpath("test"), framework],
         "-Drobolectric.offline=true",
         f"-Drobolectric.dependency.dir={framework.parent}",
         "-Drobolectric.usePreinstrumentedJars=false",
@@ -32,10 +40,9 @@ def run_tests(names: list[str]) -> None:
 
 def _robolectric() -> Path:
     """Where Robolectric finds resources and manifest: the file that the Android Gradle plugin writes for it."""
-    folder = TARGET / "robolectric"
+    folder, linked = TARGET / "robolectric", test_resources()
     properties = folder / "com/android/tools/test_config.properties"
     properties.parent.mkdir(parents=True, exist_ok=True)
-    linked = test_resources()
     properties.write_text(
         f"android_resource_apk={linked.apk}\n"
         f"android_merged_manifest={linked.manifest}\n"

@@ -29,6 +29,8 @@ def write_manifest(libraries: Iterable[Library], out: Path) -> None:
         if library.manifest:
             text = library.manifest.read_text().replace("${applicationId}", gradle("namespace"))
             _merge(root, ElementTree.fromstring(text))
+    # Native libraries are mapped from the APK.
+    root.find("application").set(f"{ANDROID}extractNativeLibs", "false")
     for element in root.iter():
         for name in [name for name in element.attrib if name.startswith(TOOLS)]:
             del element.attrib[name]
@@ -41,7 +43,7 @@ def component_classes(manifest: Path) -> list[str]:
     """Every class that a manifest names, in full."""
     root = ElementTree.parse(manifest).getroot()
     application = root.find("application")
-    names = [application.get(NAME), application.get(f"{ANDROID}appComponentFactory")] if application is not None else []
+    names = [application.get(NAME), application.get(f"{ANDROID}appComponentFactory")]
     for tag in ("activity", "service", "receiver", "provider"):
         names += [element.get(NAME) for element in root.iter(tag)]
     return [re.sub(r"^\.", f"{root.get('package')}.", name) for name in names if name]

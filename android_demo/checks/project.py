@@ -83,3 +83,8 @@ def gradle(name: str) -> str:
     if not found:
         raise CheckError(f"expected '{name} = …' in app/build.gradle.kts. Received: no such line")
     return found[1]
+
+
+def listed(name: str) -> list[str]:
+    """The lines of a list beside this file, without comments."""
+    return [line for line in (CHECKS / name).read_text().splitlines() if line and not line.startswith("#")]

@@ -11,7 +11,7 @@ from artifacts import classpath
 from dexfile import DexFile, read_dex
 from elf import load_alignment
 from manifest import component_classes
-from project import CHECKS, REPOSITORY, CheckError, gradle, run
+from project import REPOSITORY, CheckError, gradle, listed, run
 from res import app_resources
 
 
@@ -67,7 +67,7 @@ def _check_references(dex: list[DexFile]) -> None:
         with zipfile.ZipFile(jar) as archive:
             missing -= {name.removesuffix(".class") for name in archive.namelist()}
     missing -= _java_classes()
-    optional = _lines("optional_classes.txt")
+    optional = listed("optional_classes.txt")
     unknown = sorted(name for name in missing if not any(name.startswith(prefix) for prefix in optional))
     _expect("no reference to a class that is nowhere", not unknown, unknown)
     unused = sorted(prefix for prefix in optional if not any(name.startswith(prefix) for name in missing))
@@ -118,13 +118,9 @@ def _check_native(apk: zipfile.ZipFile) -> None:
 def _data_at(apk: zipfile.ZipFile, entry: zipfile.ZipInfo) -> int:
     """Where an entry's data begins: after a header whose fields may differ from the directory's."""
     stream = apk.fp
-    stream.seek(entry.header_offset + 26)  # type: ignore[union-attr]
-    lengths = stream.read(4)  # type: ignore[union-attr]
+    stream.seek(entry.header_offset + 26)
+    lengths = stream.read(4)
     return entry.header_offset + 30 + int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little")
-
-
-def _lines(name: str) -> list[str]:
-    return [line for line in (CHECKS / name).read_text().splitlines() if line and not line.startswith("#")]
 
 
 def _expect(what: str, holds: bool, received: object) -> None:

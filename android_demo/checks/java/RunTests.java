@@ -1,14 +1,22 @@
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Timer;
+import java.util.TimerTask;
 import java.util.stream.Collectors;
 import org.junit.runner.Description;
 import org.junit.runner.JUnitCore;
 import org.junit.runner.notification.Failure;
 import org.junit.runner.notification.RunListener;
 
-/** Runs every JUnit 4 class named *Test below a folder of class files, or those named, and says how each test went. */
+/**
+ * Runs every JUnit 4 class named *Test below a folder of class files, or those named, and says how each test went.
+ * A test that hangs, as a screen does that never comes to rest, ends the run and shows where it is.
+ */
 public final class RunTests extends RunListener {
+    private static final long HANGS_MS = 300_000;
+    private final Timer timer = new Timer(true);
+    private TimerTask alarm;
     private int passed, failed, skipped;
     private long began;
     private boolean hasFailed;
@@ -34,6 +42,16 @@ public final class RunTests extends RunListener {
     @Override public void testStarted(Description test) {
         began = System.nanoTime();
         hasFailed = false;
+        alarm = new TimerTask() {
+            @Override public void run() {
+                System.out.printf("HANGS %s%n", test.getDisplayName());
+                Thread.getAllStackTraces().forEach((thread, stack) -> {
+                    if (thread.getState() == Thread.State.RUNNABLE) show(thread, stack);
+                });
+                System.exit(1);
+            }
+        };
+        timer.schedule(alarm, HANGS_MS);
     }
 
     @Override public void testFailure(Failure failure) {
@@ -53,7 +71,13 @@ public final class RunTests extends RunListener {
         System.out.printf("skipped %s%n", test.getDisplayName());
     }
 
+    private static void show(Thread thread, StackTraceElement[] stack) {
+        System.out.println(thread.getName());
+        for (StackTraceElement element : stack) System.out.println("    at " + element);
+    }
+
     @Override public void testFinished(Description test) {
+        alarm.cancel();
         if (hasFailed) return;
         passed++;
         System.out.printf("passed %s, %.1f s%n", test.getDisplayName(), (System.nanoTime() - began) / 1e9);
