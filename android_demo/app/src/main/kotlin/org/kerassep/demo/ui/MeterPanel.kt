@@ -42,13 +42,13 @@ fun MeterPanel(meters: Meters?, live: Boolean) {
 }
 
 @Composable
-private fun Line(@StringRes label: Int, value: String) = Pair(label, value, MaterialTheme.typography.bodyMedium)
+private fun Line(@StringRes label: Int, value: String) = Labelled(label, value, MaterialTheme.typography.bodyMedium)
 
 @Composable
-private fun Part(@StringRes label: Int, value: Double) = Pair(label, ms(value), MaterialTheme.typography.bodySmall)
+private fun Part(@StringRes label: Int, value: Double) = Labelled(label, ms(value), MaterialTheme.typography.bodySmall)
 
 @Composable
-private fun Pair(@StringRes label: Int, value: String, style: TextStyle) =
+private fun Labelled(@StringRes label: Int, value: String, style: TextStyle) =
     Row(Modifier.fillMaxWidth().semantics(mergeDescendants = true) {}) {
         Text(stringResource(label), Modifier.weight(1f), style = style)
         Text(value, style = style)

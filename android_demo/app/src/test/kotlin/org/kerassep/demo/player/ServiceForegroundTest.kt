@@ -3,7 +3,9 @@ package org.kerassep.demo.player
 import androidx.test.core.app.ApplicationProvider
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.async
+import kotlinx.coroutines.launch
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertTrue
@@ -18,6 +20,7 @@ import org.robolectric.RobolectricTestRunner
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 
+@OptIn(ExperimentalCoroutinesApi::class)
 @RunWith(RobolectricTestRunner::class)
 @Config(sdk = [35], application = TestApplication::class)
 class ServiceForegroundTest {
@@ -39,22 +42,22 @@ class ServiceForegroundTest {
         assertFalse(entering.isCompleted)
         val service = started()
         assertTrue(entering.isCompleted)
-        scope.async { foreground.leave() }
+        scope.launch { foreground.leave() }
         assertTrue(stopped(service))
     }
 
     @Test
     fun `who leaves before the service is there leaves when it is`() {
         val entering = scope.async { foreground.enter(SourceKind.MICROPHONE) }
-        scope.async { foreground.leave() }
+        scope.launch { foreground.leave() }
         assertFalse("the system does not forgive a service that never came", entering.isCompleted)
         assertTrue(stopped(started()))
     }
 
     @Test
     fun `who enters again stays`() {
-        scope.async { foreground.enter(SourceKind.FILE) }
-        scope.async { foreground.leave() }
+        scope.launch { foreground.enter(SourceKind.FILE) }
+        scope.launch { foreground.leave() }
         val again = scope.async { foreground.enter(SourceKind.MICROPHONE) }
         assertFalse(stopped(started()))
         assertTrue(again.isCompleted)
