@@ -1,11 +1,13 @@
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Timer;
 import java.util.TimerTask;
-import java.util.stream.Collectors;
 import org.junit.runner.Description;
 import org.junit.runner.JUnitCore;
+import org.junit.runner.RunWith;
 import org.junit.runner.notification.Failure;
 import org.junit.runner.notification.RunListener;
 
@@ -24,17 +26,20 @@ public final class RunTests extends RunListener {
     public static void main(String[] args) throws Exception {
         Path folder = Path.of(args[0]);
         List<String> wanted = List.of(args).subList(1, args.length);
-        List<String> names;
+        List<Class<?>> tests = new ArrayList<>();
         try (var files = Files.walk(folder)) {
-            names = files.map(file -> folder.relativize(file).toString().replace('/', '.'))
-                .filter(name -> name.endsWith("Test.class")).map(name -> name.replaceAll("\\.class$", ""))
-                .filter(name -> wanted.isEmpty() || wanted.contains(name.replaceAll(".*\\.", "")))
-                .sorted().collect(Collectors.toList());
+            for (Path file : (Iterable<Path>) files.filter(f -> f.toString().endsWith("Test.class")).sorted()::iterator) {
+                String name = folder.relativize(file).toString().replaceAll("\\.class$", "").replace('/', '.');
+                Class<?> test = Class.forName(name, false, RunTests.class.getClassLoader());
+                if (wanted.isEmpty() || wanted.contains(test.getSimpleName())) tests.add(test);
+            }
         }
+        // Robolectric's first: in plain tests Kotlin asks Android for its version, which fails there and then for good.
+        tests.sort(Comparator.comparing(test -> !test.isAnnotationPresent(RunWith.class)));
         RunTests said = new RunTests();
         JUnitCore core = new JUnitCore();
         core.addListener(said);
-        for (String name : names) core.run(Class.forName(name));
+        for (Class<?> test : tests) core.run(test);
         System.out.printf("%d passed, %d failed, %d skipped%n", said.passed, said.failed, said.skipped);
         System.exit(said.failed == 0 && said.passed > 0 ? 0 : 1);
     }
