@@ -52,7 +52,6 @@ android {
 kotlin {
     compilerOptions {
         jvmTarget.set(JvmTarget.JVM_11)
-        allWarningsAsErrors.set(true)
     }
 }
 

@@ -1,8 +1,8 @@
 package org.kerassep.demo
 
+import org.kerassep.demo.model.ModelCatalogue
 import org.kerassep.demo.player.Player
 import org.kerassep.demo.player.ServiceForeground
-import org.kerassep.demo.model.ModelCatalogue
 import org.kerassep.demo.ui.Device
 
 /** What the application is made of; tests put another one in its place. */

@@ -62,8 +62,8 @@ class MainActivityTest {
             Latency(0.0, 0.0, 2.2, 46.4, 31.0, 18.5), underruns = 0, overruns = 0,
         )
         player.state.value = player.state.value.copy(
-            phase = Phase.PLAYING, source = SourceKind.FILE, title = "Everything is free – Lithium", durationMs = 214_000,
-            mix = Mix(-60f, 1f),
+            phase = Phase.PLAYING, source = SourceKind.FILE, title = "Everything is free – Lithium",
+            durationMs = 214_000, mix = Mix(-60f, 1f),
         )
         var columns = 0
         player.spectrum = { into ->

@@ -62,6 +62,9 @@ class AudioLoop(
     @Volatile
     private var written = 0L // to the sink since then
 
+    @Volatile
+    private var padding = 0 // silence in the sink, behind the song
+
     private val seekTarget = AtomicLong(NONE)
     private val replacement = AtomicReference<Separation?>()
     private val gate = ReentrantLock()
@@ -79,7 +82,7 @@ class AudioLoop(
 
     /** The sample of the song that leaves the sink now; live, samples since the beginning. */
     val position: Long
-        get() = base + toSource(maxOf(0, written - sink.pending))
+        get() = base + toSource(maxOf(0, written - maxOf(0, sink.pending - padding)))
 
     fun play() = change { playing = true }
 
@@ -184,7 +187,8 @@ class AudioLoop(
     private fun finish() {
         give(separation.pipeline.flush(separation.output, 0))
         lead = leadOf(separation)
-        sink.write(silence, 0, sink.capacity) // pushes the last samples out of the buffer
+        padding = sink.capacity
+        sink.write(silence, 0, padding) // pushes the last samples out of the buffer
         playing = false
         listener.onEnd()
     }
@@ -198,6 +202,7 @@ class AudioLoop(
         restart(separation)
         base = sample
         written = 0
+        padding = 0
     }
 
     private fun adopt(next: Separation) {

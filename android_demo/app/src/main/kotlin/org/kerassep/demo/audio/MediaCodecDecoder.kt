@@ -10,8 +10,8 @@ import java.nio.ByteBuffer
 /**
  * The first audio track of a file, decoded by the system's codecs.
  *
- * What a codec gives is known with its first output alone (HE-AAC doubles the rate that its container tells, and float32
- * is a wish), so the first samples are decoded at once and kept.
+ * What a codec gives is known with its first output alone (HE-AAC doubles the rate that its container tells, and
+ * float32 is a wish), so the first samples are decoded at once and kept.
  *
  * @param extractor with its file; released with this.
  * @throws AudioException no audio track, a protected one, or one that no codec of the device decodes.

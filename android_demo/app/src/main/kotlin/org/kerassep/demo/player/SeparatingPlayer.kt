@@ -23,8 +23,8 @@ import org.kerassep.demo.player.InterruptionPolicy.Order
 /**
  * The player: opens sessions, and turns what the listener, the system and the audio thread say into their state.
  *
- * Everything here happens on one thread, [confined], one call after the other; what is slow happens on [io]. A call that
- * comes meanwhile makes what was asked for before it void: `asked` counts.
+ * Everything here happens on one thread, [confined], one call after the other; what is slow happens on [io]. A source
+ * that is asked for meanwhile makes the one before it void: `asked` counts.
  */
 class SeparatingPlayer(
     private val opener: SessionOpener,
@@ -121,7 +121,7 @@ class SeparatingPlayer(
             val models = withContext(io) { catalogue.entries() }
             change { copy(models = models, model = models.find { it.file == settings.model } ?: models.first()) }
         } catch (error: ModelFileException) {
-            fail(Problem.MODELS_MISSING, error)
+            fail(Problem.MODELS_MISSING, error.message)
         }
     }
 
@@ -130,7 +130,7 @@ class SeparatingPlayer(
         end()
         catalogueRead.join()
         if (mine != asked) return
-        val model = state.value.model ?: return fail(Problem.MODELS_MISSING, ModelFileException("no model"))
+        val model = state.value.model ?: return fail(Problem.MODELS_MISSING, "expected a model. Received: none")
         change { copy(phase = Phase.LOADING, source = request.kind, error = null) }
         try {
             prepare()
@@ -159,7 +159,7 @@ class SeparatingPlayer(
         val phase = state.value.phase
         if (phase != Phase.PAUSED && phase != Phase.ENDED) return
         if (!interruptions.begin(session.request.kind)) {
-            return fail(Problem.FOCUS_DENIED, AudioException(Problem.FOCUS_DENIED, "the system refused the audio focus"))
+            return fail(Problem.FOCUS_DENIED, "the system refused the audio focus")
         }
         if (phase == Phase.ENDED) session.loop.seek(0)
         session.sink.volume = FULL_VOLUME
@@ -203,7 +203,7 @@ class SeparatingPlayer(
                 settings.model = before.file
                 change { copy(model = before) }
             }
-            fail(Problem.MODEL_UNUSABLE, error)
+            fail(Problem.MODEL_UNUSABLE, error.message)
         }
         if (session === this.session && session.model == state.value.model) change { copy(modelLoading = false) }
     }
@@ -224,11 +224,11 @@ class SeparatingPlayer(
     private suspend fun giveUp(problem: Problem, error: Exception) {
         end()
         foreground.leave()
-        fail(problem, error)
+        fail(problem, error.message)
     }
 
-    private fun fail(problem: Problem, error: Exception) =
-        change { copy(error = PlayerError(problem, error.message.orEmpty())) }
+    private fun fail(problem: Problem, detail: String?) =
+        change { copy(error = PlayerError(problem, detail.orEmpty())) }
 
     private inline fun change(how: PlayerState.() -> PlayerState) = mutableState.update { it.how() }
 
@@ -255,7 +255,7 @@ class SeparatingPlayer(
         change { copy(phase = Phase.ENDED) }
     }
 
-    /** An output that is lost, with other headphones for example, is opened again; what fails twice in a row is told. */
+    /** An output that is lost, with a pair of headphones for example, is opened again; what fails twice is told. */
     private suspend fun recover(error: AudioException) {
         val lost = session ?: return
         val positionMs = lost.positionMs

@@ -37,7 +37,7 @@ class SessionOpener(
         }
     }
 
-    /** A separation that is warmed up, for a session that is open. @throws org.kerassep.core.ModelFileException as above */
+    /** A separation, warmed up, for a session that is open. @throws org.kerassep.core.ModelFileException as above. */
     fun separation(model: ModelEntry, session: Session): Separation = separation(model, session.source, session.sink)
 
     private fun separation(entry: ModelEntry, source: AudioSource, sink: AudioSink): Separation {

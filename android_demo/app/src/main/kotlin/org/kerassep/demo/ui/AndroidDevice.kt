@@ -57,7 +57,7 @@ class AndroidDevice(private val context: Context) : Device {
         fun nameOf(permission: Permission): String? = when (permission) {
             Permission.RECORD_AUDIO -> Manifest.permission.RECORD_AUDIO
             Permission.NOTIFICATIONS ->
-                if (Build.VERSION.SDK_INT < Build.VERSION_CODES.TIRAMISU) null else Manifest.permission.POST_NOTIFICATIONS
+                Manifest.permission.POST_NOTIFICATIONS.takeIf { Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU }
         }
     }
 }

@@ -47,7 +47,12 @@ class AudioLoopTest {
         assertFalse("the audio thread did not end", thread.isAlive)
     }
 
-    private fun start(source: AudioSource, sink: AudioSink, separation: Separation = separation(), mix: Mix = Mix.BOTH) {
+    private fun start(
+        source: AudioSource,
+        sink: AudioSink,
+        separation: Separation = separation(),
+        mix: Mix = Mix.BOTH,
+    ) {
         loop = AudioLoop(source, sink, separation, mix, listener)
         thread = Thread(loop, "audio").apply { start() }
         loop.play()
@@ -156,6 +161,21 @@ class AudioLoopTest {
         loop.play()
         awaitEnd()
         assertArrayEquals(sum(separated(song.cut(4000))), sink.song(), 0f)
+    }
+
+    @Test
+    fun `the position is what is heard, not what waits`() {
+        val sink = FakeSink(beforeWrite = { count -> if (count >= 1000) loop.pause() })
+        start(FakeSource(song), sink)
+        waitFor { "pause" in sink.calls }
+        sink.pending = 100
+        assertEquals(sink.numSamples - 100L, loop.position)
+        loop.seek(4000)
+        waitFor { "flush" in sink.calls }
+        loop.play()
+        awaitEnd()
+        sink.pending = FakeSink.CAPACITY // the silence behind the song
+        assertEquals(5000L, loop.position)
     }
 
     @Test
