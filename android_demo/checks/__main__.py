@@ -13,6 +13,7 @@ from apk import build_apk
 from jvmtests import run_tests
 from kotlin import compile_app_tests
 from project import CheckError
+from selftest import run_selftest
 from verify import verify_apk
 
 
@@ -28,6 +29,7 @@ def main() -> int:
     steps.add_parser("apk")
     arguments = parser.parse_args()
     try:
+        run_selftest()
         compile_app_tests()
         if arguments.step == "test":
             run_tests(arguments.classes, arguments.desugared)

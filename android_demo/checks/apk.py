@@ -1,7 +1,6 @@
-"""The APK: resources, dex files, native libraries and models in one archive, aligned and signed with a throw-away key."""
+"""The APK: resources, code, native libraries and models in one archive, aligned, signed with a throw-away key."""
 
 import json
-import shutil
 import struct
 import zipfile
 from pathlib import Path
@@ -37,7 +36,7 @@ def build_apk() -> None:
 
 
 def _add_linked(apk: zipfile.ZipFile) -> None:
-    """What aapt2 linked: manifest, resources and assets, compressed or not as it decided, without models that do not run."""
+    """What aapt2 linked, compressed or not as it decided, without the models that do not run."""
     with zipfile.ZipFile(app_resources().apk) as linked:
         catalogue = json.loads(linked.read(CATALOGUE))
         left_out = {f"assets/models/{model['file']}" for model in catalogue if _is_unfit(model)}
@@ -74,7 +73,7 @@ def _add(apk: zipfile.ZipFile, name: str, data: bytes, compression: int, alignme
     entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
     entry.compress_type = compression
     if compression == zipfile.ZIP_STORED:
-        begin = apk.fp.tell() + 30 + len(name.encode()) + 6
+        begin = apk.start_dir + 30 + len(name.encode()) + 6
         padding = -begin % alignment
         entry.extra = struct.pack("<HHH", ALIGNMENT_FIELD, 2 + padding, alignment) + bytes(padding)
     apk.writestr(entry, data)

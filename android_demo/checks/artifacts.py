@@ -76,7 +76,7 @@ def _resolve() -> dict[str, list[str]]:
             (folder / section / "pom.xml").write_text(pom)
         modules = "".join(f"<module>{section}</module>" for section in SECTIONS)
         (folder / "pom.xml").write_text(_project("all", f"<packaging>pom</packaging><modules>{modules}</modules>"))
-        run("mvn", "-B", "-q", "-f", folder / "pom.xml", PLUGIN, "-Dmdep.outputFile=classpath", "-Dmdep.pathSeparator=:")
+        run("mvn", "-B", "-q", "-f", folder / "pom.xml", PLUGIN, "-Dmdep.outputFile=classpath")
         mark_built(folder, *poms.values())
     return {section: (folder / section / "classpath").read_text().strip().split(":") for section in SECTIONS}
 

@@ -1,4 +1,4 @@
-"""Class files to dex files: desugared, then translated by dx. Libraries apart from the application: they rarely change."""
+"""Class files to dex files: desugared, then translated by dx; libraries apart, because they rarely change."""
 
 import shutil
 from pathlib import Path

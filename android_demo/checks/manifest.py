@@ -29,8 +29,7 @@ def write_manifest(libraries: Iterable[Library], out: Path) -> None:
         if library.manifest:
             text = library.manifest.read_text().replace("${applicationId}", gradle("namespace"))
             _merge(root, ElementTree.fromstring(text))
-    # Native libraries are mapped from the APK.
-    root.find("application").set(f"{ANDROID}extractNativeLibs", "false")
+    _application(root).set(f"{ANDROID}extractNativeLibs", "false")  # they are mapped from the APK
     for element in root.iter():
         for name in [name for name in element.attrib if name.startswith(TOOLS)]:
             del element.attrib[name]
@@ -42,11 +41,16 @@ def write_manifest(libraries: Iterable[Library], out: Path) -> None:
 def component_classes(manifest: Path) -> list[str]:
     """Every class that a manifest names, in full."""
     root = ElementTree.parse(manifest).getroot()
-    application = root.find("application")
+    application = _application(root)
     names = [application.get(NAME), application.get(f"{ANDROID}appComponentFactory")]
     for tag in ("activity", "service", "receiver", "provider"):
         names += [element.get(NAME) for element in root.iter(tag)]
     return [re.sub(r"^\.", f"{root.get('package')}.", name) for name in names if name]
+
+
+def _application(root: ElementTree.Element) -> ElementTree.Element:
+    (application,) = root.findall("application")
+    return application
 
 
 def _merge(ours: ElementTree.Element, theirs: ElementTree.Element) -> None:

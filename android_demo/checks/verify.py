@@ -117,9 +117,9 @@ def _check_native(apk: zipfile.ZipFile) -> None:
 
 def _data_at(apk: zipfile.ZipFile, entry: zipfile.ZipInfo) -> int:
     """Where an entry's data begins: after a header whose fields may differ from the directory's."""
-    stream = apk.fp
-    stream.seek(entry.header_offset + 26)
-    lengths = stream.read(4)
+    assert apk.fp
+    apk.fp.seek(entry.header_offset + 26)
+    lengths = apk.fp.read(4)
     return entry.header_offset + 30 + int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little")
 
 
