@@ -16,9 +16,11 @@ import androidx.compose.ui.Modifier
 import androidx.compose.ui.draw.clip
 import androidx.compose.ui.graphics.Color
 import androidx.compose.ui.graphics.drawscope.drawIntoCanvas
+import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.clearAndSetSemantics
 import androidx.compose.ui.semantics.contentDescription
 import androidx.compose.ui.unit.dp
+import org.kerassep.demo.R
 
 /**
  * What one stem sounds like, 40 Hz to 16 kHz, as it goes on.
@@ -28,6 +30,7 @@ import androidx.compose.ui.unit.dp
 @Composable
 fun SpectrogramView(label: String, running: Boolean, poll: (FloatArray) -> Boolean, modifier: Modifier = Modifier) {
     val bitmap = remember { SpectrogramBitmap() }
+    val description = stringResource(R.string.spectrogram, label)
     LaunchedEffect(running) {
         while (running) withFrameNanos { bitmap.update(poll) }
     }
@@ -35,7 +38,7 @@ fun SpectrogramView(label: String, running: Boolean, poll: (FloatArray) -> Boole
         modifier
             .fillMaxWidth()
             .clip(RoundedCornerShape(12.dp))
-            .clearAndSetSemantics { contentDescription = label },
+            .clearAndSetSemantics { contentDescription = description },
     ) {
         Canvas(Modifier.matchParentSize()) {
             drawIntoCanvas { bitmap.draw(it, size.width.toInt(), size.height.toInt()) }
