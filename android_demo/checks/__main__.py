@@ -6,13 +6,14 @@ apk       the application as an APK, and what can be verified of it without a de
 """
 
 import argparse
+import fcntl
 import sys
 
 from api import check_api
 from apk import build_apk
 from jvmtests import run_tests
 from kotlin import compile_app_tests
-from project import CheckError
+from project import TARGET, CheckError
 from selftest import run_selftest
 from verify import verify_apk
 
@@ -28,19 +29,26 @@ def main() -> int:
     test.add_argument("--desugared", action="store_true", help="test the class files that become the APK's")
     steps.add_parser("apk")
     arguments = parser.parse_args()
+    TARGET.mkdir(exist_ok=True)
     try:
-        run_selftest()
-        compile_app_tests()
-        if arguments.step == "test":
-            run_tests(arguments.classes, arguments.desugared)
-        check_api()
-        if arguments.step == "apk":
-            build_apk()
-            verify_apk()
+        with (TARGET / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # one run after another: they share what they build
+            check(arguments)
     except CheckError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def check(arguments: argparse.Namespace) -> None:
+    run_selftest()
+    compile_app_tests()
+    if arguments.step == "test":
+        run_tests(arguments.classes, arguments.desugared)
+    check_api()
+    if arguments.step == "apk":
+        build_apk()
+        verify_apk()
 
 
 sys.exit(main())
