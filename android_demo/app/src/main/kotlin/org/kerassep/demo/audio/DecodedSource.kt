@@ -46,13 +46,17 @@ class DecodedSource(private val decoder: Decoder, threads: ThreadStarter) : Audi
 
     override fun read(into: FloatArray, numSamples: Int): Int {
         val number = wanted.number
-        if (reached.number != number) {
+        val waiting = ring.available // asked first: what comes once the place is reached is to be kept
+        val place = reached
+        if (place.number != number) {
             failure?.let { throw it }
-            drop(Long.MAX_VALUE)
+            drop(waiting)
             return 0
         }
-        drop(reached.sample - taken)
-        if (taken < reached.sample) return 0
+        if (taken < place.sample) {
+            drop(minOf(place.sample - taken, waiting.toLong()).toInt())
+            if (taken < place.sample) return 0
+        }
         // Asked before reading: what was written before the end is read before it.
         val over = ended == number
         val damage = failure
@@ -76,8 +80,8 @@ class DecodedSource(private val decoder: Decoder, threads: ThreadStarter) : Audi
         LockSupport.unpark(thread)
     }
 
-    private fun drop(numSamples: Long) {
-        var left = minOf(numSamples, ring.available.toLong()).toInt()
+    private fun drop(numSamples: Int) {
+        var left = numSamples
         while (left > 0) {
             val size = ring.read(dropped, 0, minOf(left, BLOCK))
             taken += size

@@ -43,9 +43,11 @@ class DecodedSourceTest {
     @Test
     fun `after a seek comes that sample, and nothing of the old place`() {
         read(most = 1000)
-        for (target in listOf(40_000, 0, 59_999, 12_345)) {
-            source.seek(target.toLong())
-            assertArrayEquals(song.cut(target, minOf(target + 700, 60_000)), read(most = 700), 0f)
+        repeat(200) { // a race that is lost now and then
+            for (target in listOf(40_000, 0, 59_999, 12_345)) {
+                source.seek(target.toLong())
+                assertArrayEquals(song.cut(target, minOf(target + 700, 60_000)), read(most = 700), 0f)
+            }
         }
     }
 
