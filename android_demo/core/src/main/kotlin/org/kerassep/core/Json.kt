@@ -4,7 +4,7 @@ package org.kerassep.core
  * Reads one JSON document (RFC 8259, strictly) as plain values: Map, List, String, Long or BigInteger, Double, Boolean
  * and null. A few dozen lines instead of a dependency: the largest document here is a model's metadata.
  */
-internal class Json private constructor(private val text: String) {
+class Json private constructor(private val text: String) {
     private var at = 0
 
     private fun document(): Any? {
@@ -122,7 +122,7 @@ internal class Json private constructor(private val text: String) {
         private val HEXADECIMAL = Regex("[0-9a-fA-F]{4}")
         private val NUMBER = Regex("-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
-        /** @throws JsonException where the text is not JSON */
+        /** @throws JsonException the text is not JSON; says from where on. */
         fun parse(text: String): Any? = Json(text).document()
     }
 }

@@ -1,3 +1,4 @@
 package org.kerassep.core
 
-internal class JsonException(message: String) : Exception(message)
+/** A text that is not JSON. */
+class JsonException(message: String) : Exception(message)

@@ -27,7 +27,7 @@ class LivePipeline(
     init {
         if (spec.numChannels != 2 || !spec.sources.containsAll(listOf(VOCALS, ACCOMPANIMENT))) {
             throw ModelFileException(
-                "${model.metadata.name}: expected stereo stems named $VOCALS and $ACCOMPANIMENT. " +
+                "${model.metadata.title}: expected stereo stems named $VOCALS and $ACCOMPANIMENT. " +
                     "Received: ${spec.numChannels} channels of ${spec.sources.joinToString()}",
             )
         }

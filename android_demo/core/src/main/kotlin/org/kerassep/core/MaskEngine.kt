@@ -17,7 +17,7 @@ internal class MaskEngine(model: StepModel) : Engine {
             stft = Stft(spec)
             overlapAdds = spec.sources.map { OverlapAdd(spec) }
         } catch (error: IllegalArgumentException) {
-            throw ModelFileException("${model.metadata.name}: cannot use this mask graph: ${error.message}")
+            throw ModelFileException("${model.metadata.title}: cannot use this mask graph: ${error.message}")
         }
     }
 

@@ -18,6 +18,9 @@ class ModelMetadata(
     val spec: StreamSpec,
     val json: String,
 ) {
+    /** What to call the model in errors. */
+    internal val title: String get() = name ?: "model"
+
     companion object {
         private const val ENTRY = "keras_sep"
         private const val FORMAT = 1L

@@ -92,7 +92,7 @@ internal class StatefulStep(private val model: StepModel) : AutoCloseable {
         if (!shape.contentEquals(found)) {
             val received = found?.let { pythonTuple(it.asList()) } ?: "none"
             throw ModelFileException(
-                "${model.metadata.name}: expected a float32 tensor '$name' of shape ${pythonTuple(shape.asList())}. " +
+                "${model.metadata.title}: expected a float32 tensor '$name' of shape ${pythonTuple(shape.asList())}. " +
                     "Received: $received among ${pythonRepr(tensors.keys.sorted())}",
             )
         }
