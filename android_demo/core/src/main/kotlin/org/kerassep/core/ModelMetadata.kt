@@ -1,5 +1,6 @@
 package org.kerassep.core
 
+import java.nio.Buffer
 import java.nio.ByteBuffer
 import java.nio.charset.CharacterCodingException
 import java.security.MessageDigest
@@ -125,11 +126,13 @@ class ModelMetadata(
             return -1
         }
 
-        private fun part(file: ByteBuffer, from: Int, to: Int): ByteBuffer {
-            val part = file.duplicate()
+        private fun part(file: ByteBuffer, from: Int, to: Int): ByteBuffer =
+            file.duplicate().also { narrow(it, from, to) }
+
+        /** As Buffer: ByteBuffer's own limit() and position() are younger than Android 8. */
+        private fun narrow(part: Buffer, from: Int, to: Int) {
             part.limit(to)
             part.position(from)
-            return part
         }
 
         private fun damaged(name: String, how: String): Nothing =
