@@ -1,5 +1,6 @@
 package org.kerassep.demo
 
+import android.Manifest
 import android.content.Intent
 import android.media.projection.MediaProjectionConfig
 import android.media.projection.MediaProjectionManager
@@ -29,7 +30,6 @@ import org.kerassep.demo.ui.DemoScreen
 import org.kerassep.demo.ui.DemoTheme
 import org.kerassep.demo.ui.DemoViewModel
 import org.kerassep.demo.ui.Effect
-import org.kerassep.demo.ui.Permission
 
 /** Shows the screen, and does what only an activity can: the system's picker and dialogs. */
 class MainActivity : ComponentActivity() {
@@ -44,10 +44,10 @@ class MainActivity : ComponentActivity() {
 
     private val filePicker = registerForActivityResult(OpenDocument()) { model.onFilePicked(it?.toString()) }
 
-    private val permissions = registerForActivityResult(RequestMultiplePermissions()) { granted ->
-        val denied = Permission.entries.filter { granted[AndroidDevice.nameOf(it)] == false }.toSet()
-        val forever = denied.any { it.required && !shouldShowRequestPermissionRationale(AndroidDevice.nameOf(it)!!) }
-        model.onPermissions(denied, forever)
+    private var explainable = false
+
+    private val permissions = registerForActivityResult(RequestMultiplePermissions()) {
+        model.onPermissions(before = explainable, after = isExplainable())
     }
 
     private val captureConsent = registerForActivityResult(StartActivityForResult()) { result ->
@@ -71,13 +71,17 @@ class MainActivity : ComponentActivity() {
 
     private fun perform(effect: Effect) = when (effect) {
         Effect.PickFile -> filePicker.launch(arrayOf("audio/*", "application/ogg"))
-        is Effect.AskPermissions ->
+        is Effect.AskPermissions -> {
+            explainable = isExplainable()
             permissions.launch(effect.permissions.mapNotNull(AndroidDevice::nameOf).toTypedArray())
+        }
         Effect.AskCaptureConsent -> captureConsent.launch(captureIntent())
         Effect.OpenSettings -> startActivity(
             Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS, Uri.fromParts("package", packageName, null)),
         )
     }
+
+    private fun isExplainable() = shouldShowRequestPermissionRationale(Manifest.permission.RECORD_AUDIO)
 
     private fun captureIntent(): Intent {
         val projections = systemService<MediaProjectionManager>()

@@ -1,5 +1,6 @@
 package org.kerassep.demo.audio
 
+import org.kerassep.core.ModelFileException
 import java.util.concurrent.atomic.AtomicLong
 import java.util.concurrent.atomic.AtomicReference
 import java.util.concurrent.locks.LockSupport
@@ -7,7 +8,8 @@ import java.util.concurrent.locks.ReentrantLock
 import kotlin.concurrent.withLock
 
 /**
- * The audio thread: source → separation → sink, until it is stopped. A block allocates nothing and takes no lock.
+ * The audio thread: source → separation → sink, until it is stopped. A block takes no lock and allocates nothing, but
+ * for the few small objects that LiteRT's Java layer makes a step.
  *
  * Songs wait for the sink. The stems' delay at their beginning is dropped, so that sample i of the song is sample i
  * of what is played, and the last one is played too. Live sound sets the pace: it starts over a cushion of silence in
@@ -80,8 +82,11 @@ class AudioLoop(
         separation.apply(mix)
     }
 
-    /** The sample of the song that leaves the sink now; live, samples since the beginning. */
+    /** The sample of the song that leaves the sink now, or is sought; live, samples since the beginning. */
     val position: Long
+        get() = seekTarget.get().takeIf { it != NONE } ?: heard
+
+    private val heard: Long
         get() = base + toSource(maxOf(0, written - maxOf(0, sink.pending - padding)))
 
     fun play() = change { playing = true }
@@ -104,8 +109,11 @@ class AudioLoop(
             lead = leadOf(separation)
             while (!stopped) {
                 replacement.getAndSet(null)?.let { adopt(it) }
-                val target = seekTarget.getAndSet(NONE)
-                if (target != NONE) jump(target)
+                val target = seekTarget.get()
+                if (target != NONE) {
+                    jump(target)
+                    seekTarget.compareAndSet(target, NONE) // unless another one is sought by now
+                }
                 if (playing) {
                     begin()
                     block()
@@ -115,7 +123,9 @@ class AudioLoop(
                 }
             }
         } catch (error: AudioException) {
-            listener.onFailure(error)
+            if (!stopped) listener.onFailure(error)
+        } catch (error: ModelFileException) {
+            listener.onFailure(AudioException(Problem.MODEL_UNUSABLE, error.message.orEmpty(), error))
         } finally {
             halt()
         }
@@ -187,8 +197,12 @@ class AudioLoop(
     private fun finish() {
         give(separation.pipeline.flush(separation.output, 0))
         lead = leadOf(separation)
-        padding = sink.capacity
-        sink.write(silence, 0, padding) // pushes the last samples out of the buffer
+        while (padding < sink.capacity) { // pushes the last samples out of the buffer
+            val size = minOf(PADDING, sink.capacity - padding)
+            sink.write(silence, 0, size)
+            padding += size
+            if (stopped || seekTarget.get() != NONE) return
+        }
         playing = false
         listener.onEnd()
     }
@@ -226,5 +240,6 @@ class AudioLoop(
     private companion object {
         const val NONE = -1L
         const val POLL_NANOS = 1_000_000L
+        const val PADDING = 256
     }
 }

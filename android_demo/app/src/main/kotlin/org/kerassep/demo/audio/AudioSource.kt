@@ -34,6 +34,9 @@ interface AudioSource : AutoCloseable {
      */
     fun read(into: FloatArray, numSamples: Int): Int
 
+    /** From another thread: a [read] that waits returns soon, or throws. */
+    fun interrupt()
+
     /** What is read next is sample [sample] of the song. Live sources have nothing to seek. */
     fun seek(sample: Long)
 

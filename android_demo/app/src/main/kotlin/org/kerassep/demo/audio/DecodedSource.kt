@@ -44,6 +44,8 @@ class DecodedSource(private val decoder: Decoder, threads: ThreadStarter) : Audi
 
     override fun pause() = Unit
 
+    override fun interrupt() = Unit // it never waits
+
     override fun read(into: FloatArray, numSamples: Int): Int {
         val number = wanted.number
         val waiting = ring.available // asked first: what comes once the place is reached is to be kept

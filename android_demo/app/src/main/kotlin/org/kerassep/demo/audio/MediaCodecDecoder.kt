@@ -40,7 +40,7 @@ class MediaCodecDecoder(private val extractor: MediaExtractor, override val titl
             throw error
         }
         val micros = if (track.containsKey(MediaFormat.KEY_DURATION)) track.getLong(MediaFormat.KEY_DURATION) else 0
-        numSamples = (micros * format.sampleRate / MICROS_PER_SECOND).takeIf { it > 0 }
+        numSamples = format.sampleAt(micros).takeIf { it > 0 }
     }
 
     override fun decode(): Int {
@@ -51,7 +51,7 @@ class MediaCodecDecoder(private val extractor: MediaExtractor, override val titl
     }
 
     override fun seek(sample: Long) {
-        extractor.seekTo(sample * MICROS_PER_SECOND / format.sampleRate, MediaExtractor.SEEK_TO_PREVIOUS_SYNC)
+        extractor.seekTo(format.microsOf(sample), MediaExtractor.SEEK_TO_PREVIOUS_SYNC)
         codec.flush()
         kept = 0
         inputDone = false
@@ -114,8 +114,7 @@ class MediaCodecDecoder(private val extractor: MediaExtractor, override val titl
     }
 
     private fun skipped(size: Int, now: StreamFormat): Int {
-        val first = info.presentationTimeUs * now.sampleRate / MICROS_PER_SECOND
-        val skipped = (target - first).coerceIn(0, size.toLong()).toInt()
+        val skipped = (target - now.sampleAt(info.presentationTimeUs)).coerceIn(0, size.toLong()).toInt()
         if (skipped < size) target = NONE
         return skipped
     }
@@ -154,7 +153,6 @@ class MediaCodecDecoder(private val extractor: MediaExtractor, override val titl
 
     private companion object {
         const val NONE = -1L
-        const val MICROS_PER_SECOND = 1_000_000L
         const val TIMEOUT_MICROS = 10_000L
         const val MAX_TRIES = 500 // 5 s
 

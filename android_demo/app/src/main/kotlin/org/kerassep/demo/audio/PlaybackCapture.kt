@@ -29,9 +29,7 @@ class PlaybackCapture(private val projections: MediaProjectionManager) {
             val source = RecordSource(record(projection, sampleRate), Problem.CAPTURE_ENDED, projection::stop)
             projection.registerCallback(
                 object : MediaProjection.Callback() {
-                    override fun onStop() {
-                        source.ended = true
-                    }
+                    override fun onStop() = source.end()
                 },
                 Handler(Looper.getMainLooper()),
             )

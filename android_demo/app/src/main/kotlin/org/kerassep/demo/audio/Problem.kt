@@ -1,6 +1,6 @@
 package org.kerassep.demo.audio
 
-/** What can go wrong; the user interface has a title and an advice for each. */
+/** What can go wrong; the user interface has an advice for each. */
 enum class Problem {
     FILE_UNREADABLE,
     FILE_PROTECTED,
@@ -14,4 +14,7 @@ enum class Problem {
     BACKGROUND_DENIED,
     MODELS_MISSING,
     MODEL_UNUSABLE,
+
+    /** Not as bad: another one separates in its place. */
+    MODEL_REPLACED,
 }

@@ -26,9 +26,8 @@ class RecordSource(
     @Volatile
     private var taken = 0L // since it was started, as the record counts
 
-    /** Set by whoever learns that no more will come. */
     @Volatile
-    var ended = false
+    private var ended = false
 
     override val latencyMs: Double
         get() = synchronized(timestamp) {
@@ -50,8 +49,16 @@ class RecordSource(
         }
     }
 
-    override fun pause() {
+    override fun pause() = interrupt()
+
+    override fun interrupt() {
         if (record.state == AudioRecord.STATE_INITIALIZED) record.stop()
+    }
+
+    /** From any thread: the system said that no more will come. */
+    fun end() {
+        ended = true
+        interrupt()
     }
 
     override fun read(into: FloatArray, numSamples: Int): Int {

@@ -55,7 +55,7 @@ class SongFile(private val context: Context) {
             resolver.query(uri, arrayOf(OpenableColumns.DISPLAY_NAME), null, null, null)?.use { cursor ->
                 if (cursor.moveToFirst()) cursor.getString(0) else null
             }
-        } catch (_: SecurityException) {
+        } catch (_: RuntimeException) { // whatever the document's provider throws: a name is not worth more
             null
         }
 

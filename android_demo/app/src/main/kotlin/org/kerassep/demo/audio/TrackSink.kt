@@ -61,7 +61,12 @@ class TrackSink private constructor(
 
     override fun write(from: FloatArray, offset: Int, numSamples: Int) {
         var done = 0
-        while (done < numSamples) done += write(from, offset + done, numSamples - done, AudioTrack.WRITE_BLOCKING)
+        while (done < numSamples) {
+            val size = write(from, offset + done, numSamples - done, AudioTrack.WRITE_BLOCKING)
+            // A track that plays takes some; one that does not would let us wait for ever.
+            if (size == 0) throw AudioException(Problem.OUTPUT_LOST, "AudioTrack: expected to write. Received: 0")
+            done += size
+        }
     }
 
     override fun offer(from: FloatArray, offset: Int, numSamples: Int): Int =

@@ -18,36 +18,41 @@ import java.nio.ByteBuffer
  * @param name what to call it in errors.
  * @throws ModelFileException it is damaged, not ours, or does not run here.
  */
-class LiteRtStep(file: ByteBuffer, name: String) : StepModel {
+class LiteRtStep(file: ByteBuffer, private val name: String) : StepModel {
     override val metadata = ModelMetadata.read(file, name) // first, because interpreters crash on damaged files
 
     private val interpreter = orRefuse(name) {
         Interpreter(file, Interpreter.Options().setNumThreads(1).setUseXNNPACK(true))
     }
-    override val inputs = orRefuse(name) {
-        interpreter.getSignatureInputs(SIGNATURE).associateWith {
-            shape(name, it, interpreter.getInputTensorFromSignature(it, SIGNATURE))
-        }
-    }
-    override val outputs = orRefuse(name) {
-        interpreter.getSignatureOutputs(SIGNATURE).associateWith {
-            shape(name, it, interpreter.getOutputTensorFromSignature(it, SIGNATURE))
-        }
-    }
+    override val inputs = shapes(Interpreter::getSignatureInputs, Interpreter::getInputTensorFromSignature)
+    override val outputs = shapes(Interpreter::getSignatureOutputs, Interpreter::getOutputTensorFromSignature)
 
     override fun bind(inputs: Map<String, ByteBuffer>, outputs: Map<String, ByteBuffer>): BoundStep {
-        // The runtime's maps want Any; they are made once, because a step must not allocate.
+        // The runtime's maps want Any; they are made once, so that a step allocates as little as it can.
         val from: Map<String, Any> = HashMap<String, Any>(inputs)
         val into: Map<String, Any> = HashMap<String, Any>(outputs)
         // As Buffer: before Android 14, ByteBuffer has no rewind() of its own.
         val all: Array<Buffer> = (inputs.values + outputs.values).toTypedArray()
         return BoundStep {
             for (buffer in all) buffer.rewind() // the interpreter copies relative to the position, and moves it
-            interpreter.runSignature(from, into, SIGNATURE)
+            orRefuse(name) { interpreter.runSignature(from, into, SIGNATURE) }
         }
     }
 
     override fun close() = interpreter.close()
+
+    private fun shapes(
+        names: Interpreter.(String) -> Array<String>,
+        tensor: Interpreter.(String, String) -> Tensor,
+    ): Map<String, IntArray> =
+        try {
+            orRefuse(name) {
+                interpreter.names(SIGNATURE).associateWith { shape(name, it, interpreter.tensor(it, SIGNATURE)) }
+            }
+        } catch (error: ModelFileException) {
+            interpreter.close()
+            throw error
+        }
 
     private companion object {
         const val SIGNATURE = "step"

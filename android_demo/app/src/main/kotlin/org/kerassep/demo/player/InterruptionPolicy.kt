@@ -4,7 +4,7 @@ import org.kerassep.demo.audio.SourceKind
 
 /** What an interruption means for what plays. One thread. */
 class InterruptionPolicy {
-    enum class Order { NOTHING, PAUSE, RESUME, LOWER, RAISE }
+    enum class Order { NOTHING, PAUSE, RESUME, LOWER, RAISE, ASK_AGAIN }
 
     private var resumes = false // when a short interruption is over
 
@@ -15,8 +15,10 @@ class InterruptionPolicy {
 
     /** @param kind of what is open. @param playing whether it is heard now. */
     fun decide(what: Interruption, kind: SourceKind, playing: Boolean): Order {
-        // Other applications that we hear are to go on, and must not stop us when they begin a song.
-        if (kind == SourceKind.OTHER_APPS && what != Interruption.NOISY) return Order.NOTHING
+        if (kind == SourceKind.OTHER_APPS && what != Interruption.NOISY) {
+            // They are to go on and must not stop us; when one begins a song, it is to be quieter again.
+            return if (what == Interruption.LOSS && playing) Order.ASK_AGAIN else Order.NOTHING
+        }
         return when (what) {
             Interruption.DUCK -> Order.LOWER
             Interruption.GAIN -> if (resumes) Order.RESUME.also { forget() } else Order.RAISE

@@ -13,6 +13,7 @@ import kotlinx.coroutines.Job
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.cancel
 import kotlinx.coroutines.flow.collectLatest
+import kotlinx.coroutines.flow.distinctUntilChanged
 import kotlinx.coroutines.launch
 import org.kerassep.demo.DemoApplication
 import org.kerassep.demo.audio.SourceKind
@@ -79,7 +80,9 @@ class PlaybackService : Service() {
         }
         if (showing?.isActive != true) {
             showing = scope.launch {
-                player.state.collectLatest { media.show(it, player.meters()?.positionMs ?: 0) }
+                player.state
+                    .distinctUntilChanged { old, new -> old.copy(mix = new.mix, model = new.model) == new }
+                    .collectLatest { media.show(it, player.meters()?.positionMs ?: 0) }
             }
         }
         graph.foreground.onEntered(this)

@@ -11,6 +11,7 @@ import org.kerassep.demo.model.ModelEntry
  * @property title the song's, where the source knows one.
  * @property durationMs of the song, as far as its file says; null live.
  * @property models the shipped ones, the preferred one first. @property model the chosen one of them.
+ * @property numSeeks since the application's start: the position jumped when it changes.
  * @property modelLoading whether the chosen one still is being opened, while another one plays.
  */
 data class PlayerState(
@@ -18,6 +19,7 @@ data class PlayerState(
     val source: SourceKind? = null,
     val title: String? = null,
     val durationMs: Long? = null,
+    val numSeeks: Int = 0,
     val mix: Mix = Mix.KARAOKE,
     val models: List<ModelEntry> = emptyList(),
     val model: ModelEntry? = null,

@@ -34,6 +34,7 @@ class SeparatingPlayer(
     private val settings: Settings,
     private val confined: CoroutineDispatcher,
     private val io: CoroutineDispatcher,
+    private val nowMs: () -> Long = { System.nanoTime() / 1_000_000 },
 ) : Player {
     private val scope = CoroutineScope(SupervisorJob() + confined)
     private val mutableState = MutableStateFlow(PlayerState(mix = settings.mix))
@@ -43,7 +44,7 @@ class SeparatingPlayer(
     private var session: Session? = null
     private var asked = 0
     private val interruptionPolicy = InterruptionPolicy()
-    private var reopenedAt: Long? = null // position at which the output was lost last
+    private var reopenedAtMs: Long? = null // when the output was lost last
 
     init {
         interruptions.listener = { what -> command { onInterruption(what) } }
@@ -61,7 +62,7 @@ class SeparatingPlayer(
 
     override fun open(request: SourceRequest) {
         command {
-            reopenedAt = null
+            reopenedAtMs = null
             openAt(request, positionMs = 0) { foreground.enter(request.kind) }
         }
     }
@@ -77,21 +78,19 @@ class SeparatingPlayer(
         command {
             interruptionPolicy.forget()
             halt()
+            interruptions.end() // whom we made quieter may be loud again
         }
     }
 
     override fun stop() {
-        command {
-            asked++
-            end()
-            foreground.leave()
-        }
+        command { endAll() }
     }
 
     override fun seek(positionMs: Long) {
         command {
-            session?.let { it.loop.seek(it.toSamples(positionMs.coerceIn(0, it.durationMs ?: Long.MAX_VALUE))) }
-            if (state.value.phase == Phase.ENDED) change { copy(phase = Phase.PAUSED) }
+            val session = session ?: return@command
+            session.loop.seek(session.toSamples(positionMs.coerceIn(0, session.durationMs ?: Long.MAX_VALUE)))
+            change { copy(phase = if (phase == Phase.ENDED) Phase.PAUSED else phase, numSeeks = numSeeks + 1) }
         }
     }
 
@@ -135,8 +134,8 @@ class SeparatingPlayer(
         try {
             prepare()
             if (mine != asked) return
-            val mix = state.value.mix
-            val opened = withContext(io) { opener.open(request, model, mix, LoopListener(mine)) }
+            val (mix, models) = state.value.run { mix to listOf(model) + (models - model) }
+            val opened = withContext(io) { opener.open(request, models, mix, LoopListener(mine)) }
             if (mine == asked) adopt(opened, positionMs) else withContext(io) { opened.close() }
         } catch (error: AudioException) {
             if (mine == asked) giveUp(error.problem, error)
@@ -151,6 +150,8 @@ class SeparatingPlayer(
         change { copy(phase = Phase.PAUSED, title = opened.source.title, durationMs = opened.durationMs) }
         if (positionMs > 0) opened.loop.seek(opened.toSamples(positionMs))
         start()
+        val refused = opened.refused
+        if (refused != null && state.value.model == refused.model) fallBack(opened, refused.reason)
         useChosenModel()
     }
 
@@ -186,26 +187,27 @@ class SeparatingPlayer(
     private suspend fun useChosenModel() {
         val session = session ?: return
         val wanted = state.value.model ?: return
-        val before = session.model
-        if (wanted == before) return
-        session.model = wanted
-        change { copy(modelLoading = true) }
+        change { copy(modelLoading = wanted != session.model) }
+        if (wanted == session.model) return
+        fun current() = session === this.session && wanted == state.value.model
         try {
             val separation = withContext(io) { opener.separation(wanted, session) }
-            if (session === this.session && wanted == session.model) {
-                session.loop.replace(separation)?.let { retire(it) }
-            } else {
-                retire(separation)
-            }
+            if (!current()) return retire(separation)
+            session.model = wanted
+            session.loop.replace(separation)?.let { retire(it) }
         } catch (error: ModelFileException) {
-            if (session === this.session && wanted == session.model) {
-                session.model = before
-                settings.model = before.file
-                change { copy(model = before) }
-            }
-            fail(Problem.MODEL_UNUSABLE, error.message)
+            if (current()) fallBack(session, error.message)
+        } catch (error: AudioException) {
+            if (current()) fallBack(session, error.message)
         }
         if (session === this.session && session.model == state.value.model) change { copy(modelLoading = false) }
+    }
+
+    /** The chosen model does not run: what separates now counts as chosen. */
+    private fun fallBack(session: Session, reason: String?) {
+        settings.model = session.model.file
+        change { copy(model = session.model) }
+        fail(Problem.MODEL_REPLACED, reason)
     }
 
     private suspend fun retire(separation: Separation) = withContext(io) { separation.close() }
@@ -214,7 +216,11 @@ class SeparatingPlayer(
         val session = session ?: return
         when (interruptionPolicy.decide(what, session.request.kind, state.value.phase == Phase.PLAYING)) {
             Order.NOTHING -> Unit
-            Order.PAUSE -> halt()
+            Order.PAUSE -> {
+                halt()
+                if (what != Interruption.SHORT_LOSS) interruptions.end()
+            }
+            Order.ASK_AGAIN -> interruptions.begin(session.request.kind) // in vain, it only is louder
             Order.RESUME -> start()
             Order.LOWER -> session.sink.volume = DUCKED_VOLUME
             Order.RAISE -> session.sink.volume = FULL_VOLUME
@@ -222,9 +228,15 @@ class SeparatingPlayer(
     }
 
     private suspend fun giveUp(problem: Problem, error: Exception) {
+        if (endAll()) fail(problem, error.message)
+    }
+
+    /** Ends everything; returns whether nothing else was asked for meanwhile, which needs the service. */
+    private suspend fun endAll(): Boolean {
+        val mine = ++asked
         end()
-        foreground.leave()
-        fail(problem, error.message)
+        if (mine == asked) foreground.leave()
+        return mine == asked
     }
 
     private fun fail(problem: Problem, detail: String?) =
@@ -258,11 +270,10 @@ class SeparatingPlayer(
     /** An output that is lost, with a pair of headphones for example, is opened again; what fails twice is told. */
     private suspend fun recover(error: AudioException) {
         val lost = session ?: return
-        val positionMs = lost.positionMs
-        val again = reopenedAt?.let { positionMs <= it + REOPEN_MS } ?: false
+        val again = reopenedAtMs?.let { nowMs() < it + REOPEN_MS } ?: false
         if (error.problem == Problem.OUTPUT_LOST && lost.request !is SourceRequest.OtherApps && !again) {
-            reopenedAt = positionMs
-            openAt(lost.request, if (lost.source.live) 0 else positionMs) { } // the service runs already
+            reopenedAtMs = nowMs()
+            openAt(lost.request, if (lost.source.live) 0 else lost.positionMs) { } // the service runs already
         } else {
             giveUp(error.problem, error)
         }

@@ -10,7 +10,8 @@ import org.kerassep.demo.model.ModelEntry
 /**
  * A source that is open, with the thread that plays it.
  *
- * @property model what it is separated with, or soon will be.
+ * @property model what it is separated with.
+ * @property refused the model that it was to be separated with, where that one does not run.
  */
 class Session(
     val request: SourceRequest,
@@ -18,6 +19,7 @@ class Session(
     val sink: AudioSink,
     val loop: AudioLoop,
     var model: ModelEntry,
+    val refused: RefusedModel?,
     threads: ThreadStarter,
 ) : AutoCloseable {
     private val thread = threads.start("audio", urgent = true, loop)
@@ -52,6 +54,7 @@ class Session(
     /** Waits for the audio thread, at most a block. */
     override fun close() {
         loop.stop()
+        source.interrupt()
         thread.join()
         source.close()
         sink.close()

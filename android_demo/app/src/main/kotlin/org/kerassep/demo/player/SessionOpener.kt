@@ -1,5 +1,6 @@
 package org.kerassep.demo.player
 
+import org.kerassep.core.ModelFileException
 import org.kerassep.demo.audio.AudioDevices
 import org.kerassep.demo.audio.AudioException
 import org.kerassep.demo.audio.AudioLoop
@@ -20,25 +21,44 @@ class SessionOpener(
     private val threads: ThreadStarter,
 ) {
     /**
+     * @param models the wanted one first; where it does not run on this device, the next one that does is taken.
      * @throws AudioException a source or a sink that does not open, or formats that do not go together.
-     * @throws org.kerassep.core.ModelFileException the model does not open.
+     * @throws ModelFileException none of the models runs.
      */
-    fun open(request: SourceRequest, model: ModelEntry, mix: Mix, listener: AudioLoop.Listener): Session {
+    fun open(request: SourceRequest, models: List<ModelEntry>, mix: Mix, listener: AudioLoop.Listener): Session {
         val opened = ArrayList<AutoCloseable>()
         try {
             val source = devices.openSource(request).also(opened::add)
             val sink = devices.openSink(source.live).also(opened::add)
-            val separation = separation(model, source, sink).also(opened::add)
+            val (model, separation, refused) = firstThatRuns(models, source, sink)
+            opened += separation
             val loop = AudioLoop(source, sink, separation, mix, listener)
-            return Session(request, source, sink, loop, model, threads)
+            return Session(request, source, sink, loop, model, refused, threads)
         } catch (error: Exception) {
             for (part in opened.asReversed()) part.close()
             throw error
         }
     }
 
-    /** A separation, warmed up, for a session that is open. @throws org.kerassep.core.ModelFileException as above. */
+    /** A separation, warmed up, for a session that is open. @throws ModelFileException the model does not run. */
     fun separation(model: ModelEntry, session: Session): Separation = separation(model, session.source, session.sink)
+
+    private fun firstThatRuns(
+        models: List<ModelEntry>,
+        source: AudioSource,
+        sink: AudioSink,
+    ): Triple<ModelEntry, Separation, RefusedModel?> {
+        var first: ModelFileException? = null
+        for (model in models) {
+            try {
+                val refused = first?.let { RefusedModel(models.first(), it.message) }
+                return Triple(model, separation(model, source, sink), refused)
+            } catch (error: ModelFileException) {
+                first = first ?: error
+            }
+        }
+        throw first ?: ModelFileException("expected a model. Received: none")
+    }
 
     private fun separation(entry: ModelEntry, source: AudioSource, sink: AudioSink): Separation {
         val model = models.open(entry)

@@ -14,7 +14,6 @@ import kotlinx.coroutines.channels.awaitClose
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.callbackFlow
 import kotlinx.coroutines.flow.distinctUntilChanged
-import org.kerassep.demo.audio.SourceKind
 import org.kerassep.demo.systemService
 
 class AndroidDevice(private val context: Context) : Device {
@@ -36,11 +35,9 @@ class AndroidDevice(private val context: Context) : Device {
 
     override val capturesPlayback get() = Build.VERSION.SDK_INT >= Build.VERSION_CODES.Q
 
-    override fun missingPermissions(kind: SourceKind): List<Permission> = Permission.entries.filter { permission ->
-        val wanted = permission == Permission.NOTIFICATIONS || kind != SourceKind.FILE
+    override fun missingPermissions(): List<Permission> = Permission.entries.filter { permission ->
         val name = nameOf(permission)
-        wanted && name != null &&
-            ContextCompat.checkSelfPermission(context, name) != PackageManager.PERMISSION_GRANTED
+        name != null && ContextCompat.checkSelfPermission(context, name) != PackageManager.PERMISSION_GRANTED
     }
 
     companion object {

@@ -25,7 +25,6 @@ import kotlinx.coroutines.withContext
 import org.kerassep.core.ModelFileException
 import org.kerassep.demo.audio.CaptureConsent
 import org.kerassep.demo.audio.Mix
-import org.kerassep.demo.audio.SourceKind
 import org.kerassep.demo.audio.SourceRequest
 import org.kerassep.demo.model.ModelCatalogue
 import org.kerassep.demo.player.Meters
@@ -35,8 +34,8 @@ import org.kerassep.demo.player.Player
 /**
  * Turns what the listener does into calls of the player, and its state into the screen's.
  *
- * A source may need permissions, a warning and the system's consent first; they come one after the other, and `wanted`
- * is what they are for.
+ * Live sources need permissions, a warning or the system's consent first; they come one after the other, and `wanted`
+ * is what comes after the permissions.
  */
 class DemoViewModel(
     private val player: Player,
@@ -48,8 +47,9 @@ class DemoViewModel(
     private val outgoing = Channel<Effect>(Channel.UNLIMITED)
     private val headphones = device.headphones.onStart { emit(true) }
         .stateIn(viewModelScope, SharingStarted.Eagerly, true)
-    private var wanted: SourceKind? = null
+    private var wanted: () -> Unit = {}
     private var askedForNotifications = false
+    private var deniedBefore = false
 
     val effects: Flow<Effect> = outgoing.receiveAsFlow()
 
@@ -63,9 +63,11 @@ class DemoViewModel(
 
     override fun pickFile() = send(Effect.PickFile)
 
-    override fun listen() = want(SourceKind.MICROPHONE)
+    override fun listen() = want {
+        if (headphones.value) player.open(SourceRequest.Microphone) else dialog.value = Dialog.HeadphonesAdvised
+    }
 
-    override fun capture() = want(SourceKind.OTHER_APPS)
+    override fun capture() = want { dialog.value = Dialog.CaptureExplained }
 
     override fun playOrPause() =
         if (player.state.value.phase == Phase.PLAYING) player.pause() else player.play()
@@ -97,7 +99,7 @@ class DemoViewModel(
         when (shown) {
             Dialog.HeadphonesAdvised -> player.open(SourceRequest.Microphone)
             Dialog.CaptureExplained -> send(Effect.AskCaptureConsent)
-            is Dialog.MicrophoneDenied -> if (shown.forever) send(Effect.OpenSettings) else wanted?.let(::want)
+            is Dialog.MicrophoneDenied -> if (shown.forever) send(Effect.OpenSettings) else want(wanted)
             is Dialog.Licence, null -> Unit
         }
     }
@@ -116,10 +118,16 @@ class DemoViewModel(
         if (uri != null) player.open(SourceRequest.File(uri))
     }
 
-    /** @param denied those that were asked for and not given. @param forever whether the system will not ask again. */
-    fun onPermissions(denied: Set<Permission>, forever: Boolean) {
-        val kind = wanted ?: return
-        if (denied.any { it.required }) dialog.value = Dialog.MicrophoneDenied(forever) else proceed(kind)
+    /**
+     * The system's dialog is gone; what it brought, the device knows, also where the dialog was interrupted.
+     *
+     * @param before whether the system would have had us explain the permission before it asked. @param after the same
+     * after it: it would after a first refusal, and no more once it will not ask again.
+     */
+    fun onPermissions(before: Boolean, after: Boolean) {
+        if (device.missingPermissions().none { it.required }) return wanted()
+        dialog.value = Dialog.MicrophoneDenied(forever = !after && (before || deniedBefore))
+        deniedBefore = true
     }
 
     /** @param consent null where the listener refused. */
@@ -127,19 +135,12 @@ class DemoViewModel(
         if (consent != null) player.open(SourceRequest.OtherApps(consent))
     }
 
-    private fun want(kind: SourceKind) {
-        wanted = kind
-        val missing = device.missingPermissions(kind).filter { it.required || !askedForNotifications }
-        if (missing.isEmpty()) return proceed(kind)
+    private fun want(next: () -> Unit) {
+        wanted = next
+        val missing = device.missingPermissions().filter { it.required || !askedForNotifications }
+        if (missing.isEmpty()) return next()
         askedForNotifications = true
         send(Effect.AskPermissions(missing))
-    }
-
-    private fun proceed(kind: SourceKind) = when (kind) {
-        SourceKind.FILE -> Unit
-        SourceKind.MICROPHONE ->
-            if (headphones.value) player.open(SourceRequest.Microphone) else dialog.value = Dialog.HeadphonesAdvised
-        SourceKind.OTHER_APPS -> dialog.value = Dialog.CaptureExplained
     }
 
     private fun send(effect: Effect) {

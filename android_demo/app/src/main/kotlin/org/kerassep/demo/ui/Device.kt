@@ -1,7 +1,6 @@
 package org.kerassep.demo.ui
 
 import kotlinx.coroutines.flow.Flow
-import org.kerassep.demo.audio.SourceKind
 
 /** What the screen needs to know of the device. */
 interface Device {
@@ -11,6 +10,6 @@ interface Device {
     /** Whether other applications can be heard: since Android 10. */
     val capturesPlayback: Boolean
 
-    /** What the listener still has to allow before this is opened, needed or only useful. */
-    fun missingPermissions(kind: SourceKind): List<Permission>
+    /** What the listener still has to allow before the microphone or other applications are heard. */
+    fun missingPermissions(): List<Permission>
 }

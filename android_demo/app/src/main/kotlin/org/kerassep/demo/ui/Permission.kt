@@ -5,6 +5,6 @@ enum class Permission(val required: Boolean) {
     /** The microphone; other applications' sound as well. */
     RECORD_AUDIO(required = true),
 
-    /** Play and pause outside of the application. */
+    /** That it listens is shown outside of the application; what plays a song may say so without. */
     NOTIFICATIONS(required = false),
 }

@@ -27,6 +27,7 @@ fun adviceFor(problem: Problem): Int = when (problem) {
     Problem.BACKGROUND_DENIED -> R.string.problem_background_denied
     Problem.MODELS_MISSING -> R.string.problem_models_missing
     Problem.MODEL_UNUSABLE -> R.string.problem_model_unusable
+    Problem.MODEL_REPLACED -> R.string.problem_model_replaced
 }
 
 /** Minutes and seconds. */

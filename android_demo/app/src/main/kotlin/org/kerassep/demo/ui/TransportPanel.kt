@@ -13,9 +13,10 @@ import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.Slider
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.LaunchedEffect
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
-import androidx.compose.runtime.saveable.rememberSaveable
+import androidx.compose.runtime.remember
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
@@ -70,10 +71,18 @@ private fun PlayButton(phase: Phase, actions: Actions) {
     }
 }
 
-/** The song goes on while the listener drags, and jumps when the finger is lifted. */
+/**
+ * The song goes on while the listener drags, and jumps when the finger is lifted; until the player has said where it is
+ * then, the bar shows where it is to be.
+ */
 @Composable
 private fun SeekBar(positionMs: Long, durationMs: Long, onSeek: (Long) -> Unit) {
-    var dragged by rememberSaveable { mutableStateOf<Float?>(null) }
+    var dragged by remember { mutableStateOf<Float?>(null) }
+    var released by remember { mutableStateOf(false) }
+    LaunchedEffect(positionMs) {
+        if (released) dragged = null
+        released = false
+    }
     val shown = dragged ?: (positionMs.toFloat() / durationMs).coerceIn(0f, 1f)
     val shownMs = (shown * durationMs).toLong()
     val label = stringResource(R.string.position)
@@ -81,10 +90,13 @@ private fun SeekBar(positionMs: Long, durationMs: Long, onSeek: (Long) -> Unit) 
     Column {
         Slider(
             value = shown,
-            onValueChange = { dragged = it },
+            onValueChange = {
+                dragged = it
+                released = false
+            },
             onValueChangeFinished = {
                 dragged?.let { onSeek((it * durationMs).toLong()) }
-                dragged = null
+                released = true
             },
             modifier = Modifier.semantics {
                 contentDescription = label

@@ -179,6 +179,21 @@ class AudioLoopTest {
     }
 
     @Test
+    fun `a seek at the very end is not lost`() {
+        var sought = false
+        val sink = FakeSink(room = 20_000, beforeWrite = {
+            if (it == 5000 && !sought) { // the song is written, its padding is not
+                sought = true
+                loop.seek(4000)
+                assertEquals("what is sought counts", 4000L, loop.position)
+            }
+        })
+        start(FakeSource(song), sink)
+        awaitEnd()
+        assertArrayEquals(sum(separated(song.cut(4000))), sink.song().cut(sink.numSamples - 128 - 1000), 0f)
+    }
+
+    @Test
     fun `a song that ended can be played again`() {
         val sink = FakeSink()
         start(FakeSource(song), sink)

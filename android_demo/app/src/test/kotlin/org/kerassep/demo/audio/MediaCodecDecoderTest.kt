@@ -68,6 +68,14 @@ class MediaCodecDecoderTest {
     }
 
     @Test
+    fun `a time that was cut to microseconds is the sample's all the same`() {
+        for (rate in listOf(8000, 22050, 44100, 48000, 96000, 192000)) {
+            val format = StreamFormat(rate, 2)
+            for (sample in 0L..100_000L step 7) assertEquals(sample, format.sampleAt(format.microsOf(sample)))
+        }
+    }
+
+    @Test
     fun `what cannot be decoded is told apart`() {
         val noAudio = assertThrows(AudioException::class.java) { decoder("video/avc") }
         assertEquals(Problem.FILE_UNSUPPORTED, noAudio.problem)

@@ -4,10 +4,12 @@ import org.kerassep.core.ModelFileException
 import org.kerassep.core.StepModel
 import org.kerassep.demo.model.ModelCatalogue
 import org.kerassep.demo.model.ModelEntry
+import java.util.concurrent.ConcurrentHashMap
 
-/** Two models; [broken] names files that do not open. */
+/** Two models; [broken] names files that do not open, [failing] those whose steps fail once they are opened. */
 class FakeCatalogue(private val entries: List<ModelEntry> = listOf(SMALL, LARGE)) : ModelCatalogue {
     val broken = HashSet<String>()
+    val failing: MutableSet<String> = ConcurrentHashMap.newKeySet()
     val opened = ArrayList<FakeStepModel>()
 
     override fun entries(): List<ModelEntry> =
@@ -15,7 +17,8 @@ class FakeCatalogue(private val entries: List<ModelEntry> = listOf(SMALL, LARGE)
 
     override fun open(entry: ModelEntry): StepModel {
         if (entry.file in broken) throw ModelFileException("${entry.file}: the .tflite file is damaged")
-        return FakeStepModel(if (entry == SMALL) 0.25f else 0.75f).also(opened::add)
+        val share = if (entry == SMALL) 0.25f else 0.75f
+        return FakeStepModel(share, fails = { entry.file in failing }).also(opened::add)
     }
 
     override fun licence(entry: ModelEntry) = "Licence of ${entry.file}"

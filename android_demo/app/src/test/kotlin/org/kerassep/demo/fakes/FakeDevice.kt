@@ -1,7 +1,6 @@
 package org.kerassep.demo.fakes
 
 import kotlinx.coroutines.flow.MutableStateFlow
-import org.kerassep.demo.audio.SourceKind
 import org.kerassep.demo.ui.Device
 import org.kerassep.demo.ui.Permission
 
@@ -10,5 +9,5 @@ class FakeDevice : Device {
     override var capturesPlayback = true
     var missing = emptyList<Permission>()
 
-    override fun missingPermissions(kind: SourceKind) = missing
+    override fun missingPermissions() = missing
 }

@@ -10,7 +10,11 @@ class FakeInterruptions : Interruptions {
     var heard: SourceKind? = null
         private set
 
+    var numBegins = 0
+        private set
+
     override fun begin(kind: SourceKind): Boolean {
+        numBegins++
         if (grants) heard = kind
         return grants
     }

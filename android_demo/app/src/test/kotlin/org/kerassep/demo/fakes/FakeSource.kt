@@ -38,6 +38,10 @@ class FakeSource(
         calls += "pause"
     }
 
+    override fun interrupt() {
+        calls += "interrupt"
+    }
+
     override fun read(into: FloatArray, numSamples: Int): Int {
         check(!closed) { "FakeSource: read after close" }
         beforeRead.at(reads)

@@ -2,6 +2,7 @@ package org.kerassep.demo.fakes
 
 import org.kerassep.core.BoundStep
 import org.kerassep.core.Graph
+import org.kerassep.core.ModelFileException
 import org.kerassep.core.ModelMetadata
 import org.kerassep.core.StepModel
 import org.kerassep.core.StreamSpec
@@ -13,7 +14,10 @@ import java.nio.FloatBuffer
  * A waveform graph that splits every sample in the same way: [vocalsShare] of it is voice, the rest accompaniment. It
  * is late as a real one is, by a state that holds the past.
  */
-class FakeStepModel(private val vocalsShare: Float = 0.25f) : StepModel {
+class FakeStepModel(
+    private val vocalsShare: Float = 0.25f,
+    private val fails: () -> Boolean = { false },
+) : StepModel {
     override val metadata = ModelMetadata(Graph.WAVEFORM, "float32", "fake", SPEC, "{}")
     override val inputs = mapOf("samples" to step, "state_past" to past)
     override val outputs = mapOf("vocals" to step, "accompaniment" to step, "new_state_past" to past)
@@ -30,6 +34,7 @@ class FakeStepModel(private val vocalsShare: Float = 0.25f) : StepModel {
         val newPast = floats(outputs.getValue("new_state_past"))
         return BoundStep {
             check(!closed) { "FakeStepModel: a step after close" }
+            if (fails()) throw ModelFileException("fake: LiteRT cannot run this file")
             val all = samples.capacity() + past.capacity()
             for (i in 0 until all) {
                 val x = if (i < past.capacity()) past[i] else samples[i - past.capacity()]

@@ -45,9 +45,11 @@ class InterruptionPolicyTest {
 
     @Test
     fun `other applications that are heard do not interrupt`() {
-        for (what in listOf(LOSS, SHORT_LOSS, DUCK, GAIN)) {
+        for (what in listOf(SHORT_LOSS, DUCK, GAIN)) {
             assertEquals(Order.NOTHING, last(what, kind = SourceKind.OTHER_APPS))
         }
+        assertEquals("it is to be quieter again", Order.ASK_AGAIN, last(LOSS, kind = SourceKind.OTHER_APPS))
+        assertEquals(Order.NOTHING, last(NOISY, LOSS, kind = SourceKind.OTHER_APPS))
         assertEquals(Order.PAUSE, last(NOISY, kind = SourceKind.OTHER_APPS))
     }
 }

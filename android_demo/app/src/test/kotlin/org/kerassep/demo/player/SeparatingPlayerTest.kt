@@ -38,9 +38,9 @@ class SeparatingPlayerTest {
     private val settings = FakeSettings()
     private val scheduler = TestCoroutineScheduler()
     private val player by lazy {
-        val dispatcher = StandardTestDispatcher(scheduler)
         val opener = SessionOpener(devices, catalogue) { name, _, body -> Thread(body, name).apply { start() } }
-        SeparatingPlayer(opener, catalogue, interruptions, foreground, settings, dispatcher, dispatcher)
+        val (confined, io) = List(2) { StandardTestDispatcher(scheduler) }
+        SeparatingPlayer(opener, catalogue, interruptions, foreground, settings, confined, io)
     }
     private val state get() = player.state.value
 
@@ -143,6 +143,7 @@ class SeparatingPlayerTest {
         player.pause()
         settle()
         assertEquals(Phase.PAUSED, state.phase)
+        assertNull("others may be loud again", interruptions.heard)
         waitFor { "pause" in devices.sources.single().calls }
         player.play()
         settle()
@@ -156,6 +157,7 @@ class SeparatingPlayerTest {
         waitFor { "seek 882" in devices.sources.single().calls }
         player.seek(99_999)
         waitFor { devices.sources.single().calls.any { it == "seek 1984" } } // 45 ms, whole
+        assertEquals("who shows the position learns of it", 2, state.numSeeks)
     }
 
     @Test
@@ -277,9 +279,11 @@ class SeparatingPlayerTest {
         settle()
         assertEquals(Phase.PLAYING, state.phase)
         assertEquals(1f, devices.sinks.single().volume)
+        assertEquals("asked again, after the loss", 2, interruptions.numBegins)
         interruptions.listener(Interruption.NOISY)
         settle()
         assertEquals(Phase.PAUSED, state.phase)
+        assertNull(interruptions.heard)
     }
 
     @Test
@@ -313,8 +317,58 @@ class SeparatingPlayerTest {
         settle()
         assertEquals(FakeCatalogue.SMALL, state.model)
         assertEquals("small.tflite", settings.model)
-        assertEquals(Problem.MODEL_UNUSABLE, state.error?.problem)
+        assertEquals(Problem.MODEL_REPLACED, state.error?.problem)
         assertEquals("it plays on", Phase.PLAYING, state.phase)
+        assertFalse(state.modelLoading)
+    }
+
+    @Test
+    fun `where the chosen model does not run, the next one does, and it is said`() {
+        catalogue.broken += "small.tflite"
+        play()
+        assertEquals(FakeCatalogue.LARGE, state.model)
+        assertEquals("large.tflite", settings.model)
+        assertEquals(Problem.MODEL_REPLACED, state.error?.problem)
+    }
+
+    @Test
+    fun `where none runs nothing plays`() {
+        catalogue.broken += listOf("small.tflite", "large.tflite")
+        player.open(SourceRequest.Example)
+        settle()
+        assertEquals(PlayerError(Problem.MODEL_UNUSABLE, "small.tflite: the .tflite file is damaged"), state.error)
+        assertEquals(Phase.EMPTY, state.phase)
+    }
+
+    @Test
+    fun `a model that fails while another one is chosen leaves the one in use`() {
+        play()
+        catalogue.broken += "large.tflite"
+        player.choose("large.tflite")
+        player.choose("small.tflite")
+        settle()
+        assertEquals(FakeCatalogue.SMALL, state.model)
+        assertNull("nobody wants to know", state.error)
+        assertFalse(state.modelLoading)
+    }
+
+    @Test
+    fun `a step that fails is the model's fault`() {
+        play()
+        catalogue.failing += "small.tflite"
+        waitFor { state.error != null }
+        assertEquals(Problem.MODEL_UNUSABLE, state.error?.problem)
+        assertEquals(Phase.EMPTY, state.phase)
+    }
+
+    @Test
+    fun `a source that is asked for right after the stop keeps the service`() {
+        play()
+        player.stop()
+        player.open(SourceRequest.Microphone)
+        settle()
+        assertEquals(Phase.PLAYING, state.phase)
+        assertFalse("leave" in log.dropWhile { it != "enter MICROPHONE" })
     }
 
     @Test

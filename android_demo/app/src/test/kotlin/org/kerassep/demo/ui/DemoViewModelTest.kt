@@ -76,7 +76,8 @@ class DemoViewModelTest {
         runCurrent()
         assertEquals(listOf<Effect>(Effect.AskPermissions(device.missing)), effects)
         assertTrue(player.calls.isEmpty())
-        model.onPermissions(denied = emptySet(), forever = false)
+        device.missing = emptyList()
+        model.onPermissions(before = false, after = false)
         assertEquals(listOf("open Microphone"), player.calls)
     }
 
@@ -84,7 +85,7 @@ class DemoViewModelTest {
     fun `without the permission to notify it plays all the same, and does not ask twice`() = test {
         device.missing = listOf(Permission.NOTIFICATIONS)
         model.listen()
-        model.onPermissions(denied = setOf(Permission.NOTIFICATIONS), forever = true)
+        model.onPermissions(before = false, after = false)
         model.listen()
         runCurrent()
         assertEquals(listOf("open Microphone", "open Microphone"), player.calls)
@@ -95,7 +96,7 @@ class DemoViewModelTest {
     fun `a denied permission is explained, and can be asked for again`() = test {
         device.missing = listOf(Permission.RECORD_AUDIO)
         model.listen()
-        model.onPermissions(denied = setOf(Permission.RECORD_AUDIO), forever = false)
+        model.onPermissions(before = false, after = true)
         runCurrent()
         assertEquals(Dialog.MicrophoneDenied(forever = false), model.state.value.dialog)
         model.confirm()
@@ -109,10 +110,23 @@ class DemoViewModelTest {
     fun `a permission that is denied for good leads to the settings`() = test {
         device.missing = listOf(Permission.RECORD_AUDIO)
         model.listen()
-        model.onPermissions(denied = setOf(Permission.RECORD_AUDIO), forever = true)
+        model.onPermissions(before = true, after = false)
         model.confirm()
         runCurrent()
         assertEquals(Effect.OpenSettings, effects.last())
+    }
+
+    @Test
+    fun `a dialog that was only dismissed is not a refusal for good, a second silent one is`() = test {
+        device.missing = listOf(Permission.RECORD_AUDIO)
+        model.capture()
+        model.onPermissions(before = false, after = false)
+        runCurrent()
+        assertEquals(Dialog.MicrophoneDenied(forever = false), model.state.value.dialog)
+        model.confirm()
+        model.onPermissions(before = false, after = false)
+        runCurrent()
+        assertEquals(Dialog.MicrophoneDenied(forever = true), model.state.value.dialog)
     }
 
     @Test
