@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,14 @@ def test_what_is_missing_is_named_and_nothing_is_left(tmp_path, capsys):
     assert f"error: {tmp_path / 'core'}: expected the folder of the Kotlin library" in capsys.readouterr().err
     assert main(["android", "--project", str(tmp_path), "--no-golden"]) == 0
     assert not (tmp_path / "core").exists()
+
+
+def test_maven_and_gradle_build_with_the_same_versions():
+    pom = (ROOT / "android_demo" / "pom.xml").read_text(encoding="utf-8")
+    catalogue = (ROOT / "android_demo" / "gradle" / "libs.versions.toml").read_text(encoding="utf-8")
+    for of_maven, of_gradle in (("kotlin", "kotlin"), ("junit", "junit-jupiter"), ("jna", "jna")):
+        (version,) = re.findall(rf"<{of_maven}\.version>(.+)</", pom)
+        assert f'\n{of_gradle} = "{version}"\n' in catalogue
 
 
 def test_a_folder_is_made_whole_or_not_at_all(tmp_path):
