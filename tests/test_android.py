@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 
 from export.__main__ import main
+from export.android import assets
 from export.android.folder import made_anew
-from keras_sep.presets import ASSETS, presets
+from keras_sep.presets import ASSETS, DEFAULT_PRESET, presets
 from keras_sep.runtime import StepModel
 from keras_sep.separator import Separator
 from keras_sep.spec import StreamSpec
@@ -63,6 +65,22 @@ def test_the_assets_are_the_shipped_files_and_nothing_else(project):
     assert {path.name for path in models.iterdir()} == expected | {"catalogue.json"}
     example = project / "app" / "src" / "main" / "assets" / "example" / "lithium.flac"
     assert example.read_bytes() == (ROOT / "examples" / "lithium" / "mixture.flac").read_bytes()
+
+
+def test_the_default_preset_comes_first(tmp_path, monkeypatch):
+    default = presets()[DEFAULT_PRESET]
+    licences = tmp_path / "licences"
+    licences.mkdir()
+    for name in ("another", default.name):
+        (licences / f"{name}.LICENSE").write_text("")
+    monkeypatch.setattr(assets, "ASSETS", licences)
+    both = {"another": dataclasses.replace(default, name="another"), default.name: default}
+    monkeypatch.setattr(assets, "presets", lambda: both)
+    (tmp_path / "app").mkdir()
+    assets.write_assets(tmp_path / "app")
+    catalogue = json.loads((tmp_path / "app/src/main/assets/models/catalogue.json").read_text(encoding="utf-8"))
+    names = [entry["preset"] for entry in catalogue]
+    assert names == [default.name] * len(default.files) + ["another"] * len(default.files)
 
 
 def test_golden_stems_are_those_of_the_separator(project, golden, read):

@@ -143,7 +143,6 @@ def test_a_mixture_is_the_transform_of_the_sum(mixer):
     excerpt.vocals.equaliser[:] = excerpt.accompaniment.equaliser[:] = 1.0
     assert excerpt.vocals.gains.any()
     assert excerpt.accompaniment.gains.any()
-    assert excerpt.floor is not None
     excerpt.floor.equaliser[:] = 1.0
     total = excerpt.vocals.scaled() + excerpt.accompaniment.scaled() + excerpt.floor.scaled()
     np.testing.assert_allclose(excerpt.segment().mixture, np.abs(stft(total.T, SPEC)), atol=1e-4)

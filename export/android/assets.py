@@ -6,17 +6,16 @@ import shutil
 from pathlib import Path
 
 from export.android.folder import made_anew
+from export.benchmark.example import EXAMPLE
 from export.files import write_json
-from keras_sep.presets import ASSETS, PREFERENCE, presets
-
-EXAMPLE = Path(__file__).parents[2] / "examples" / "lithium" / "mixture.flac"
+from keras_sep.presets import ASSETS, DEFAULT_PRESET, PREFERENCE, presets
 
 
 def write_assets(app: Path) -> list[Path]:
     """Writes src/main/assets/{models,example} of the application.
 
     models/ holds the .tflite files of every preset, the licences of their weights, and catalogue.json: a list, the
-    preferred file of the preferred preset first, of {preset, file, graph, precision, bytes, sha256, description,
+    preferred file of the default preset first, of {preset, file, graph, precision, bytes, sha256, description,
     licence, licence_file, spec}.
 
     Args:
@@ -34,7 +33,7 @@ def write_assets(app: Path) -> list[Path]:
     target = app / "src" / "main" / "assets"
     catalogue = []
     with made_anew(target / "models") as folder:
-        for preset in presets().values():
+        for preset in sorted(presets().values(), key=lambda p: p.name != DEFAULT_PRESET):
             licence = f"{preset.name}.LICENSE"
             shutil.copyfile(ASSETS / licence, folder / licence)
             for file in sorted(preset.files, key=lambda f: (f.graph != "waveform", PREFERENCE.index(f.precision))):

@@ -14,25 +14,6 @@ class LivePipelineTest {
         model: StepModel = FakeStepModel(SPEC),
     ) = LivePipeline(model, inputRate, inputChannels, outputRate, outputChannels)
 
-    private fun LivePipeline.all(
-        input: FloatArray, inputChannels: Int, outputChannels: Int, blocks: Sequence<Int>,
-    ): FloatArray {
-        val numSamples = input.size / inputChannels
-        val output = FloatArray((maxOutput(numSamples) + maxFlush) * outputChannels)
-        var taken = 0
-        var given = 0
-        for (size in blocks) {
-            val most = maxOutput(size)
-            val got = process(input, taken, size, output, given)
-            check(got <= most) { "expected at most $most samples of $size. Received: $got" }
-            taken += size
-            given += got
-        }
-        val rest = flush(output, given)
-        check(rest <= maxFlush) { "expected at most $maxFlush samples at the end. Received: $rest" }
-        return output.copyOf((given + rest) * outputChannels)
-    }
-
     @ParameterizedTest
     @CsvSource("44100, 44100", "48000, 48000", "44100, 48000", "48000, 44100", "16000, 48000", "96000, 44100")
     fun `an impulse comes out at the stated latency`(inputRate: Int, outputRate: Int) {
@@ -64,33 +45,33 @@ class LivePipelineTest {
     fun `the same samples come out however the stream is cut, and after another song`() {
         val pipeline = pipeline(48000, 2, 44100, 2)
         val input = noise(2 * 20000)
-        val whole = pipeline.all(input, 2, 2, blocks(20000, 20000))
+        val whole = pipeline.convert(input, 2, 2, blocks(20000, 20000))
         for (seed in 1..3) {
-            val cut = pipeline.all(input, 2, 2, randomBlocks(20000, most = 300 * seed, seed))
+            val cut = pipeline.convert(input, 2, 2, randomBlocks(20000, most = 300 * seed, seed))
             assertEquals(0f, maxDifference(whole, cut))
         }
         pipeline.process(noise(2 * 5000, seed = 2), 0, 5000, FloatArray(2 * pipeline.maxOutput(5000)), 0)
         pipeline.reset()
-        assertEquals(0f, maxDifference(whole, pipeline.all(input, 2, 2, blocks(20000, 480))))
+        assertEquals(0f, maxDifference(whole, pipeline.convert(input, 2, 2, blocks(20000, 480))))
     }
 
     @Test
     fun `at equal rates the whole song comes out, late by the latency`() {
         val input = noise(2 * 10000)
-        val output = pipeline(44100, 2, 44100, 2).all(input, 2, 2, blocks(10000, 441))
+        val output = pipeline(44100, 2, 44100, 2).convert(input, 2, 2, blocks(10000, 441))
         assertEquals(0f, maxDifference(FloatArray(2 * 2048) + input, output), TOLERANCE)
     }
 
     @Test
     fun `the original is aligned with the stems`() {
         val input = noise(2 * 20000)
-        val separated = pipeline().all(input, 2, 2, blocks(20000, 480))
+        val separated = pipeline().convert(input, 2, 2, blocks(20000, 480))
         val pipeline = pipeline()
         pipeline.mixer.bypass = true
         val other = noise(2 * 4800, seed = 2) // another song, while the mixer fades
         pipeline.process(other, 0, 4800, FloatArray(2 * pipeline.maxOutput(4800)), 0)
         pipeline.reset()
-        val original = pipeline.all(input, 2, 2, blocks(20000, 480))
+        val original = pipeline.convert(input, 2, 2, blocks(20000, 480))
         assertEquals(0f, maxDifference(separated, original), TOLERANCE)
         val late = separated.copyOfRange(2, separated.size)
         assertTrue(maxDifference(late, original.copyOf(late.size)) > 1000 * TOLERANCE)
@@ -101,7 +82,7 @@ class LivePipelineTest {
         val input = noise(2 * 20000)
         val pipeline = pipeline(44100, 2, 44100, 2)
         pipeline.mixer.vocalsGainDb = -60f
-        val output = pipeline.all(input, 2, 2, blocks(20000, 512))
+        val output = pipeline.convert(input, 2, 2, blocks(20000, 512))
         val late = FloatArray(2 * 2048) + FloatArray(input.size) { 0.25f * input[it] }
         val after = 2 * (2048 + 882) // the ramp
         val difference = maxDifference(late.copyOfRange(after, late.size), output.copyOfRange(after, output.size))
@@ -111,8 +92,8 @@ class LivePipelineTest {
     @Test
     fun `one output channel gets the mean of both sides`() {
         val input = noise(2 * 10000)
-        val stereo = pipeline().all(input, 2, 2, blocks(10000, 480))
-        val mono = pipeline(outputChannels = 1).all(input, 2, 1, blocks(10000, 480))
+        val stereo = pipeline().convert(input, 2, 2, blocks(10000, 480))
+        val mono = pipeline(outputChannels = 1).convert(input, 2, 1, blocks(10000, 480))
         assertEquals(0f, maxDifference(FloatArray(mono.size) { 0.5f * (stereo[2 * it] + stereo[2 * it + 1]) }, mono))
     }
 
@@ -123,7 +104,7 @@ class LivePipelineTest {
             it[700] = Float.NaN
             it[801] = Float.POSITIVE_INFINITY
         }
-        val output = pipeline.all(input, 2, 2, blocks(10000, 480))
+        val output = pipeline.convert(input, 2, 2, blocks(10000, 480))
         assertTrue(output.all { it.isFinite() })
         assertEquals(2, pipeline.repaired)
         assertEquals(0, pipeline.recoveries)
@@ -133,7 +114,7 @@ class LivePipelineTest {
     fun `a network that fails is a gap that is counted`() {
         val model = FakeStepModel(SPEC) { step, outputs -> if (step == 5) outputs.getValue("vocals").put(0, Float.NaN) }
         val pipeline = pipeline(model = model)
-        assertTrue(pipeline.all(noise(2 * 10000), 2, 2, blocks(10000, 480)).all { it.isFinite() })
+        assertTrue(pipeline.convert(noise(2 * 10000), 2, 2, blocks(10000, 480)).all { it.isFinite() })
         assertEquals(1, pipeline.recoveries)
     }
 
@@ -142,7 +123,7 @@ class LivePipelineTest {
         val model = FakeStepModel(SPEC)
         pipeline(model = model).use { pipeline ->
             pipeline.warmUp(2)
-            pipeline.all(noise(2 * 10000), 2, 2, blocks(10000, 480))
+            pipeline.convert(noise(2 * 10000), 2, 2, blocks(10000, 480))
             val column = FloatArray(pipeline.vocalsSpectrogram.numBands)
             assertTrue(pipeline.timer.count > 15)
             assertTrue(pipeline.vocalsSpectrogram.poll(column) && pipeline.accompanimentSpectrogram.poll(column))

@@ -48,9 +48,25 @@ fun StreamingSeparator.separate(
 }
 
 /** Pushes interleaved samples in blocks and flushes; all that comes out. */
-fun Resampler.convert(input: FloatArray, blocks: Sequence<Int>): FloatArray {
-    val total = input.size / numChannels
-    val output = FloatArray((maxOutput(total) + maxFlush) * numChannels)
+fun Resampler.convert(input: FloatArray, blocks: Sequence<Int>): FloatArray =
+    allOf(input, numChannels, numChannels, blocks, ::maxOutput, maxFlush, ::push, ::flush)
+
+/** The same of a whole pipeline, whose channels may differ. */
+fun LivePipeline.convert(
+    input: FloatArray, inputChannels: Int, outputChannels: Int, blocks: Sequence<Int>,
+): FloatArray = allOf(input, inputChannels, outputChannels, blocks, ::maxOutput, maxFlush, ::process, ::flush)
+
+private fun allOf(
+    input: FloatArray,
+    inputChannels: Int,
+    outputChannels: Int,
+    blocks: Sequence<Int>,
+    maxOutput: (Int) -> Int,
+    maxFlush: Int,
+    push: (FloatArray, Int, Int, FloatArray, Int) -> Int,
+    flush: (FloatArray, Int) -> Int,
+): FloatArray {
+    val output = FloatArray((maxOutput(input.size / inputChannels) + maxFlush) * outputChannels)
     var taken = 0
     var given = 0
     for (size in blocks) {
@@ -62,5 +78,5 @@ fun Resampler.convert(input: FloatArray, blocks: Sequence<Int>): FloatArray {
     }
     val rest = flush(output, given)
     check(rest <= maxFlush) { "expected at most $maxFlush samples at the end. Received: $rest" }
-    return output.copyOf((given + rest) * numChannels)
+    return output.copyOf((given + rest) * outputChannels)
 }
