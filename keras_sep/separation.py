@@ -8,7 +8,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_sep.losses import compressed_spectrogram_loss, feature_loss, spectrogram_loss, total_loss
+from keras_sep.losses import (
+    complex_spectrogram_loss,
+    compressed_spectrogram_loss,
+    feature_loss,
+    spectrogram_loss,
+    total_loss,
+)
 from keras_sep.streaming import build_chunk, initial_states
 from keras_sep.teachers import Teacher
 
@@ -19,10 +25,10 @@ class Separation(keras.Model):
     `fit` takes x, the mixture's magnitude (B, T, F, C), and y, a dict of the sources' magnitudes by
     name. Estimates are V̂ = MV ⊙ X and B̂ = MB ⊙ X, Doire (2019), eq. (1); the masks multiply the
     linear magnitude. For the spectrogram losses each segment is divided by its mixture's mean
-    magnitude, so that loud and quiet songs count alike (ours, as is the compressed term).
+    magnitude, so that loud and quiet songs count alike (ours, as are the compressed and the complex term).
 
-    Metrics: `loss`; each of its terms, before weighting: `spectrogram_loss`, `compressed_loss` (if
-    any), `feature_loss_<tap>`; and `<source>_si_sdr`, dB.
+    Metrics: `loss`; each of its terms, before weighting: `spectrogram_loss`, `compressed_loss` and
+    `complex_loss` (if any), `feature_loss_<tap>`; and `<source>_si_sdr`, dB.
 
     Args:
         network: from magnitude to a dict of `<source>_mask`, such as `build_or_unet()`.
@@ -33,6 +39,7 @@ class Separation(keras.Model):
             the recurrent layers go on from batch to batch. x is then a dict of `magnitude` and
             `carry` (B,), 1 where a row continues its last segment, 0 where it begins anew. Bare
             magnitudes (validation) begin anew.
+        complex_weight: weight ≥ 0 of the distance of complex spectra beside eq. (2); two sources.
     """
 
     def __init__(
@@ -41,18 +48,19 @@ class Separation(keras.Model):
         compressed_weight: float = 1.0,
         teacher: Teacher | None = None,
         carry_batch: int | None = None,
+        complex_weight: float = 0.0,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if compressed_weight < 0:
-            raise ValueError(
-                f"Separation: compressed_weight must be ≥ 0. Received: compressed_weight={compressed_weight}"
-            )
+        for name, weight in (("compressed_weight", compressed_weight), ("complex_weight", complex_weight)):
+            if weight < 0:
+                raise ValueError(f"Separation: {name} must be ≥ 0. Received: {name}={weight}")
         self.network = network
-        self.compressed_weight = compressed_weight
+        self.compressed_weight, self.complex_weight = compressed_weight, complex_weight
         self.teacher = teacher
         names = ["spectrogram_loss"]
         names += ["compressed_loss"] if compressed_weight else []
+        names += ["complex_loss"] if complex_weight else []
         names += [f"feature_loss_{tap}" for tap in teacher.taps] if teacher else []
         self._term_metrics = [keras.metrics.Mean(name=name) for name in names]
         sources = [name.removesuffix("_mask") for name in network.output]
@@ -94,20 +102,24 @@ class Separation(keras.Model):
         return self.get_metrics_result()
 
     def total_loss(self, terms: list):
-        """Eq. (4) of `loss_terms`; the compressed term counts with l_0."""
+        """Eq. (4) of `loss_terms`; the compressed and the complex term count with l_0."""
         spectrogram, *features = terms
-        if self.compressed_weight:
-            spectrogram = spectrogram + self.compressed_weight * features.pop(0)
+        for weight in (self.compressed_weight, self.complex_weight):
+            if weight:
+                spectrogram = spectrogram + weight * features.pop(0)
         return total_loss([spectrogram, *features])
 
     def loss_terms(self, x, y, masks) -> list:
-        """l_0, the compressed term if it has a weight, then l_1 … l_N, for x (B, T, F, C), y and masks by name."""
+        """l_0, the compressed and the complex term if they have a weight, then l_1 … l_N, for x (B, T, F, C), y and masks by name."""
         scale = 1.0 / (ops.mean(x, axis=(1, 2, 3), keepdims=True) + 1e-6)
         references = {source: y[source] * scale for source in y}
         estimates = {source: masks[f"{source}_mask"] * (x * scale) for source in y}
         terms = [spectrogram_loss(references, estimates)]
         if self.compressed_weight:
             terms.append(compressed_spectrogram_loss(references, estimates))
+        if self.complex_weight:
+            by_source = {source: masks[f"{source}_mask"] for source in y}
+            terms.append(complex_spectrogram_loss(x * scale, references, by_source))
         if self.teacher is not None:
             # At the level of the song: the teacher has learned from such.
             of_references = {source: self.teacher(y[source]) for source in y}

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from keras_sep.losses import (
+    complex_spectrogram_loss,
     compressed_spectrogram_loss,
     feature_loss,
     l1,
@@ -55,3 +56,30 @@ def test_compressed_loss_by_hand():
     references = {"vocals": np.array([4.0, 9.0])}
     estimates = {"vocals": np.array([1.0, 16.0])}
     assert float(compressed_spectrogram_loss(references, estimates, epsilon=0.0)) == pytest.approx((1 + 1) / 2)
+
+
+def test_the_complex_loss_is_the_distance_of_complex_spectra():
+    rng = np.random.default_rng(7)
+    vocals, accompaniment = rng.standard_normal((2, 3, 40, 2)) + 1j * rng.standard_normal((2, 3, 40, 2))
+    mixture, masks = vocals + accompaniment, {"vocals": rng.random((3, 40, 2)), "accompaniment": rng.random((3, 40, 2))}
+    expected = sum(np.abs(v - masks[n] * mixture).mean() for n, v in (("vocals", vocals), ("accompaniment", accompaniment)))
+    references = {"vocals": np.abs(vocals), "accompaniment": np.abs(accompaniment)}
+    assert float(complex_spectrogram_loss(np.abs(mixture), references, masks)) == pytest.approx(expected, rel=1e-3)
+    # Full scale and silence: the distance of 0 from 0, and a finite gradient.
+    silent = {name: np.zeros_like(values) for name, values in references.items()}
+    assert float(complex_spectrogram_loss(np.zeros((3, 40, 2)), silent, masks)) == pytest.approx(0.0, abs=3e-3)
+
+
+def test_the_complex_loss_wants_less_where_the_phase_is_wrong():
+    # Two sources 120° apart: the mixture is as loud as each, but half of it is all that helps.
+    mixture, references = np.ones((1, 1, 1, 1)), {name: np.ones((1, 1, 1, 1)) for name in ("vocals", "accompaniment")}
+    losses = {
+        mask: float(complex_spectrogram_loss(mixture, references, dict.fromkeys(references, np.float64(mask))))
+        for mask in (0.25, 0.5, 1.0)
+    }
+    assert min(losses, key=losses.__getitem__) == 0.5
+
+
+def test_the_complex_loss_needs_two_sources():
+    with pytest.raises(ValueError, match="two sources"):
+        complex_spectrogram_loss(np.ones(1), {"vocals": np.ones(1)}, {"vocals": np.ones(1)})

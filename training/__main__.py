@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
+
+
+# On processors without AVX-512 TensorFlow leaves oneDNN off, with which it trains half as fast again (measured).
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -15,10 +20,27 @@ def main(argv: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
 
     train = commands.add_parser(
-        "train", allow_abbrev=False, help="train a model with fit", description="Train a model with fit."
+        "train",
+        allow_abbrev=False,
+        help="train a model with fit",
+        description="Train a model with fit, from random weights or, with --init-preset, from those of a preset.",
     )
-    train.add_argument("config", type=Path, metavar="CONFIG.toml")
-    train.add_argument("--out", type=Path, required=True, help="run folder; an interrupted run in it is resumed")
+    train.add_argument(
+        "config",
+        type=Path,
+        nargs="?",
+        metavar="CONFIG.toml",
+        help="may be left out with --init-preset: training/configs/fine_tune.toml",
+    )
+    train.add_argument(
+        "--init-preset", metavar="NAME", help="begin with the weights of a preset, in its architecture and size"
+    )
+    train.add_argument(
+        "--out",
+        type=Path,
+        help="run folder; an interrupted run in it is resumed (with --init-preset it may be left out: "
+        "runs/NAME-fine-tuned)",
+    )
     _add_training_options(train)
     train.set_defaults(call=_train)
 
@@ -185,9 +207,17 @@ def _training_options(args: argparse.Namespace) -> dict:
 def _train(args: argparse.Namespace) -> None:
     # Heavy imports inside commands: --help stays quick.
     from training.config import TrainConfig
+    from training.start import overrides_of
     from training.train import train
 
-    train(TrainConfig.load(args.config, args.set), args.data, args.out, **_training_options(args))
+    preset = args.init_preset
+    for name, value in (("CONFIG.toml", args.config), ("--out", args.out)):
+        if value is None and not preset:
+            raise ValueError(f"train: expected {name}, which only --init-preset makes optional. Received: none")
+    config = args.config or Path(__file__).parent / "configs" / "fine_tune.toml"
+    out = args.out or Path("runs") / f"{preset}-fine-tuned"
+    settings = (overrides_of(preset) if preset else []) + args.set
+    train(TrainConfig.load(config, settings), args.data, out, **_training_options(args))
 
 
 def _run_paper(args: argparse.Namespace) -> None:

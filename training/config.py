@@ -24,7 +24,9 @@ class TrainConfig:
         architecture, size: of the network, see `keras_sep.models.build_network`.
         teacher: run folder of the trained loss network, "" for none.
         num_taps: N of eq. (5): taps of the teacher that are used, 0 for the plain L1.
+        init: where the weights come from at first: a preset of the package, a run folder, or "" for random ones.
         compressed_weight: of the L1 on square-root magnitudes beside eq. (2), ≥ 0.
+        complex_weight: of the distance of complex spectra beside eq. (2), ≥ 0.
         segment_frames: frames T of a segment.
         consecutive: segments that follow one another with the recurrent state carried over, 1 for none.
         batch_size: segments.
@@ -45,7 +47,9 @@ class TrainConfig:
     size: str
     teacher: str
     num_taps: int
+    init: str
     compressed_weight: float
+    complex_weight: float
     segment_frames: int
     consecutive: int
     batch_size: int
@@ -70,6 +74,7 @@ class TrainConfig:
         self._require(0 <= self.warmup_steps < self.total_steps, "warmup_steps", "from 0 to total_steps - 1")
         self._require(self.learning_rate > 0, "learning_rate", "above 0")
         self._require(self.compressed_weight >= 0, "compressed_weight", "at least 0")
+        self._require(self.complex_weight >= 0, "complex_weight", "at least 0")
         self._require(self.clipnorm > 0, "clipnorm", "above 0")
         self._require(0 <= self.ema_momentum < 1, "ema_momentum", "from 0 to below 1")
         self._require(self.early_stopping_epochs >= 0, "early_stopping_epochs", "at least 0")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -54,3 +54,20 @@ class StemPool:
         yield from self.voices
         yield from self.instrumentals
         yield from self.instrument_tracks
+
+
+def hold_out(pool: StemPool, share: float = 0.2) -> tuple[StemPool, StemPool]:
+    """Two pools of the same files: the beginnings, and the last `share` of each."""
+
+    def part(stem: Stem, late: bool) -> Stem:
+        cut = round(len(stem.audio) * (1 - share))
+        return replace(stem, audio=stem.audio[cut:] if late else stem.audio[:cut])
+
+    early, late = (
+        StemPool(
+            [replace(s, vocals=part(s.vocals, x), accompaniment=part(s.accompaniment, x)) for s in pool.songs],
+            *([part(stem, x) for stem in stems] for stems in (pool.voices, pool.instrumentals, pool.instrument_tracks)),
+        )
+        for x in (False, True)
+    )
+    return early, late

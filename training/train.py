@@ -27,7 +27,8 @@ from training.fused import fuse_normalisation
 from training.mixing import RandomMixer
 from training.parallel import data_parallel, distributable, synchronise_normalisation
 from training.runs import load_best
-from training.stems import StemPool
+from training.start import heard_before, init_facts, initialise
+from training.stems import StemPool, hold_out
 
 
 def train(
@@ -68,7 +69,7 @@ def train(
     """
     begin, spec = time.monotonic(), StreamSpec()
     run.mkdir(parents=True, exist_ok=True)
-    facts = {**config.to_dict(), "dataset": dataset, **_teacher_facts(config)}
+    facts = {**config.to_dict(), "dataset": dataset, **_teacher_facts(config), **init_facts(config.init)}
     _check_same_run(facts, run)
     if _is_finished(config, run):
         print(f"{run} is trained: nothing to do")
@@ -77,7 +78,8 @@ def train(
     train_pool, valid_pool = _load_data(
         config, data, cache or run / "cache", spec, dataset=dataset, exclude_shared=exclude_shared, strict=strict
     )
-    manifest = {"train": _manifest(train_pool), "valid": _manifest(valid_pool)}
+    heard = heard_before(config.init) if config.init else {"train": [], "valid": []}
+    manifest = {"train": _manifest(train_pool) + heard["train"], "valid": _manifest(valid_pool) + heard["valid"]}
     _check_same_data(manifest, run)
     keras.mixed_precision.set_global_policy(config.precision)
     try:
@@ -85,6 +87,9 @@ def train(
         with data_parallel(devices):
             model = _build(config, spec, devices)
             step = _restore(model, run / "checkpoint.weights.h5")
+            mixer, clock = RandomMixer(train_pool, spec, config.segment_frames), WaitClock()
+            if config.init and not step:
+                initialise(model.network, config.init, lambda: _first_mixtures(mixer, config))
             # Nothing has been refused: the folder is this run's, and it is not finished.
             if not (run / "config.json").exists():
                 write_json(run / "config.json", {**facts, "spec": spec.to_dict(), "commit": _commit()})
@@ -92,7 +97,6 @@ def train(
             (run / "last.keras").unlink(missing_ok=True)
             history = callbacks.cut_history(run / "history.csv", step)
             validation = validation_segments(valid_pool, spec, config.segment_frames, config.validation_segments)
-            mixer, clock = RandomMixer(train_pool, spec, config.segment_frames), WaitClock()
 
             def batches() -> Iterator[Batch]:
                 return clock.timed(
@@ -137,7 +141,7 @@ def build_separation(config: TrainConfig, spec: StreamSpec) -> Separation:
     network = build_network(config.architecture, config.size, spec)
     teacher = Teacher(load_best(Path(config.teacher))[0]).first(config.num_taps) if config.teacher else None
     carry = config.batch_size if config.consecutive > 1 else None
-    return Separation(network, config.compressed_weight, teacher, carry)
+    return Separation(network, config.compressed_weight, teacher, carry, config.complex_weight)
 
 
 def _require_patches(config: TrainConfig) -> None:
@@ -191,6 +195,13 @@ def _constant_masks(model: Separation, validation: tuple[Any, Any], batch_size: 
             total += len(part) * float(model.total_loss(model.loss_terms(part, rows, masks)))
         losses["/".join(f"{value:g}" for value in values)] = round(total / len(x), 6)
     return losses
+
+
+def _first_mixtures(mixer: RandomMixer, config: TrainConfig) -> np.ndarray:
+    batches = random_batches(mixer, max(16, config.batch_size), config.seed)
+    x, _ = next(batches)
+    batches.close()  # type: ignore[attr-defined]
+    return x
 
 
 def _require_divisible(config: TrainConfig, devices: int) -> None:
@@ -255,15 +266,23 @@ def _load_data(
             exclude=exclude,
         )
 
+    if dataset == "folder" and not (data / "valid").is_dir():
+        print(f"{data} has no folder valid: the last fifth of each file is validated on, the rest trained on")
+        return hold_out(load("train", []))
     valid_pool = load("valid", [])
     # What a teacher has learned by heart, it passes on.
     teacher = Path(config.teacher) if config.teacher else None
     train_pool = load("train", pool_songs(valid_pool) if exclude_shared else [])
+    before = heard_before(config.init)["train"] if config.init else []
     refuse_shared(
-        pool_songs(train_pool) + (run_songs(teacher, ("train",)) if teacher else []),
+        pool_songs(train_pool)
+        + (run_songs(teacher, ("train",)) if teacher else [])
+        + sorted({row["song"] for row in before} - {""}),
         pool_songs(valid_pool),
         "validation",
-        trained_sha256=set(stem_hashes(train_pool)) | (run_hashes(teacher, ("train",)) if teacher else set()),
+        trained_sha256=set(stem_hashes(train_pool))
+        | (run_hashes(teacher, ("train",)) if teacher else set())
+        | ({row["sha256"] for row in before} - {""}),
         other_sha256=stem_hashes(valid_pool),
     )
     return train_pool, valid_pool
@@ -298,8 +317,8 @@ def _check_same_run(facts: dict[str, Any], run: Path) -> None:
         before = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: expected the configuration of a run. Received: {error}") from error
-    # A teacher is known by its weights, wherever it lies.
-    changed = [key for key, value in facts.items() if key != "teacher" and before.get(key) != value]
+    # A teacher and first weights are known by their bytes, wherever they lie.
+    changed = [key for key, value in facts.items() if key not in ("teacher", "init") and before.get(key) != value]
     if changed:
         raise ValueError(
             f"{run} holds a run of another configuration (differs in {', '.join(changed)}): choose another folder"

@@ -1,0 +1,117 @@
+"""Training that begins with the weights of a preset or of a run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+from keras_sep.models import build_lstm, build_or_unet, load_network
+from keras_sep.presets import ASSETS, DEFAULT_PRESET, get_preset
+from tests.test_lstm import SMALL_LSTM
+from tests.test_or_unet import SMALL, SMALL_SPEC, magnitude
+from tests.test_training import RATE, _command, _config, data  # noqa: F401  # a fixture
+from training.__main__ import main
+from training.evaluation.songs import heard_by_run, scored_songs
+from training.start import overrides_of, restore_normalisation
+from training.stems import Song, Stem, StemPool, hold_out
+from training.train import train
+
+PRESET = get_preset(DEFAULT_PRESET)
+
+
+def masks(model: keras.Model, x: np.ndarray, training: bool = False) -> np.ndarray:
+    return np.stack([keras.ops.convert_to_numpy(mask) for mask in model(x, training=training).values()])
+
+
+@pytest.mark.parametrize("build", [lambda: build_or_unet(SMALL, SMALL_SPEC), lambda: build_lstm(SMALL_LSTM, SMALL_SPEC)])
+def test_normalisation_comes_back_and_nothing_else_changes(build):
+    network, x = build(), magnitude(12, batch=3)
+    rng = np.random.default_rng(1)
+    for weight in network.weights:  # as after training
+        if "norm" in weight.path:
+            weight.assign(weight + rng.uniform(0, 0.5, weight.shape))
+    other = 0.3 * magnitude(7, batch=2) ** 2
+    in_training = masks(network, x, training=True)  # moves the statistics, too
+    before, before_other = masks(network, x), masks(network, other)
+    assert np.abs(in_training - before).max() > 1e-2  # they are those of other signals
+    restore_normalisation(network, x)
+    np.testing.assert_allclose(masks(network, x), before, atol=1e-5)
+    np.testing.assert_allclose(masks(network, other), before_other, atol=1e-5)
+    np.testing.assert_allclose(masks(network, x, training=True), before, atol=1e-3)
+
+
+def test_a_preset_is_where_training_begins(data, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    settings = ["segment_frames=8", "batch_size=2", "steps_per_epoch=1", "validation_segments=2", "total_steps=2"]
+    options = [part for setting in (*settings, "warmup_steps=1", "learning_rate=1e-9") for part in ("--set", setting)]
+    assert main(["train", "--init-preset", DEFAULT_PRESET, "--data", str(data), *options]) == 0
+    run, x = tmp_path / "runs" / f"{DEFAULT_PRESET}-fine-tuned", magnitude(6, spec=PRESET.spec)
+    begun = masks(load_network(run / "best.keras"), x)
+    np.testing.assert_allclose(begun, masks(load_network(ASSETS / PRESET.network["file"]), x), atol=2e-2)
+    config = json.loads((run / "config.json").read_text())
+    assert (config["init"], config["init_sha256"]) == (DEFAULT_PRESET, PRESET.network["sha256"])
+    # What the preset has heard, the run has heard.
+    heard = heard_by_run(run, "test")
+    assert set(PRESET.provenance["trained_on"]["train"]["songs"]) | {"train_one"} <= heard.songs
+    assert set(PRESET.provenance["trained_on"]["train"]["stems"]) <= set(heard.stems)
+    # A run may begin with that run, and remembers all of it.
+    options = [part for setting in (*settings, "warmup_steps=1", f"init={run}") for part in ("--set", setting)]
+    assert main(["train", "training/configs/or_unet.toml", "--data", str(data), "--out", "second", *options]) == 1
+    config_file = str(_command(data, run)[4])
+    assert main(["train", config_file, "--data", str(data), "--out", "second", *options]) == 0
+    assert heard_by_run(tmp_path / "second", "test").songs >= heard.songs
+    with (
+        pytest.raises(ValueError, match=r"the songs to score: .*train_one"),
+        scored_songs(data, "train", RATE, heard=heard_by_run(tmp_path / "second", "train")),
+    ):
+        pass
+
+
+def test_what_it_heard_is_not_validated_on(data, tmp_path):  # noqa: F811
+    first, swapped = tmp_path / "first", tmp_path / "data"
+    assert train(_config("total_steps=2"), data, first)
+    swapped.mkdir()
+    for split, other in (("train", "valid"), ("valid", "train")):
+        (swapped / split).symlink_to(data / other)
+    with pytest.raises(ValueError, match=r"validation: .*train_one"):
+        train(_config("total_steps=2", f"init={first}"), swapped, tmp_path / "second")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["init=nothing"], "run folder with best.keras, or a preset .*Received: nothing"),
+        ([f"init={DEFAULT_PRESET}"], "architecture and size of the configuration, or_unet with"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(data, tmp_path, settings, message):  # noqa: F811
+    with pytest.raises(ValueError, match=message):
+        train(_config("total_steps=2", *settings), data, tmp_path / "run")
+    assert not (tmp_path / "run" / "config.json").exists()
+
+
+def test_an_unknown_preset_is_named(tmp_path, capsys):
+    assert main(["train", "--init-preset", "best", "--data", str(tmp_path)]) == 1
+    assert "--init-preset: expected one of" in capsys.readouterr().err
+    assert main(["train", "--data", str(tmp_path), "--out", str(tmp_path / "run")]) == 1
+    assert "expected CONFIG.toml" in capsys.readouterr().err
+    assert overrides_of(DEFAULT_PRESET)[0] == f"init={DEFAULT_PRESET}"
+
+
+def test_without_validation_songs_the_ends_are_held_out(data, tmp_path, capsys):  # noqa: F811
+    own = tmp_path / "own"
+    shutil.copytree(data / "train/songs/train_one", own / "train/songs/mine")
+    assert train(_config("total_steps=2"), own, tmp_path / "run")
+    assert "the last fifth of each file is validated on" in capsys.readouterr().out
+
+
+def test_hold_out_cuts_every_stem():
+    vocals, music, voice = (Stem(kind, kind, np.arange(n, dtype=np.int16)[:, None]) for kind, n in zip("abc", (100, 100, 50)))
+    early, late = hold_out(StemPool([Song("song", vocals, music)], [voice]))
+    for stem, first, second in zip((vocals, music, voice), early.stems(), late.stems(), strict=True):
+        np.testing.assert_array_equal(np.concatenate([first.audio, second.audio]), stem.audio)
+        assert len(second.audio) * 5 == len(stem.audio)
