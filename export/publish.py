@@ -9,7 +9,7 @@ from typing import Any
 
 from export.files import write_json, written_beside
 from export.network import read_summary
-from keras_sep.presets import ASSETS
+from keras_sep.presets import ASSETS, DEFAULT_PRESET
 
 
 def publish(
@@ -70,7 +70,9 @@ def publish(
         entry["network"] = network
     path = assets / "presets.json"
     presets = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    write_json(path, {**presets, name: entry})
+    presets[name] = entry
+    # The default first: pages and applications begin with it.
+    write_json(path, {key: presets[key] for key in sorted(presets, key=lambda key: (key != DEFAULT_PRESET, key))})
     return entry
 
 

@@ -110,7 +110,9 @@ class Separation(keras.Model):
         return total_loss([spectrogram, *features])
 
     def loss_terms(self, x, y, masks) -> list:
-        """l_0, the compressed and the complex term if they have a weight, then l_1 … l_N, for x (B, T, F, C), y and masks by name."""
+        """Terms before weighting, for x (B, T, F, C), y and masks by name: l_0, the compressed and the complex term
+        if they have a weight, then l_1 … l_N.
+        """
         scale = 1.0 / (ops.mean(x, axis=(1, 2, 3), keepdims=True) + 1e-6)
         references = {source: y[source] * scale for source in y}
         estimates = {source: masks[f"{source}_mask"] * (x * scale) for source in y}

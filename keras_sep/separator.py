@@ -54,7 +54,7 @@ class StreamingSeparator:
             46 ms each. Neither counter is cleared by `reset` or `flush`.
 
     Example:
-        >>> separator = StreamingSeparator("or-unet")
+        >>> separator = StreamingSeparator()
         >>> stems = separator.push(block)  # (n, 2) in; {"vocals": (n, 2), "accompaniment": (n, 2)} out
     """
 

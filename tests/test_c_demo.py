@@ -20,6 +20,7 @@ import soundfile
 from keras_sep import Separator
 from keras_sep.engine import delay
 from keras_sep.metadata import BLANK_DIGEST, read_metadata
+from keras_sep.presets import DEFAULT_PRESET
 from keras_sep.runtime import StepModel
 
 ROOT = Path(__file__).parents[1]
@@ -230,7 +231,10 @@ def test_the_digest_of_files_of_every_length(separate, tmp_path, song):
 
 @pytest.mark.parametrize(
     "mask",
-    [ROOT / "keras_sep/assets/or-unet-mask-dynamic_int8.tflite", ROOT / "tests/golden/unit-mask-float32.tflite"],
+    [
+        ROOT / f"keras_sep/assets/{DEFAULT_PRESET}-mask-dynamic_int8.tflite",
+        ROOT / "tests/golden/unit-mask-float32.tflite",
+    ],
     ids=lambda path: path.stem,
 )
 def test_a_mask_graph(refused, mask):

@@ -19,6 +19,7 @@ import soundfile
 
 from export.convert import convert, load_run
 from keras_sep.models import build_network
+from keras_sep.presets import DEFAULT_PRESET
 from keras_sep.separation import Separation
 from keras_sep.signal import stft
 from keras_sep.spec import StreamSpec
@@ -515,7 +516,7 @@ def _evaluate(data: Path, out: Path, *options: object) -> int:
 
 def test_musevals_own_command_gives_the_same_numbers(data, tmp_path, capsys):
     assert _evaluate(data, tmp_path / "out", "--references", "none", "--protocols", "v4", "--save-estimates") == 0
-    row = "or-unet-mask-dynamic_int8"
+    row = f"{DEFAULT_PRESET}-mask-dynamic_int8"
     assert f"| {row} |" in capsys.readouterr().out
     # As MUSDB18 has it, with the whole accompaniment as drums.
     track = tmp_path / "musdb/test/lithium"
@@ -603,12 +604,12 @@ def test_what_a_model_learned_from_is_not_scored(run, data, tmp_path, capsys):
     assert _evaluate(data, out) == 1
     assert "Music Delta - Grunge" in capsys.readouterr().err
     # And as a file.
-    assert _evaluate(data, out, "--model", ROOT / "keras_sep/assets/or-unet-mask-dynamic_int8.tflite") == 1
+    assert _evaluate(data, out, "--model", ROOT / f"keras_sep/assets/{DEFAULT_PRESET}-mask-dynamic_int8.tflite") == 1
     assert "Music Delta - Grunge" in capsys.readouterr().err
     # Its validation songs may be scored as such.
     shutil.move(data / "test", data / "valid")
     assert _evaluate(data, out, "--split", "valid", "--references", "none", "--protocols", "v4") == 0
-    assert ResultFolder(out).frames("v4", "or-unet-mask-dynamic_int8", "Music Delta - Grunge")
+    assert ResultFolder(out).frames("v4", f"{DEFAULT_PRESET}-mask-dynamic_int8", "Music Delta - Grunge")
 
 
 def test_a_known_file_under_another_name_is_left_out(run, data, tmp_path, capsys):

@@ -16,7 +16,7 @@ from keras_sep import Separator
 from keras_sep.errors import ModelFileError
 from keras_sep.metadata import read_metadata
 from keras_sep.models import build_or_unet
-from keras_sep.presets import ASSETS, get_preset
+from keras_sep.presets import ASSETS, DEFAULT_PRESET, get_preset
 from keras_sep.runtime import StepModel
 from keras_sep.signal import OverlapAdd, StreamingStft
 from tests.test_or_unet import SMALL, SMALL_SPEC, as_if_trained
@@ -180,7 +180,7 @@ def test_a_file_whose_tensors_do_not_fit_its_spec_is_refused(converted, tmp_path
 
 
 def test_the_shipped_network_is_the_shipped_file():
-    network, spec, provenance = load_saved(ASSETS / "or-unet.keras")
+    network, spec, provenance = load_saved(ASSETS / f"{DEFAULT_PRESET}.keras")
     assert (provenance["architecture"], provenance["size"]) == ("or_unet", "m")
-    path = get_preset("or-unet").file("waveform", "float32").path()
+    path = get_preset(DEFAULT_PRESET).file("waveform", "float32").path()
     assert check_file(path, network, spec, "float32").snr_db > 100

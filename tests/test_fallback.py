@@ -15,11 +15,11 @@ import soundfile
 
 from keras_sep import ModelFileError, Separator, StreamingSeparator, presets, runtime
 from keras_sep.errors import UnsupportedModelError
-from keras_sep.presets import get_preset
+from keras_sep.presets import DEFAULT_PRESET, get_preset
 from tests import old_runtime
 
 ROOT = Path(__file__).parents[1]
-DEFAULT, EXACT = "or-unet-mask-dynamic_int8.tflite", "or-unet-waveform-float32.tflite"
+DEFAULT, EXACT = f"{DEFAULT_PRESET}-mask-dynamic_int8.tflite", f"{DEFAULT_PRESET}-waveform-float32.tflite"
 CANNOT = r"old_runtime 2\.14\.0 cannot run this file: Didn't find op for builtin opcode 'FULLY_CONNECTED' version '12'"
 SAID = rf"/{DEFAULT}: {CANNOT}; using {EXACT} instead"
 
@@ -43,7 +43,7 @@ def test_where_everything_runs_it_is_the_preferred_file_without_a_word(cls):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert cls().model.name == DEFAULT
-        assert cls(graph="waveform").model.name == "or-unet-waveform-dynamic_int8.tflite"
+        assert cls(graph="waveform").model.name == f"{DEFAULT_PRESET}-waveform-dynamic_int8.tflite"
         assert cls(precision="float32").model.name == EXACT
         assert cls(model=cls().model).model.name == DEFAULT
 
@@ -70,7 +70,7 @@ def test_it_is_chosen_once_and_gives_that_files_stems(refuse, music):
 
 
 def test_the_order_is_that_of_preference_however_they_were_published():
-    preset = get_preset("or-unet")
+    preset = get_preset(DEFAULT_PRESET)
     some = preset.files[0]
     kinds = [(graph, precision) for precision in presets.PREFERENCE for graph in ("mask", "waveform")]
     for order in (kinds, kinds[::-1]):
@@ -80,7 +80,7 @@ def test_the_order_is_that_of_preference_however_they_were_published():
         assert [file.precision for file in candidates("waveform")] == list(presets.PREFERENCE)
         assert [file.graph for file in candidates(None, "int8")] == ["mask", "waveform"]
     with pytest.raises(
-        ModelFileError, match=r"or-unet: expected one of .*mask dynamic_int8.*\. Received: mask float32$"
+        ModelFileError, match=rf"{DEFAULT_PRESET}: expected one of .*mask dynamic_int8.*\. Received: mask float32$"
     ):
         preset.file("mask", "float32")
 
@@ -101,7 +101,7 @@ def test_a_graph_or_a_precision_that_was_asked_for_stays(refuse):
     refuse("dynamic_int8")
     with pytest.warns(RuntimeWarning, match=f"using {EXACT}"):
         assert Separator(graph="waveform").model.name == EXACT
-    none = r"or-unet: none of mask dynamic_int8, waveform dynamic_int8 can be run; the first: "
+    none = rf"{DEFAULT_PRESET}: none of mask dynamic_int8, waveform dynamic_int8 can be run; the first: "
     with pytest.raises(UnsupportedModelError, match=rf"{none}.*/{DEFAULT}: {CANNOT}$"):
         Separator(precision="dynamic_int8")
 

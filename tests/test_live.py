@@ -22,6 +22,7 @@ from keras_sep.live.ring import RingBuffer
 from keras_sep.live.session import DEFAULT_BUFFER_MS, LiveSession
 from keras_sep.live.sound_card import Device, find_device
 from keras_sep.live.terminal import Keys, Terminal, press, status_line, summary
+from keras_sep.presets import DEFAULT_PRESET
 
 GOLDEN = Path(__file__).parent / "golden"
 UNIT = GOLDEN / "unit-waveform-float32.tflite"
@@ -137,7 +138,7 @@ def test_what_is_played_is_the_stream_to_the_bit(music, block, graph):
 
 def test_the_shipped_model_as_well(music):
     card, x = FakeCard(), music(0.5)
-    separator = StreamingSeparator("or-unet", repair=True)
+    separator = StreamingSeparator(DEFAULT_PRESET, repair=True)
     session = LiveSession(separator, card, Mixer(RATE, {"vocals": 0.0, "accompaniment": 0.0}), clock=lambda: card.now)
     session.open()
     assert_delayed(through(session, card, x, 512), separated(x, separator.model), BUFFER)
@@ -459,7 +460,7 @@ def test_the_recording_of_a_file_is_what_separate_makes(music, tmp_path, format)
     soundfile.write(tmp_path / "song.wav", x, RATE, subtype="FLOAT")
     source = FileSource(tmp_path / "song.wav", 2)
     source.start()
-    card, separator = FakeCard(), StreamingSeparator("or-unet", repair=True)
+    card, separator = FakeCard(), StreamingSeparator(DEFAULT_PRESET, repair=True)
     recorder = Recorder(tmp_path / "new" / "out", separator.spec, format=format)
     mixer = Mixer(RATE, {"vocals": -20.0, "accompaniment": 3.0})  # are heard, not recorded
     session = LiveSession(separator, card, mixer, source=source, recorder=recorder, clock=lambda: card.now)
@@ -469,7 +470,7 @@ def test_the_recording_of_a_file_is_what_separate_makes(music, tmp_path, format)
     session.close()
     paths = recorder.close()
     assert sorted(p.name for p in paths) == [f"{n}.{format}" for n in ("accompaniment", "mixture", "vocals")]
-    expected = {**Separator("or-unet").separate(x, RATE), "mixture": x}
+    expected = {**Separator(DEFAULT_PRESET).separate(x, RATE), "mixture": x}
     for path in paths:
         recorded = soundfile.read(path, dtype="float32")[0]
         if format == "wav":

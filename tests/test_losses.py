@@ -62,7 +62,9 @@ def test_the_complex_loss_is_the_distance_of_complex_spectra():
     rng = np.random.default_rng(7)
     vocals, accompaniment = rng.standard_normal((2, 3, 40, 2)) + 1j * rng.standard_normal((2, 3, 40, 2))
     mixture, masks = vocals + accompaniment, {"vocals": rng.random((3, 40, 2)), "accompaniment": rng.random((3, 40, 2))}
-    expected = sum(np.abs(v - masks[n] * mixture).mean() for n, v in (("vocals", vocals), ("accompaniment", accompaniment)))
+    expected = sum(
+        np.abs(v - masks[n] * mixture).mean() for n, v in (("vocals", vocals), ("accompaniment", accompaniment))
+    )
     references = {"vocals": np.abs(vocals), "accompaniment": np.abs(accompaniment)}
     assert float(complex_spectrogram_loss(np.abs(mixture), references, masks)) == pytest.approx(expected, rel=1e-3)
     # Full scale and silence: the distance of 0 from 0, and a finite gradient.

@@ -27,7 +27,9 @@ def masks(model: keras.Model, x: np.ndarray, training: bool = False) -> np.ndarr
     return np.stack([keras.ops.convert_to_numpy(mask) for mask in model(x, training=training).values()])
 
 
-@pytest.mark.parametrize("build", [lambda: build_or_unet(SMALL, SMALL_SPEC), lambda: build_lstm(SMALL_LSTM, SMALL_SPEC)])
+@pytest.mark.parametrize(
+    "build", [lambda: build_or_unet(SMALL, SMALL_SPEC), lambda: build_lstm(SMALL_LSTM, SMALL_SPEC)]
+)
 def test_normalisation_comes_back_and_nothing_else_changes(build):
     network, x = build(), magnitude(12, batch=3)
     rng = np.random.default_rng(1)
@@ -110,7 +112,9 @@ def test_without_validation_songs_the_ends_are_held_out(data, tmp_path, capsys):
 
 
 def test_hold_out_cuts_every_stem():
-    vocals, music, voice = (Stem(kind, kind, np.arange(n, dtype=np.int16)[:, None]) for kind, n in zip("abc", (100, 100, 50)))
+    vocals, music, voice = (
+        Stem(kind, kind, np.arange(n, dtype=np.int16)[:, None]) for kind, n in zip("abc", (100, 100, 50), strict=True)
+    )
     early, late = hold_out(StemPool([Song("song", vocals, music)], [voice]))
     for stem, first, second in zip((vocals, music, voice), early.stems(), late.stems(), strict=True):
         np.testing.assert_array_equal(np.concatenate([first.audio, second.audio]), stem.audio)

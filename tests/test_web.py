@@ -21,6 +21,7 @@ from playwright import sync_api
 
 from keras_sep import web
 from keras_sep.errors import PageError
+from keras_sep.presets import DEFAULT_PRESET
 from keras_sep.separator import Separator, StreamingSeparator
 from keras_sep.web import PAGE, PageServer
 
@@ -75,9 +76,9 @@ def test_the_server_serves_the_page_and_the_shipped_models(answer):
     assert headers["Cross-Origin-Embedder-Policy"] == "require-corp"
     for path, kind in (("/assets/x.js", "text/javascript"), ("/assets/x.wasm?v=1", "application/wasm")):
         assert answer(path)[2]["Content-type"] == kind
-    model = "or-unet-waveform-dynamic_int8.tflite"
+    model = f"{DEFAULT_PRESET}-waveform-dynamic_int8.tflite"
     assert answer(f"/models/{model}")[1] == (ROOT / "keras_sep" / "assets" / model).read_bytes()
-    assert answer("/models/presets.json")[0] == answer("/models/or-unet.LICENSE")[0] == 200
+    assert answer("/models/presets.json")[0] == answer(f"/models/{DEFAULT_PRESET}.LICENSE")[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_the_server_serves_nothing_else(answer, path):
 @pytest.mark.parametrize("name", ["..\\x.json", "C:\\x.json", "C:x.json", "../x.json", "x.py", "", "..", ".json"])
 def test_names_that_lead_elsewhere_on_some_system(name):
     assert not web._is_asset(name)
-    assert web._is_asset("or-unet.LICENSE")
+    assert web._is_asset(f"{DEFAULT_PRESET}.LICENSE")
 
 
 def test_the_page_and_the_server_say_the_same_of_what_may_be_loaded(answer):

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from keras_sep.presets import DEFAULT_PRESET
 
 # On processors without AVX-512 TensorFlow leaves oneDNN off, with which it trains half as fast again (measured).
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -53,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
         "the same --out scores what is missing, and adds rows.",
     )
     which = evaluate.add_mutually_exclusive_group()
-    which.add_argument("--preset", default="or-unet", help="shipped model (default: or-unet)")
+    which.add_argument("--preset", default=DEFAULT_PRESET, help=f"shipped model (default: {DEFAULT_PRESET})")
     which.add_argument("--model", type=Path, metavar="FILE.tflite")
     which.add_argument("--run", type=Path, metavar="RUN", help="best network of a training run, in Keras")
     which.add_argument(
@@ -138,6 +139,42 @@ def main(argv: list[str] | None = None) -> int:
     paper.add_argument("--protocols", default="v4", metavar="A,B", help="v4 (default) or v4,v3, as for evaluate")
     paper.add_argument("--jobs", type=int, default=2, help="scoring processes (default: 2)")
     paper.set_defaults(call=_run_paper)
+
+    gather = commands.add_parser(
+        "gather",
+        allow_abbrev=False,
+        help="a data set with more music, from packages of Debian",
+        description="Makes a data set of links to another, and adds free music without voice to its training part.",
+    )
+    gather.add_argument("--data", type=Path, required=True, help="folder of stems with a manifest.csv")
+    gather.add_argument("--out", type=Path, required=True, help="folder to make")
+    gather.set_defaults(call=_gather)
+
+    compare = commands.add_parser(
+        "compare",
+        allow_abbrev=False,
+        help="runs beside one another: settings, cost, validation",
+        description="A table of runs: what differs in their settings, frames, hours, validation losses and, with "
+        "--data, what their best networks do on the validation songs.",
+    )
+    compare.add_argument("runs", type=Path, nargs="+", metavar="RUN")
+    compare.add_argument("--data", type=Path, help="folder of stems; adds the validation songs")
+    compare.add_argument("--cache", type=Path, help="folder of its decoded audio (default: runs/cache)")
+    compare.add_argument("--preset", default="", metavar="NAME", help="adds a row of a preset, with --data")
+    compare.set_defaults(call=_compare)
+
+    gap = commands.add_parser(
+        "gap",
+        allow_abbrev=False,
+        help="strange voices or strange music: where a network falls short",
+        description="Scores networks on plain mixtures of the voices of one split with the music of another.",
+    )
+    gap.add_argument("networks", nargs="+", metavar="RUN|PRESET")
+    gap.add_argument("--data", type=Path, required=True, help="folder of stems")
+    gap.add_argument("--cache", type=Path, help="folder of its decoded audio (default: runs/cache)")
+    gap.add_argument("--frames", type=int, default=192, help="of a mixture (default: 192; a U-Net wants 64 times)")
+    gap.add_argument("--count", type=int, default=40, help="mixtures of a row (default: 40)")
+    gap.set_defaults(call=_gap)
 
     benchmark = commands.add_parser(
         "benchmark", allow_abbrev=False, help="speed and memory of training each method, beside a matrix product"
@@ -225,6 +262,26 @@ def _run_paper(args: argparse.Namespace) -> None:
 
     options = _training_options(args) | {"protocols": args.protocols.split(",")}
     print(run_paper(args.out, args.data, args.set, args.split, args.excerpt, args.jobs, **options))
+
+
+def _gather(args: argparse.Namespace) -> None:
+    from training.gather import gather
+
+    print(gather(args.data, args.out))
+
+
+def _compare(args: argparse.Namespace) -> None:
+    from training.compare import compare
+
+    print(compare(args.runs, args.data, args.cache, args.preset))
+
+
+def _gap(args: argparse.Namespace) -> None:
+    from training.gap import gap
+
+    if min(args.frames, args.count) < 1:
+        raise ValueError(f"gap: expected counts of at least 1. Received: --frames {args.frames} --count {args.count}")
+    print(gap(args.networks, args.data, args.cache, args.frames, args.count))
 
 
 def _benchmark(args: argparse.Namespace) -> None:

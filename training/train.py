@@ -201,6 +201,7 @@ def _first_mixtures(mixer: RandomMixer, config: TrainConfig) -> np.ndarray:
     batches = random_batches(mixer, max(16, config.batch_size), config.seed)
     x, _ = next(batches)
     batches.close()  # type: ignore[attr-defined]
+    assert isinstance(x, np.ndarray)  # of batches that do not go on from one another
     return x
 
 
