@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.test_training import _config, data  # noqa: F401  # a fixture
+from training.__main__ import main
+from training.train import train
+
+
+def test_a_row_for_each_run_says_what_differs(data, tmp_path, capsys):  # noqa: F811
+    first, second = tmp_path / "first", tmp_path / "second"
+    train(_config("total_steps=2"), data, first, cache=tmp_path / "cache")
+    train(_config("total_steps=4", "complex_weight=0.5"), data, second, cache=tmp_path / "cache")
+    arguments = ["compare", str(first), str(second), "--data", str(data), "--cache", str(tmp_path / "cache")]
+    capsys.readouterr()
+    assert main(arguments) == 0
+    head, _, mixture, one, two = (
+        [c.strip() for c in line.split("|")[1:-1]] for line in capsys.readouterr().out.splitlines()
+    )
+    assert head[-3:] == ["valid_one V / A", "valid_two V / A", "mean V / A"]
+    assert (mixture[0], one[0], two[0]) == ("mixture", "first", "second")
+    vocals, accompaniment = (float(x.replace("−", "-")) for x in mixture[-3].split("/"))
+    assert vocals == pytest.approx(-accompaniment, abs=0.02)  # each is the other's noise
+    assert one[1].startswith("architecture=or_unet, size=s")
+    assert two[1] == "complex_weight=0.5, total_steps=4"
+    steps = head.index("steps")
+    assert one[steps] == "2"
+    assert two[steps] in ("2", "4")
+    assert one[head.index("validation: ℂ")] == ""
+    assert float(two[head.index("validation: ℂ")]) > 0
+
+
+def test_the_gap_has_a_row_for_each_origin(data, tmp_path, capsys):  # noqa: F811
+    run = tmp_path / "run"
+    train(_config("total_steps=2"), data, run, cache=tmp_path / "cache")
+    capsys.readouterr()
+    options = ["--data", str(data), "--cache", str(tmp_path / "cache"), "--frames", "8", "--count", "2"]
+    assert main(["gap", str(run), *options]) == 0
+    head, _, *rows = ([c.strip() for c in line.split("|")[1:-1]] for line in capsys.readouterr().out.splitlines())
+    assert head == ["voices", "music", f"{run} V / A"]
+    assert len(rows) == 4 + 4 + 2  # two pools by two, and songs
+    assert [row[:2] for row in rows[:2]] == [["train: voices", f"{x}: instrumentals"] for x in ("train", "valid")]
+    assert all(len(row[2].split("/")) == 2 for row in rows)
+    assert main(["gap", "nothing", *options]) == 1
+    assert "Received: nothing" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path, capsys):
+    assert main(["compare", str(tmp_path)]) == 1
+    assert "expected a run folder" in capsys.readouterr().err

@@ -1,0 +1,119 @@
+"""More music from packages: a package is made here, and handed out by an apt-get of our own."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from training import gather
+from training.__main__ import main
+from training.datasets import load_split
+
+needs_dpkg = pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="dpkg-deb, of Debian, is not here")
+
+
+def write(path: Path, seconds: float, channels: int = 2, rate: int = 22050) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(len(path.name)).standard_normal((int(seconds * rate), channels))
+    soundfile.write(path, 0.1 * noise, rate)
+
+
+@pytest.fixture
+def data(tmp_path) -> Path:
+    root = tmp_path / "data"
+    write(root / "train/voices/a.ogg", 3)
+    write(root / "train/songs/one/vocals.ogg", 3)
+    write(root / "train/songs/one/accompaniment.ogg", 3)
+    rows = ["path,kind,licence,licence_family,note", "train/voices/a.ogg,voice,CC0,free,a scale"]
+    (root / "manifest.csv").write_text("\n".join(rows) + "\n")
+    return root
+
+
+@pytest.fixture
+def archive(tmp_path, monkeypatch) -> None:
+    """`apt-get download tune-music` gives a package with music, a sound effect, a twin, a choir and a .pk3."""
+    files = tmp_path / "files"
+    music = files / "usr/share/games/tune/music"
+    write(music / "rock song.ogg", 3)
+    write(music / "guitar.ogg", 4, channels=1)
+    write(music / "click.ogg", 0.5)
+    write(music / "choir.ogg", 3.5)
+    write(files / "usr/share/games/tune/speech/talk.ogg", 3)
+    shutil.copy(music / "rock song.ogg", music / "twin.ogg")
+    write(tmp_path / "pack/music/packed.ogg", 5)
+    with zipfile.ZipFile(music / "more.pk3", "w") as pack:
+        pack.write(tmp_path / "pack/music/packed.ogg", "music/packed.ogg")
+    copyright_file = files / "usr/share/doc/tune-music/copyright"
+    copyright_file.parent.mkdir(parents=True)
+    copyright_file.write_text("CC-BY-SA")
+    (files / "DEBIAN").mkdir()
+    control = [
+        "Package: tune-music",
+        "Version: 1.2",
+        "Architecture: all",
+        "Maintainer: a <a@example.org>",
+        "Description: b",
+    ]
+    (files / "DEBIAN/control").write_text("\n".join(control) + "\n")
+    package = tmp_path / "tune-music_1.2_all.deb"
+    subprocess.run(["dpkg-deb", "--build", str(files), str(package)], check=True, capture_output=True)
+    command = tmp_path / "bin/apt-get"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\n[ "$2" = tune-music ] || {{ echo "E: no $2" >&2; exit 100; }}\ncp "{package}" .\n')
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{command.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(gather, "PACKAGES", {"tune-music": "music/"})
+    monkeypatch.setattr(gather, "CHOIRS", ("choir.ogg",))
+    monkeypatch.setattr(gather, "SHORTEST_S", 2.0)
+
+
+@needs_dpkg
+def test_music_stands_beside_the_data_with_its_licence(data, archive, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["gather", "--data", str(data), "--out", str(out)]) == 0
+    assert "3 files, 0 minutes of music from 1 packages" in capsys.readouterr().out
+    folder = out / "train/instrumentals/tune-music"
+    assert (folder / "copyright").read_text() == "CC-BY-SA"
+    with (out / "manifest.csv").open() as file:
+        first, *rows = csv.DictReader(file)
+    assert (first["path"], first["note"]) == ("train/voices/a.ogg", "a scale")
+    kinds = {Path(row["path"]).name: row["kind"] for row in rows}
+    assert kinds == {
+        "music_rock_song.ogg": "instrumental",
+        "music_guitar.ogg": "instrument_track",
+        "music_packed.ogg": "instrumental",
+    }
+    assert {(row["licence_family"], row["source"]) for row in rows} == {("free", "debian:tune-music")}
+    assert "(1.2)" in rows[0]["licence"]
+    pool = load_split(out, "train", tmp_path / "cache", 44100, licences="free", progress=False)
+    assert (len(pool.instrumentals), len(pool.instrument_tracks), len(pool.voices)) == (2, 1, 1)
+    # A second time it is left alone.
+    assert main(["gather", "--data", str(data), "--out", str(out)]) == 1
+    assert "expected a folder to be made" in capsys.readouterr().err
+
+
+@needs_dpkg
+def test_a_package_that_cannot_be_had_leaves_nothing(data, archive, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(gather, "PACKAGES", {"other-music": ""})
+    assert main(["gather", "--data", str(data), "--out", str(tmp_path / "out")]) == 1
+    assert "apt-get download other-music: E: no other-music" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_elsewhere_the_missing_commands_are_named(data, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ValueError, match="no apt-get, dpkg-deb"):
+        gather.gather(data, tmp_path / "out")
+
+
+def test_data_without_a_manifest_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"manifest\.csv"):
+        gather.gather(tmp_path, tmp_path / "out")

@@ -1,0 +1,73 @@
+"""`python -m training gap`: whether it is voices or music that a network does not know from training.
+
+Plain mixtures (`RandomMixer.draw_plain`: no effects, the voice 2 ± 3 dB below the music) of voices of one split with
+music of another; what a row loses from one split to the next is lost to strangers, or to harder material.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import keras
+
+from keras_sep.models import load_network
+from keras_sep.separation import Separation
+from keras_sep.spec import StreamSpec
+from training.batches import validation_segments
+from training.datasets import load_split
+from training.evaluation.report.text import decibels
+from training.runs import load_best
+from training.start import require_init
+from training.stems import Stem, StemPool
+
+SPLITS: tuple[Literal["train", "valid"], ...] = ("train", "valid")
+
+
+def gap(networks: Sequence[str], data: Path, cache: Path | None, num_frames: int, count: int) -> str:
+    """A Markdown table: SI-SDR of vocals / accompaniment, mean of `count` mixtures, by where they come from.
+
+    Args:
+        networks: presets with a Keras network, or run folders.
+        data: folder of stems with train and valid.
+        cache: folder of its decoded audio; None for runs/cache.
+        num_frames: frames of a mixture.
+        count: mixtures of a row.
+    """
+    spec = StreamSpec()
+    models = {name: _separation(name) for name in networks}
+    pools = {split: load_split(data, split, cache or Path("runs/cache"), spec.sample_rate) for split in SPLITS}
+    lines = ["| voices | music | " + " | ".join(f"{name} V / A" for name in networks) + " |"]
+    lines.append("|---" * (2 + len(networks)) + "|")
+    for voices, music, pool in _cases(pools):
+        x, y = validation_segments(pool, spec, num_frames, count)
+        cells = []
+        for model in models.values():
+            found = model.evaluate(x, y, batch_size=8, verbose=0, return_dict=True)
+            cells.append(f"{decibels(found['vocals_si_sdr'])} / {decibels(found['accompaniment_si_sdr'])}")
+        lines.append(f"| {voices} | {music} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _separation(name: str) -> Separation:
+    path = require_init(name)
+    network: keras.Model = load_best(Path(name))[0] if path.name == "best.keras" else load_network(path)
+    model = Separation(network)
+    model.compile()
+    return model
+
+
+def _cases(pools: dict[Literal["train", "valid"], StemPool]) -> list[tuple[str, str, StemPool]]:
+    def real(pool: StemPool) -> list[Stem]:
+        return [stem for stem in pool.voices if stem.kind != "voice_melodised"]
+
+    pairs = [(v, m) for v in SPLITS for m in SPLITS]
+    cases = [
+        (f"{v}: voices", f"{m}: instrumentals", StemPool([], real(pools[v]), pools[m].instrumentals)) for v, m in pairs
+    ]
+    for v, m in pairs:
+        vocals, others = [s.vocals for s in pools[v].songs], [s.accompaniment for s in pools[m].songs]
+        cases.append((f"{v}: songs' vocals", f"{m}: songs' accompaniments, shuffled", StemPool([], vocals, others)))
+    cases += [(f"{split}: songs", "their own", StemPool(pools[split].songs)) for split in SPLITS]
+    return [case for case in cases if case[2].songs or (case[2].voices and case[2].instrumentals)]
