@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from keras_sep.presets import DEFAULT_PRESET
 from tests.test_training import _config, data  # noqa: F401  # a fixture
 from training.__main__ import main
 from training.train import train
@@ -47,4 +48,18 @@ def test_the_gap_has_a_row_for_each_origin(data, tmp_path, capsys):  # noqa: F81
 
 def test_a_folder_that_is_no_run_is_named(tmp_path, capsys):
     assert main(["compare", str(tmp_path)]) == 1
+    assert "expected a run folder" in capsys.readouterr().err
+
+
+def test_one_source_alone_stays_out_of_the_other_stem(data, tmp_path, capsys):  # noqa: F811
+    """Of steady noise a trained model makes no voice; the tone is no singer, but no noise either."""
+    options = ["--data", str(data), "--cache", str(tmp_path / "cache"), "--split", "valid"]
+    assert main(["alone", DEFAULT_PRESET, *options]) == 0
+    head, _, *rows = ([c.strip() for c in line.split("|")[1:-1]] for line in capsys.readouterr().out.splitlines())
+    assert head == ["alone", "file", DEFAULT_PRESET]
+    levels = {(row[0], row[1]): float(row[2].replace("−", "-")) for row in rows}
+    assert len(levels) == 1 + 2 + 2 + 2  # an instrumental, two songs' two stems, two medians
+    assert levels["accompaniment", "median of 3"] < -10
+    assert levels["vocals", "median of 2"] < 3  # no stem is louder than what was heard
+    assert main(["alone", "nothing", *options]) == 1
     assert "expected a run folder" in capsys.readouterr().err

@@ -100,6 +100,18 @@ def main(argv: list[str] | None = None) -> int:
     )
     evaluate.set_defaults(call=_evaluate)
 
+    alone = commands.add_parser(
+        "alone",
+        allow_abbrev=False,
+        help="music without voice, and voices without music, through a model",
+        description="How far down one source alone is in the other's stem.",
+    )
+    alone.add_argument("models", nargs="+", metavar="RUN|PRESET", help="presets as they stream, runs in Keras")
+    alone.add_argument("--data", type=Path, required=True, help="folder of stems")
+    alone.add_argument("--cache", type=Path, help="folder of its decoded audio (default: runs/cache)")
+    alone.add_argument("--split", default="test", help="train, valid or test (default: test)")
+    alone.set_defaults(call=_alone)
+
     report = commands.add_parser(
         "report",
         allow_abbrev=False,
@@ -357,6 +369,22 @@ def _evaluate(args: argparse.Namespace) -> int:
     if failed:
         print(f"error: {failed} scores are missing, see above", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _alone(args: argparse.Namespace) -> None:
+    from keras_sep.presets import presets
+    from training.datasets import load_split
+    from training.evaluation import methods
+    from training.evaluation.alone import alone
+
+    rate = 44100
+    chosen = [
+        methods.of_file(name, None, "mask", "dynamic_int8", name=name)[0]
+        if name in presets()
+        else methods.of_run(Path(name))
+        for name in args.models
+    ]
+    print(alone(load_split(args.data, args.split, args.cache or Path("runs/cache"), rate), chosen, rate))
 
 
 def _report(args: argparse.Namespace) -> None:

@@ -32,12 +32,15 @@ def credits_text(run: Path, data: Path, name: str) -> str:
         name: of the weights.
     """
     used = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
-    paths = {stem["path"] for split in used.values() for stem in split}
+    stems = [stem for split in used.values() for stem in split]
+    paths = {stem["path"] for stem in stems} - {""}
+    # What first weights have heard is known by hash alone; their own licence and credits speak for it.
+    begun = sorted({(stem["dataset"], stem["licence"]) for stem in stems if not stem["path"]})
     with (data / "manifest.csv").open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["path"] in paths]
     if missing := paths - {row["path"] for row in rows}:
         raise ValueError(f"{data}/manifest.csv: expected {len(missing)} more files. First: {min(missing)}")
-    family = "nc" if any(row["licence_family"] != "free" for row in rows) else "free"
+    free = all(row["licence_family"] == "free" for row in rows) and not any("-NC" in licence for _, licence in begun)
     sources: dict[tuple[str, str], int] = defaultdict(int)
     for row in rows:
         sources[row["source"].removeprefix("github:"), row["licence"]] += 1
@@ -45,4 +48,5 @@ def credits_text(run: Path, data: Path, name: str) -> str:
         f"- {source}: {count} file{'s' if count > 1 else ''}, {licence}"
         for (source, licence), count in sorted(sources.items())
     ]
-    return HEADER.format(name=name, terms=TERMS[family]) + "\n" + "\n".join(lines) + "\n"
+    lines += [f"- weights of the {origin}, {licence}, with the credits of its own" for origin, licence in begun]
+    return HEADER.format(name=name, terms=TERMS["free" if free else "nc"]) + "\n" + "\n".join(lines) + "\n"

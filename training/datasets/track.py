@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3"}
+AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 SONG_STEMS = ("vocals", "accompaniment")
 
 T = TypeVar("T")

@@ -1,0 +1,43 @@
+"""One source alone: how much of music without voice comes out as voice, and of a voice alone as accompaniment."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from training.evaluation.methods import Method
+from training.evaluation.report.text import decibels
+from training.evaluation.scene import SOURCES, Scene, Waveform
+from training.stems import StemPool
+
+
+def alone(pool: StemPool, methods: list[Method], sample_rate: int) -> str:
+    """A Markdown table: the wrong stem's energy below that of what was heard, dB, and the medians.
+
+    Heard alone are a split's instrumentals, and the accompaniments and the vocals of its songs.
+    """
+    cases = [("accompaniment", stem) for stem in pool.instrumentals]
+    cases += [("accompaniment", song.accompaniment) for song in pool.songs]
+    cases += [("vocals", song.vocals) for song in pool.songs]
+    lines = ["| alone | file | " + " | ".join(method.label for method in methods) + " |"]
+    lines.append("|---" * (2 + len(methods)) + "|")
+    values: dict[str, list[list[float]]] = {source: [] for source in SOURCES}
+    for source, stem in cases:
+        heard = stem.read(0, len(stem.audio))
+        heard = np.repeat(heard, 2 // heard.shape[1], axis=1)
+        (wrong,) = (name for name in SOURCES if name != source)
+        row = [_energy_db(heard) - _energy_db(method.separate(scene(heard, sample_rate))[wrong]) for method in methods]
+        values[source].append(row)
+        lines.append(f"| {source} | {stem.path} | " + " | ".join(f"{decibels(-x)}" for x in row) + " |")
+    for source, rows in values.items():
+        if rows:
+            medians = [decibels(-float(x)) for x in np.median(rows, axis=0)]
+            lines.append(f"| {source} | median of {len(rows)} | " + " | ".join(medians) + " |")
+    return "\n".join(lines)
+
+
+def scene(heard: Waveform, sample_rate: int) -> Scene:
+    return Scene("alone", sample_rate, dict.fromkeys(SOURCES, heard), heard)
+
+
+def _energy_db(x: Waveform) -> float:
+    return float(10 * np.log10(np.mean(np.square(x, dtype=np.float64)) + 1e-12))
