@@ -7,10 +7,10 @@ import pytest
 
 from keras_sep.signal import stft
 from keras_sep.spec import StreamSpec
-from training import effects, mixing
+from training import effects
 from training.batches import random_batches, validation_segments
 from training.excerpts import Excerpt
-from training.mixing import Activity, RandomMixer
+from training.mixing import Activity, Mixing, RandomMixer
 from training.stems import Song, Stem, StemPool
 
 RATE = 8000
@@ -241,13 +241,11 @@ def test_levels_count_where_it_sounds():
     assert effects.active_rms_db(0 * sound) == -120
 
 
-def test_short_phrases_are_joined(monkeypatch):
-    monkeypatch.setattr(mixing, "VOICE_PAUSES", 0.0)
-    monkeypatch.setattr(mixing, "VOICE_SILENT", 0.0)
+def test_short_phrases_are_joined():
     lengths = (0.9, 2.0, 1.4, 2.6)
     padded = [np.pad(tone(200 + 9 * i, s), RATE // 2) for i, s in enumerate(lengths)]
     phrases = [stem(f"train/voices/{i}.wav", x) for i, x in enumerate(padded)]
-    mixer = RandomMixer(StemPool([], phrases, instrumentals()), SPEC, LONG)
+    mixer = RandomMixer(StemPool([], phrases, instrumentals()), SPEC, LONG, Mixing(voice_pauses=0, voice_silent=0))
     for excerpt in draws(mixer, 60):
         vocals = excerpt.vocals.scaled()
         runs = silent_runs(vocals)
@@ -259,23 +257,20 @@ def test_short_phrases_are_joined(monkeypatch):
     assert max(silent_runs(phrases[0].read(0, LONG * SPEC.frame_step).T)) > 2
 
 
-def test_pauses_are_added_to_voices_that_have_none(monkeypatch):
-    mixer = RandomMixer(POOLS["pools"](), SPEC, LONG)
-
-    def share() -> float:
+def test_pauses_are_added_to_voices_that_have_none():
+    def share(**settings: float) -> float:
+        mixer = RandomMixer(POOLS["pools"](), SPEC, LONG, Mixing(**settings))
         sung = [e.vocals.scaled() for e in draws(mixer, 80) if e.vocals.gains.any()]
         return float(np.mean([max(silent_runs(vocals), default=0.0) > 0.5 for vocals in sung]))
 
     assert 0.25 < share() < 0.65
-    monkeypatch.setattr(mixing, "VOICE_PAUSES", 0.0)
-    assert share() == 0
+    assert share(voice_pauses=0) == 0
 
 
-def test_short_music_is_repeated(monkeypatch):
-    monkeypatch.setattr(mixing, "MUSIC_PAUSES", 0.0)
-    monkeypatch.setattr(mixing, "MUSIC_SILENT", 0.0)
+def test_short_music_is_repeated():
+    plain = Mixing(music_pauses=0, music_silent=0)
     for pool in (StemPool([], voices(), instrumentals(1.3)), StemPool([song(0, 2.2)])):
-        for excerpt in draws(RandomMixer(pool, SPEC, LONG), 20):
+        for excerpt in draws(RandomMixer(pool, SPEC, LONG, plain), 20):
             assert not silent_runs(excerpt.accompaniment.scaled())
 
 
@@ -477,3 +472,39 @@ def test_panning_keeps_the_power():
         assert np.sum(np.square(gains)) == pytest.approx(2, rel=1e-5)
     np.testing.assert_allclose(effects.pan_gains(0), 1, rtol=1e-6)
     np.testing.assert_allclose(effects.pan_gains(1), [0, np.sqrt(2)], atol=1e-6)
+
+
+# --- settings
+
+
+def test_settings_are_read_from_a_line():
+    assert Mixing.parse("") == Mixing()
+    assert Mixing.parse("floor=0.3, floor_db=-80") == Mixing(floor=0.3, floor_db=-80.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("flor=1", "expected some of together, .*Received: flor"),
+        ("floor", "name=number. Received: 'floor'"),
+        ("floor=2", "floor from 0 to 1. Received: 2"),
+        ("floor_db=-110", "floor_db from -100 to 0. Received: -110"),
+    ],
+)
+def test_settings_that_are_none_are_named(text, message):
+    with pytest.raises(ValueError, match=message):
+        Mixing.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "heard"),
+    [
+        ("floor", lambda e: e.floor is not None),
+        ("voice_silent", lambda e: not e.vocals.gains.any()),
+        ("equaliser", lambda e: np.ptp(e.vocals.equaliser) > 0),
+    ],
+)
+def test_a_share_is_what_it_says(name, heard):
+    for share in (0.0, 1.0):
+        mixer = RandomMixer(POOLS["pools"](), SPEC, FRAMES, Mixing(**{"narrow": 0.0, name: share}))
+        assert {bool(heard(excerpt)) for excerpt in draws(mixer, 20)} == {bool(share)}

@@ -119,3 +119,20 @@ def test_hold_out_cuts_every_stem():
     for stem, first, second in zip((vocals, music, voice), early.stems(), late.stems(), strict=True):
         np.testing.assert_array_equal(np.concatenate([first.audio, second.audio]), stem.audio)
         assert len(second.audio) * 5 == len(stem.audio)
+
+
+def test_frozen_normalisations_stay(data, tmp_path):  # noqa: F811
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert train(_config("total_steps=2"), data, first)
+    settings = ("total_steps=2", "learning_rate=0.01", "ema_momentum=0.0", f"init={first}")
+    assert train(_config(*settings, "freeze_normalisation=true"), data, second)
+    before, after = (
+        {weight.path: keras.ops.convert_to_numpy(weight) for weight in load_network(run / "last.keras").weights}
+        for run in (first, second)
+    )
+    best = {w.path: keras.ops.convert_to_numpy(w) for w in load_network(first / "best.keras").weights}
+    assert before.keys() == after.keys()
+    for path, values in best.items():
+        assert np.array_equal(values, after[path]) == ("norm" in path), path
+    with pytest.raises(ValueError, match="init must be a preset or a run"):
+        _config("total_steps=2", "freeze_normalisation=true")

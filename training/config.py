@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from training.mixing import Mixing
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -25,8 +27,10 @@ class TrainConfig:
         teacher: run folder of the trained loss network, "" for none.
         num_taps: N of eq. (5): taps of the teacher that are used, 0 for the plain L1.
         init: where the weights come from at first: a preset of the package, a run folder, or "" for random ones.
+        freeze_normalisation: whether batch normalisations keep the statistics, scales and shifts of `init`.
         compressed_weight: of the L1 on square-root magnitudes beside eq. (2), ≥ 0.
         complex_weight: of the distance of complex spectra beside eq. (2), ≥ 0.
+        mixing: what differs from `training.mixing.Mixing`, "name=value,name=value"; "" for nothing.
         segment_frames: frames T of a segment.
         consecutive: segments that follow one another with the recurrent state carried over, 1 for none.
         batch_size: segments.
@@ -48,8 +52,10 @@ class TrainConfig:
     teacher: str
     num_taps: int
     init: str
+    freeze_normalisation: bool
     compressed_weight: float
     complex_weight: float
+    mixing: str
     segment_frames: int
     consecutive: int
     batch_size: int
@@ -78,8 +84,11 @@ class TrainConfig:
         self._require(self.clipnorm > 0, "clipnorm", "above 0")
         self._require(0 <= self.ema_momentum < 1, "ema_momentum", "from 0 to below 1")
         self._require(self.early_stopping_epochs >= 0, "early_stopping_epochs", "at least 0")
+        Mixing.parse(self.mixing)
         self._require(self.seed >= 0, "seed", "at least 0")
         self._require(self.num_taps >= 0, "num_taps", "at least 0")
+        if self.freeze_normalisation:
+            self._require(self.init != "", "init", "a preset or a run, whose normalisations are to be frozen")
         if self.num_taps:
             self._require(self.teacher != "", "teacher", f"a run folder, because num_taps is {self.num_taps}")
         else:

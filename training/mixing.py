@@ -1,7 +1,7 @@
 """Random mixing: training segments put together from any voice and any music.
 
 Everything is drawn from one NumPy generator, so a segment is a function of its seed. Levels and
-probabilities are ours and stand here, in capitals or beside their draw; what songs do is the guide: a
+probabilities are ours and stand here, in `Mixing`, in capitals or beside their draw; what songs do is the guide: a
 voice near its accompaniment in level, near the centre, with reverberation, often silent for seconds.
 
 Waveforms are (channels, samples) float32, full scale ±1; one channel stays one until its transform.
@@ -9,7 +9,9 @@ Waveforms are (channels, samples) float32, full scale ±1; one channel stays one
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -23,22 +25,68 @@ from training.stems import Song, Stem, StemPool
 
 Array = npt.NDArray[np.float32]
 
-TOGETHER = 0.3  # vocals and accompaniment of one song, else each from anywhere
 SONG_SHARE = (0.25, 0.75)  # of voices (and of music) from songs: by count of files, within these bounds
-MELODISED_SHARE = 0.2  # of voices from synthetic syllables, which are long and few
-BAND_SHARE = 0.25  # of music put together from single instruments
-
 LOUD_DB, QUIET_DB, QUIET_SHARE = (-22.0, -7.0), (-42.0, -22.0), 0.3  # RMS of the accompaniment
 BALANCE_DB, BALANCE_SPREAD_DB, BALANCE_RANGE_DB = -2.0, 5.0, (-15.0, 12.0)  # voice over accompaniment
 PEAK = (0.9, 1.2)  # a mixture's highest sample; a louder one is turned down as a whole …
-MASTERED, MASTERED_DB = 0.6, (3.0, 10.0)  # … after, in this share, its peaks alone were brought down by so much
+MASTERED_DB = (3.0, 10.0)  # … after, in a share of them, its peaks alone were brought down by so much
+PAUSE_S = (0.8, 3.5)  # length of added pauses; what lies between is as long
+NARROW_HZ = (7000.0, 19000.0)  # where a mixture without the highest frequencies ends
+FLOOR_DB = -100.0  # RMS of the quietest noise floor: 16 bits
 
-VOICE_SILENT, MUSIC_SILENT = 0.07, 0.03  # for the whole excerpt
-VOICE_PAUSES, MUSIC_PAUSES = 0.45, 0.04  # share of excerpts with added pauses
-PAUSE_S = (0.8, 3.5)  # their length; what lies between is as long
 
-NARROW, NARROW_HZ = 0.25, (7000.0, 19000.0)  # share of mixtures without the highest frequencies, and where they end
-FLOOR, FLOOR_DB = 0.75, (-100.0, -62.0)  # share with a noise floor, and its RMS: from 16 bits to a tape
+@dataclass(frozen=True)
+class Mixing:
+    """What a configuration may change: shares of excerpts from 0 to 1, and a level.
+
+    Args:
+        together: vocals and accompaniment of one song, else each from anywhere.
+        melodised: of voices, from synthetic syllables, which are long and few.
+        band: of music, put together from single instruments.
+        voice_silent, music_silent: for the whole excerpt.
+        voice_pauses, music_pauses: with added pauses.
+        mastered: of mixtures that are too loud, limited and not only turned down.
+        equaliser: of sources, with a random spectral tilt and wave.
+        narrow: of mixtures, without the highest frequencies.
+        floor: of mixtures, with a noise floor.
+        floor_db: RMS of the loudest noise floor, dB of full scale, at least −100; −62 is a tape's.
+    """
+
+    together: float = 0.3
+    melodised: float = 0.2
+    band: float = 0.25
+    voice_silent: float = 0.07
+    music_silent: float = 0.03
+    voice_pauses: float = 0.45
+    music_pauses: float = 0.04
+    mastered: float = 0.6
+    equaliser: float = 1.0
+    narrow: float = 0.25
+    floor: float = 0.75
+    floor_db: float = -62.0
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value, least, most = getattr(self, field.name), 0.0, 1.0
+            if field.name == "floor_db":
+                least, most = FLOOR_DB, 0.0
+            if not least <= value <= most:
+                raise ValueError(f"mixing: expected {field.name} from {least:g} to {most:g}. Received: {value:g}")
+
+    @classmethod
+    def parse(cls, text: str) -> Mixing:
+        """From "name=value,name=value"; what is not named stays as it is."""
+        values = {}
+        for part in filter(None, text.replace(" ", "").split(",")):
+            name, _, value = part.partition("=")
+            try:
+                values[name] = float(value)
+            except ValueError:
+                raise ValueError(f"mixing: expected name=number. Received: {part!r}") from None
+        if unknown := set(values) - {field.name for field in dataclasses.fields(cls)}:
+            known = ", ".join(field.name for field in dataclasses.fields(cls))
+            raise ValueError(f"mixing: expected some of {known}. Received: {', '.join(sorted(unknown))}")
+        return cls(**values)
 
 
 class Activity:
@@ -82,12 +130,13 @@ class RandomMixer:
         pool: where voices and music come from.
         spec: stream format, one or two channels.
         num_frames: frames of a segment; T frames hold (T − 1)·frame_step + frame_length samples.
+        mixing: shares and levels.
 
     Raises:
         ValueError: if there is no voice or no music at all.
     """
 
-    def __init__(self, pool: StemPool, spec: StreamSpec, num_frames: int):
+    def __init__(self, pool: StemPool, spec: StreamSpec, num_frames: int, mixing: Mixing | None = None):
         music = len(pool.songs) + len(pool.instrumentals) + len(pool.instrument_tracks)
         if not music or not (pool.songs or pool.voices):
             found = (
@@ -97,7 +146,7 @@ class RandomMixer:
             raise ValueError(f"mixing: expected songs, or both voices and music. Received: {found}")
         if spec.num_channels > 2:
             raise ValueError(f"mixing: expected one or two channels. Received: num_channels={spec.num_channels}")
-        self.pool, self.spec, self.num_frames = pool, spec, num_frames
+        self.pool, self.spec, self.num_frames, self.mixing = pool, spec, num_frames, mixing or Mixing()
         self._voices = [stem for stem in pool.voices if stem.kind != "voice_melodised"]
         self._melodised = [stem for stem in pool.voices if stem.kind == "voice_melodised"]
         self._folders: dict[PurePosixPath, list[Stem]] = {}
@@ -112,14 +161,14 @@ class RandomMixer:
         """An excerpt of `consecutive` segments: one pair of sources, one mix, continuous over all of them."""
         samples = self.num_samples(consecutive * self.num_frames)
         song = None
-        if self.pool.songs and rng.random() < TOGETHER:
+        if self.pool.songs and rng.random() < self.mixing.together:
             song = self.pool.songs[rng.integers(len(self.pool.songs))]
             voice, music = self._song(song, samples, rng)
         else:
             voice, music = self._voice(samples, rng), self._music(samples, rng)
-        if rng.random() < VOICE_PAUSES:
+        if rng.random() < self.mixing.voice_pauses:
             self._pause(voice, rng)
-        if rng.random() < MUSIC_PAUSES:
+        if rng.random() < self.mixing.music_pauses:
             self._pause(music, rng)
         if song is None:
             voice = self._sing_in_a_room(voice, samples, rng)
@@ -138,13 +187,13 @@ class RandomMixer:
         _set_level(accompaniment, level)
         _set_level(vocals, level + balance)
         silent = rng.random()
-        if silent < VOICE_SILENT:
+        if silent < self.mixing.voice_silent:
             vocals.gains = np.zeros_like(vocals.gains)
-        elif silent < VOICE_SILENT + MUSIC_SILENT:
+        elif silent < self.mixing.voice_silent + self.mixing.music_silent:
             accompaniment.gains = np.zeros_like(accompaniment.gains)
-        mastered_db = rng.uniform(*MASTERED_DB) if rng.random() < MASTERED else 0.0
+        mastered_db = rng.uniform(*MASTERED_DB) if rng.random() < self.mixing.mastered else 0.0
         _limit(vocals, accompaniment, rng.uniform(*PEAK), mastered_db)
-        if rng.random() < NARROW:
+        if rng.random() < self.mixing.narrow:
             cutoff = np.exp(rng.uniform(*np.log(NARROW_HZ)))
             for source in (vocals, accompaniment):
                 source.equaliser = source.equaliser * effects.low_pass(
@@ -202,7 +251,7 @@ class RandomMixer:
         kind, songs = rng.random(), self._song_share(len(self._voices), bool(self.pool.voices))
         if kind < songs:
             stem = _one(self.pool.songs, rng).vocals
-        elif self._melodised and (kind < songs + MELODISED_SHARE or not self._voices):
+        elif self._melodised and (kind < songs + self.mixing.melodised or not self._voices):
             stem = _one(self._melodised, rng)
         else:
             stem = _one(self._voices, rng)
@@ -267,7 +316,7 @@ class RandomMixer:
 
     def _music(self, samples: int, rng: np.random.Generator) -> Waveform:
         kind, tracks = rng.random(), self.pool.instrument_tracks
-        if len(tracks) >= 4 and (kind < BAND_SHARE or not (self.pool.songs or self.pool.instrumentals)):
+        if len(tracks) >= 4 and (kind < self.mixing.band or not (self.pool.songs or self.pool.instrumentals)):
             return self._band(samples, rng)
         stems = self.pool.instrumentals or tracks
         if rng.random() < self._song_share(len(stems), bool(stems)):
@@ -320,17 +369,19 @@ class RandomMixer:
 
     def _floor(self, samples: int, rng: np.random.Generator) -> Source | None:
         """Gaussian noise, white or coloured, the channels' own or, as of a mono recording, the same in both."""
-        if rng.random() >= FLOOR:
+        if rng.random() >= self.mixing.floor:
             return None
         channels = self.spec.num_channels if rng.random() < 0.8 else 1
         noise = rng.standard_normal((channels, samples), np.float32)
         colour = effects.equaliser(rng, self.spec.num_bins) if rng.random() < 0.5 else np.float32(1.0)
-        level = np.float32(effects.gain(rng.uniform(*FLOOR_DB)))
+        level = np.float32(effects.gain(rng.uniform(FLOOR_DB, self.mixing.floor_db)))
         return Source(noise, colour * np.ones(self.spec.num_bins, np.float32), level * self._ones())
 
     def _source(self, x: Waveform, position: float, rng: np.random.Generator) -> Source:
         gains = effects.pan_gains(position) if self.spec.num_channels == 2 and len(x) == 1 else self._ones()
-        return Source(self._channels(x), effects.equaliser(rng, self.spec.num_bins), gains)
+        # Drawn in any case: what follows does not depend on the share.
+        curve, flat = effects.equaliser(rng, self.spec.num_bins), rng.random() >= self.mixing.equaliser
+        return Source(self._channels(x), np.ones_like(curve) if flat else curve, gains)
 
     def _channels(self, x: Waveform) -> Waveform:
         return x if len(x) <= self.spec.num_channels else x.mean(axis=0, keepdims=True)

@@ -24,7 +24,7 @@ from training.datasets import load_split
 from training.datasets.leakage import pool_songs, refuse_shared, run_hashes, run_songs, stem_hashes
 from training.files import write_json
 from training.fused import fuse_normalisation
-from training.mixing import RandomMixer
+from training.mixing import Mixing, RandomMixer
 from training.parallel import data_parallel, distributable, synchronise_normalisation
 from training.runs import load_best
 from training.start import heard_before, init_facts, initialise
@@ -87,7 +87,8 @@ def train(
         with data_parallel(devices):
             model = _build(config, spec, devices)
             step = _restore(model, run / "checkpoint.weights.h5")
-            mixer, clock = RandomMixer(train_pool, spec, config.segment_frames), WaitClock()
+            mixer = RandomMixer(train_pool, spec, config.segment_frames, Mixing.parse(config.mixing))
+            clock = WaitClock()
             if config.init and not step:
                 initialise(model.network, config.init, lambda: _first_mixtures(mixer, config))
             # Nothing has been refused: the folder is this run's, and it is not finished.
@@ -173,6 +174,10 @@ def compile_separation(model: Separation, config: TrainConfig) -> None:
 
 def _build(config: TrainConfig, spec: StreamSpec, devices: int) -> Separation:
     model = build_separation(config, spec)
+    if config.freeze_normalisation:
+        for layer in model.network._flatten_layers():
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.trainable = False
     if devices > 1:
         synchronise_normalisation(model.network)
     else:
