@@ -13,13 +13,15 @@ def test_a_row_for_each_run_says_what_differs(data, tmp_path, capsys):  # noqa: 
     train(_config("total_steps=2"), data, first, cache=tmp_path / "cache")
     train(_config("total_steps=4", "complex_weight=0.5"), data, second, cache=tmp_path / "cache")
     arguments = ["compare", str(first), str(second), "--data", str(data), "--cache", str(tmp_path / "cache")]
+    arguments += ["--preset", DEFAULT_PRESET]
     capsys.readouterr()
     assert main(arguments) == 0
-    head, _, mixture, one, two = (
+    head, _, mixture, preset, one, two = (
         [c.strip() for c in line.split("|")[1:-1]] for line in capsys.readouterr().out.splitlines()
     )
     assert head[-3:] == ["valid_one V / A", "valid_two V / A", "mean V / A"]
-    assert (mixture[0], one[0], two[0]) == ("mixture", "first", "second")
+    assert (mixture[0], preset[0], one[0], two[0]) == ("mixture", f"preset {DEFAULT_PRESET}", "first", "second")
+    assert all(float(preset[head.index(f"validation: {loss}")]) > 0 for loss in ("l_0", "√", "ℂ"))
     vocals, accompaniment = (float(x.replace("−", "-")) for x in mixture[-3].split("/"))
     assert vocals == pytest.approx(-accompaniment, abs=0.02)  # each is the other's noise
     assert one[1].startswith("architecture=or_unet, size=s")

@@ -12,7 +12,9 @@ import numpy as np
 
 from keras_sep import offline
 from keras_sep.models import load_network
+from keras_sep.separation import Separation
 from keras_sep.spec import StreamSpec
+from training.batches import validation_segments
 from training.callbacks import read_history
 from training.datasets import load_split
 from training.evaluation.metrics import ACTIVE_RANGE_DB
@@ -20,10 +22,12 @@ from training.evaluation.report.text import decibels
 from training.evaluation.scene import SOURCES
 from training.runs import best_row, load_best
 from training.start import require_init
+from training.stems import StemPool
 
 IGNORED = ("spec", "commit", "dataset", "teacher_sha256", "init_sha256")
 LOSSES = ("spectrogram_loss", "compressed_loss", "complex_loss")
 EXCERPT_S = 80
+CACHE = Path("runs/cache")
 
 
 def compare(runs: Sequence[Path], data: Path | None = None, cache: Path | None = None, preset: str = "") -> str:
@@ -32,7 +36,8 @@ def compare(runs: Sequence[Path], data: Path | None = None, cache: Path | None =
     Validation losses are those of the best epoch, on the run's own validation segments: they compare where those are
     alike. With `data`, each best network also separates the validation songs, in Keras: the signal-to-noise ratio of
     1 s frames, which is BSS Eval's SDR without its distortion filter, median of the voice-active frames of each
-    song's 80 s with most voice; first of the mixture itself, and of a preset's float network if one is named.
+    song's 80 s with most voice. First come the mixture itself and, if one is named, a preset's float network, with
+    its losses on the first run's validation segments.
 
     Raises:
         ValueError: a folder that is no run.
@@ -43,10 +48,12 @@ def compare(runs: Sequence[Path], data: Path | None = None, cache: Path | None =
     heads += [f"{name} V / A" for name, *_ in songs] + (["mean V / A"] if songs else [])
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     blank = [""] * 8
-    if songs:
+    if data:
         lines.append(_row(["mixture", *blank, *_scores(None, songs)]))
         if preset:
-            lines.append(_row([f"preset {preset}", *blank, *_scores(load_network(require_init(preset)), songs)]))
+            network = load_network(require_init(preset))
+            losses = _losses(network, configs[0], load_split(data, "valid", cache or CACHE, StreamSpec().sample_rate))
+            lines.append(_row([f"preset {preset}", *blank[:5], *losses, *_scores(network, songs)]))
     for run, config in zip(runs, configs, strict=True):
         best, hours = best_row(run), sum(float(row["seconds"]) for row in read_history(run / "history.csv")) / 3600
         cells = [run.name, _settings(config, configs[0]), str(config.get("commit", ""))[:7], f"{best['step']:.0f}"]
@@ -72,10 +79,18 @@ def _settings(config: dict[str, Any], first: dict[str, Any]) -> str:
     return ", ".join(f"{name}={config[name]}" for name in names) or "the same"
 
 
+def _losses(network: keras.Model, config: dict[str, Any], pool: StemPool) -> list[str]:
+    x, y = validation_segments(pool, StreamSpec(), config["segment_frames"], config["validation_segments"])
+    model = Separation(network, compressed_weight=1.0, complex_weight=1.0)
+    model.compile()
+    found = model.evaluate(x, y, batch_size=config["batch_size"], verbose=0, return_dict=True)
+    return [f"{found[loss]:.4f}" for loss in LOSSES]
+
+
 def _excerpts(data: Path, cache: Path | None) -> list[tuple[str, np.ndarray, np.ndarray]]:
     """Name, vocals and accompaniment of each validation song, (samples, channels)."""
     rate, result = StreamSpec().sample_rate, []
-    for song in load_split(data, "valid", cache or Path("runs/cache"), rate).songs:
+    for song in load_split(data, "valid", cache or CACHE, rate).songs:
         stems = [stem.read(0, len(stem.audio)) for stem in (song.vocals, song.accompaniment)]
         active = _active(_energies(stems[0], rate))
         length = min(EXCERPT_S, len(active))
