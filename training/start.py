@@ -52,14 +52,21 @@ def init_facts(init: str) -> dict[str, str]:
 def heard_before(init: str) -> Rows:
     """What the first weights have heard, by split, as rows of a manifest; of a preset it is known by hash and name."""
     if init not in presets():
-        manifest = json.loads((Path(init) / "manifest.json").read_text(encoding="utf-8"))
-        return {split: manifest[split] for split in ("train", "valid")}
+        return _heard_by_run(Path(init))
     preset = presets()[init]
     empty = {"path": "", "sha256": "", "licence": preset.licence, "song": "", "dataset": f"preset {init}"}
     return {
         split: [{**empty, "song": song} for song in heard["songs"]] + [{**empty, "sha256": x} for x in heard["stems"]]
         for split, heard in preset.provenance["trained_on"].items()
     }
+
+
+def _heard_by_run(run: Path) -> Rows:
+    """Its manifest, with that of its teacher."""
+    manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+    teacher = json.loads((run / "config.json").read_text(encoding="utf-8")).get("teacher")
+    others = _heard_by_run(Path(teacher)) if teacher else {"train": [], "valid": []}
+    return {split: manifest[split] + [row for row in others[split] if row not in manifest[split]] for split in others}
 
 
 def initialise(network: keras.Model, init: str, magnitude: Callable[[], np.ndarray]) -> None:
