@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import keras
@@ -15,8 +16,9 @@ from tests.test_lstm import SMALL_LSTM
 from tests.test_or_unet import SMALL, SMALL_SPEC, magnitude
 from tests.test_training import RATE, _command, _config, data  # noqa: F401  # a fixture
 from training.__main__ import main
+from training.credits import credits_text
 from training.evaluation.songs import heard_by_run, scored_songs
-from training.start import overrides_of, restore_normalisation
+from training.start import heard_before, overrides_of, restore_normalisation
 from training.stems import Song, Stem, StemPool, hold_out
 from training.train import train
 
@@ -109,6 +111,34 @@ def test_without_validation_songs_the_ends_are_held_out(data, tmp_path, capsys):
     shutil.copytree(data / "train/songs/train_one", own / "train/songs/mine")
     assert train(_config("total_steps=2"), own, tmp_path / "run")
     assert "the last fifth of each file is validated on" in capsys.readouterr().out
+    # A run that held the same ends out may be begun with, a preset that heard all of the song not.
+    assert train(_config("total_steps=2", f"init={tmp_path / 'run'}"), own, tmp_path / "second")
+    (own / "train/songs/mine").rename(own / f"train/songs/{PRESET.provenance['trained_on']['train']['songs'][0]}")
+    options = ["--data", str(own), "--out", str(tmp_path / "third")]
+    assert main(["train", "--init-preset", DEFAULT_PRESET, *options]) == 1
+    assert "validation: 1 of the songs were trained on" in capsys.readouterr().err
+    assert not (tmp_path / "third" / "config.json").exists()
+
+
+def test_credits_name_the_weights_a_run_began_with(tmp_path):
+    """The preset's licence binds, however free one's own recordings are."""
+    (tmp_path / "manifest.csv").write_text("path,licence,licence_family,source\na.ogg,CC0,free,me\n")
+    own = {"path": "a.ogg", "sha256": "1", "licence": "CC0", "song": "", "dataset": "folder"}
+    for begun, terms in (([], "CC BY-SA 4.0"), (heard_before(DEFAULT_PRESET)["train"], "CC BY-NC-SA 4.0")):
+        (tmp_path / "manifest.json").write_text(json.dumps({"train": [own, *begun], "valid": []}))
+        text = credits_text(tmp_path, tmp_path, "mine")
+        assert f"({terms})" in text
+        assert text.count("- me: 1 file, CC0") == 1
+        assert (f"- weights of the preset {DEFAULT_PRESET}, {PRESET.licence}" in text) == bool(begun)
+
+
+def test_onednn_is_on_unless_it_is_switched_off(tmp_path, monkeypatch):
+    for before, after in ((None, "1"), ("0", "0")):
+        monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+        if before:
+            monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", before)
+        assert main(["compare", str(tmp_path)]) == 1
+        assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == after
 
 
 def test_hold_out_cuts_every_stem():

@@ -10,11 +10,10 @@ from pathlib import Path
 
 from keras_sep.presets import DEFAULT_PRESET
 
-# On processors without AVX-512 TensorFlow leaves oneDNN off, with which it trains half as fast again (measured).
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-
 
 def main(argv: list[str] | None = None) -> int:
+    # TensorFlow leaves oneDNN off on processors without AVX-512, where it trains half as fast again with it.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     parser = argparse.ArgumentParser(
         prog="python -m training", description="Train and score separators.", allow_abbrev=False
     )
@@ -107,8 +106,7 @@ def main(argv: list[str] | None = None) -> int:
         description="How far down one source alone is in the other's stem.",
     )
     alone.add_argument("models", nargs="+", metavar="RUN|PRESET", help="presets as they stream, runs in Keras")
-    alone.add_argument("--data", type=Path, required=True, help="folder of stems")
-    alone.add_argument("--cache", type=Path, help="folder of its decoded audio (default: runs/cache)")
+    _add_stems(alone)
     alone.add_argument("--split", default="test", help="train, valid or test (default: test)")
     alone.set_defaults(call=_alone)
 
@@ -170,8 +168,7 @@ def main(argv: list[str] | None = None) -> int:
         "--data, what their best networks do on the validation songs.",
     )
     compare.add_argument("runs", type=Path, nargs="+", metavar="RUN")
-    compare.add_argument("--data", type=Path, help="folder of stems; adds the validation songs")
-    compare.add_argument("--cache", type=Path, help="folder of its decoded audio (default: runs/cache)")
+    _add_stems(compare, required=False, use="; adds the validation songs")
     compare.add_argument("--preset", default="", metavar="NAME", help="adds a row of a preset, with --data")
     compare.set_defaults(call=_compare)
 
@@ -182,8 +179,7 @@ def main(argv: list[str] | None = None) -> int:
         description="Scores networks on plain mixtures of the voices of one split with the music of another.",
     )
     gap.add_argument("networks", nargs="+", metavar="RUN|PRESET")
-    gap.add_argument("--data", type=Path, required=True, help="folder of stems")
-    gap.add_argument("--cache", type=Path, help="folder of its decoded audio (default: runs/cache)")
+    _add_stems(gap)
     gap.add_argument("--frames", type=int, default=192, help="of a mixture (default: 192; a U-Net wants 64 times)")
     gap.add_argument("--count", type=int, default=40, help="mixtures of a row (default: 40)")
     gap.set_defaults(call=_gap)
@@ -218,6 +214,14 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+
+
+def _add_stems(parser: argparse.ArgumentParser, required: bool = True, use: str = "") -> None:
+    """For what looks at runs: a folder of stems, with one cache for all of them."""
+    parser.add_argument("--data", type=Path, required=required, help=f"folder of stems{use}")
+    parser.add_argument(
+        "--cache", type=Path, default=Path("runs/cache"), help="folder of its decoded audio (default: runs/cache)"
+    )
 
 
 def _add_data_options(parser: argparse.ArgumentParser) -> None:
@@ -384,7 +388,7 @@ def _alone(args: argparse.Namespace) -> None:
         else methods.of_run(Path(name))
         for name in args.models
     ]
-    print(alone(load_split(args.data, args.split, args.cache or Path("runs/cache"), rate), chosen, rate))
+    print(alone(load_split(args.data, args.split, args.cache, rate), chosen, rate))
 
 
 def _report(args: argparse.Namespace) -> None:

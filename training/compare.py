@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,26 +10,24 @@ import keras
 import numpy as np
 
 from keras_sep import offline
-from keras_sep.models import load_network
 from keras_sep.separation import Separation
 from keras_sep.spec import StreamSpec
 from training.batches import validation_segments
 from training.callbacks import read_history
 from training.datasets import load_split
-from training.evaluation.metrics import ACTIVE_RANGE_DB
+from training.evaluation.metrics import active_frames, frame_rms_db, most_active_excerpt
 from training.evaluation.report.text import decibels
-from training.evaluation.scene import SOURCES
-from training.runs import best_row, load_best
-from training.start import require_init
+from training.evaluation.scene import SOURCES, Stems
+from training.runs import best_row, load_best, read_config
+from training.start import load_init
 from training.stems import StemPool
 
 IGNORED = ("spec", "commit", "dataset", "teacher_sha256", "init_sha256")
-LOSSES = ("spectrogram_loss", "compressed_loss", "complex_loss")
+LOSSES = {"spectrogram_loss": "l_0", "compressed_loss": "√", "complex_loss": "ℂ"}
 EXCERPT_S = 80
-CACHE = Path("runs/cache")
 
 
-def compare(runs: Sequence[Path], data: Path | None = None, cache: Path | None = None, preset: str = "") -> str:
+def compare(runs: Sequence[Path], data: Path | None, cache: Path, preset: str = "") -> str:
     """A Markdown table with a row for each run.
 
     Validation losses are those of the best epoch, on the run's own validation segments: they compare where those are
@@ -42,40 +39,32 @@ def compare(runs: Sequence[Path], data: Path | None = None, cache: Path | None =
     Raises:
         ValueError: a folder that is no run.
     """
-    configs = [_config(run) for run in runs]
-    songs = _excerpts(data, cache) if data else []
-    heads = ["run", "settings", "commit", "steps", "frames", "hours", *(f"validation: {x}" for x in ("l_0", "√", "ℂ"))]
-    heads += [f"{name} V / A" for name, *_ in songs] + (["mean V / A"] if songs else [])
-    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
-    blank = [""] * 8
+    configs = [read_config(run) for run in runs]
+    pool = load_split(data, "valid", cache, StreamSpec().sample_rate) if data else StemPool()
+    songs = _excerpts(pool)
+    heads = ["run", "settings", "commit", "steps", "frames", "hours", *(f"validation: {x}" for x in LOSSES.values())]
+    heads += [f"{name} V / A" for name in songs] + (["mean V / A"] if songs else [])
+    rows = [heads, ["---"] * len(heads)]
     if data:
-        lines.append(_row(["mixture", *blank, *_scores(None, songs)]))
+        rows.append(["mixture", *[""] * 8, *_scores(None, songs)])
         if preset:
-            network = load_network(require_init(preset))
-            losses = _losses(network, configs[0], load_split(data, "valid", cache or CACHE, StreamSpec().sample_rate))
-            lines.append(_row([f"preset {preset}", *blank[:5], *losses, *_scores(network, songs)]))
+            network = load_init(preset)
+            rows.append([f"preset {preset}", *[""] * 5, *_losses(network, configs[0], pool), *_scores(network, songs)])
     for run, config in zip(runs, configs, strict=True):
         best, hours = best_row(run), sum(float(row["seconds"]) for row in read_history(run / "history.csv")) / 3600
         cells = [run.name, _settings(config, configs[0]), str(config.get("commit", ""))[:7], f"{best['step']:.0f}"]
         cells += [f"{best['step'] * config['batch_size'] * config['segment_frames'] / 1e3:.0f} k", f"{hours:.2f}"]
         cells += [f"{best[f'val_{loss}']:.4f}" if f"val_{loss}" in best else "" for loss in LOSSES]
-        lines.append(_row(cells + (_scores(load_best(run)[0], songs) if songs else [])))
-    return "\n".join(lines)
-
-
-def _config(run: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads((run / "config.json").read_text(encoding="utf-8")))
-    except (OSError, json.JSONDecodeError) as error:
-        raise ValueError(f"{run}: expected a run folder of `python -m training train`: {error}") from error
+        rows.append(cells + (_scores(load_best(run)[0], songs) if songs else []))
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _settings(config: dict[str, Any], first: dict[str, Any]) -> str:
     """What differs from the first run; of that one, what there is to know."""
     if config is first:
         names = ["architecture", "size", *(n for n in ("init", "teacher") if config.get(n)), "learning_rate"]
-        return ", ".join(f"{name}={config[name]}" for name in names)
-    names = [name for name in config if name not in IGNORED and config[name] != first.get(name)]
+    else:
+        names = [name for name in config if name not in IGNORED and config[name] != first.get(name)]
     return ", ".join(f"{name}={config[name]}" for name in names) or "the same"
 
 
@@ -87,41 +76,23 @@ def _losses(network: keras.Model, config: dict[str, Any], pool: StemPool) -> lis
     return [f"{found[loss]:.4f}" for loss in LOSSES]
 
 
-def _excerpts(data: Path, cache: Path | None) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """Name, vocals and accompaniment of each validation song, (samples, channels)."""
-    rate, result = StreamSpec().sample_rate, []
-    for song in load_split(data, "valid", cache or CACHE, rate).songs:
-        stems = [stem.read(0, len(stem.audio)) for stem in (song.vocals, song.accompaniment)]
-        active = _active(_energies(stems[0], rate))
-        length = min(EXCERPT_S, len(active))
-        start = int(np.convolve(active, np.ones(length), "valid").argmax())
-        vocals, accompaniment = (x[start * rate : (start + length) * rate] for x in stems)
-        result.append((song.name, vocals, accompaniment))
+def _excerpts(pool: StemPool) -> dict[str, Stems]:
+    """The stems (samples, channels) of each song's seconds with most voice."""
+    result = {}
+    for song in pool.songs:
+        stems = {"vocals": song.vocals, "accompaniment": song.accompaniment}
+        whole = {source: stem.read(0, len(stem.audio)) for source, stem in stems.items()}
+        part = most_active_excerpt(whole["vocals"], StreamSpec().sample_rate, EXCERPT_S)
+        result[song.name] = {source: x[part] for source, x in whole.items()}
     return result
 
 
-def _scores(network: keras.Model | None, songs: list[tuple[str, np.ndarray, np.ndarray]]) -> list[str]:
+def _scores(network: keras.Model | None, songs: dict[str, Stems]) -> list[str]:
     rate, values = StreamSpec().sample_rate, []
-    for _, vocals, accompaniment in songs:
-        mixture = vocals + accompaniment
-        stems = dict.fromkeys(SOURCES, mixture) if network is None else offline.separate(network, mixture, StreamSpec())
-        active = _active(_energies(vocals, rate))
-        row = []
-        for source, reference in zip(SOURCES, (vocals, accompaniment), strict=True):
-            signal, noise = _energies(reference, rate), _energies(reference - stems[source], rate)
-            row.append(float(np.median((10 * np.log10((signal + 1e-9) / (noise + 1e-9)))[active])))
-        values.append(row)
+    for stems in songs.values():
+        mixture = stems["vocals"] + stems["accompaniment"]
+        found = offline.separate(network, mixture, StreamSpec()) if network else dict.fromkeys(SOURCES, mixture)
+        active = active_frames(stems["vocals"], rate)
+        ratios = [frame_rms_db(stems[s], rate) - frame_rms_db(stems[s] - found[s], rate) for s in SOURCES]
+        values.append([float(np.median(ratio[active])) for ratio in ratios])
     return [f"{decibels(v)} / {decibels(a)}" for v, a in [*values, np.mean(values, axis=0)]]
-
-
-def _energies(x: np.ndarray, rate: int) -> np.ndarray:
-    count = len(x) // rate
-    return np.square(x[: count * rate]).reshape(count, -1).sum(axis=1, dtype=np.float64)
-
-
-def _active(energies: np.ndarray) -> np.ndarray:
-    return energies > energies.max() * 10 ** (-ACTIVE_RANGE_DB / 10)
-
-
-def _row(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

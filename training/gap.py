@@ -10,52 +10,42 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import keras
-
-from keras_sep.models import load_network
 from keras_sep.separation import Separation
 from keras_sep.spec import StreamSpec
 from training.batches import validation_segments
 from training.datasets import load_split
 from training.evaluation.report.text import decibels
-from training.runs import load_best
-from training.start import require_init
+from training.start import load_init
 from training.stems import Stem, StemPool
 
 SPLITS: tuple[Literal["train", "valid"], ...] = ("train", "valid")
 
 
-def gap(networks: Sequence[str], data: Path, cache: Path | None, num_frames: int, count: int) -> str:
+def gap(networks: Sequence[str], data: Path, cache: Path, num_frames: int, count: int) -> str:
     """A Markdown table: SI-SDR of vocals / accompaniment, mean of `count` mixtures, by where they come from.
 
     Args:
         networks: presets with a Keras network, or run folders.
         data: folder of stems with train and valid.
-        cache: folder of its decoded audio; None for runs/cache.
+        cache: folder of its decoded audio.
         num_frames: frames of a mixture.
         count: mixtures of a row.
     """
     spec = StreamSpec()
-    models = {name: _separation(name) for name in networks}
-    pools = {split: load_split(data, split, cache or Path("runs/cache"), spec.sample_rate) for split in SPLITS}
+    models = [Separation(load_init(name)) for name in networks]
+    for model in models:
+        model.compile()
+    pools = {split: load_split(data, split, cache, spec.sample_rate) for split in SPLITS}
     lines = ["| voices | music | " + " | ".join(f"{name} V / A" for name in networks) + " |"]
     lines.append("|---" * (2 + len(networks)) + "|")
     for voices, music, pool in _cases(pools):
         x, y = validation_segments(pool, spec, num_frames, count)
         cells = []
-        for model in models.values():
+        for model in models:
             found = model.evaluate(x, y, batch_size=8, verbose=0, return_dict=True)
             cells.append(f"{decibels(found['vocals_si_sdr'])} / {decibels(found['accompaniment_si_sdr'])}")
         lines.append(f"| {voices} | {music} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def _separation(name: str) -> Separation:
-    path = require_init(name)
-    network: keras.Model = load_best(Path(name))[0] if path.name == "best.keras" else load_network(path)
-    model = Separation(network)
-    model.compile()
-    return model
 
 
 def _cases(pools: dict[Literal["train", "valid"], StemPool]) -> list[tuple[str, str, StemPool]]:

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import soundfile
 
+from training.datasets.track import AUDIO_SUFFIXES
+
 # Package → where its music is. Whatever has songs with words in it is left out.
 PACKAGES = {
     "asc-music": "asc/music/",
@@ -37,7 +39,6 @@ PACKAGES = {
     "wesnoth-1.16-music": "core/music/",
     "xmoto-data": "Musics/",
 }
-SUFFIXES = (".ogg", ".opus", ".mp3", ".flac")
 CHOIRS = ("nunc_dimittis.ogg", "elf-land.ogg")  # or what may pass for one
 SHORTEST_S = 20.0
 SINGLE = ("guitar", "rhythm")  # file names of single instruments
@@ -64,6 +65,17 @@ def gather(data: Path, out: Path) -> str:
     part = out.with_name(f".{out.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
+    try:
+        rows = _fill(part, data)
+        part.rename(out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    minutes = sum(float(row["seconds"]) for row in rows) / 60
+    return f"{len(rows)} files, {minutes:.0f} minutes of music from {len(PACKAGES)} packages: {out}"
+
+
+def _fill(part: Path, data: Path) -> list[dict[str, str]]:
+    """Rows of the manifest for what is new in `part`."""
     for source in sorted(p for p in data.resolve().rglob("*") if p.is_file() and p.name != "manifest.csv"):
         link = part / source.relative_to(data.resolve())
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -75,9 +87,7 @@ def gather(data: Path, out: Path) -> str:
         writer = csv.DictWriter(file, list(dict.fromkeys([*(known[0] if known else ()), *FIELDS])))
         writer.writeheader()
         writer.writerows([*known, *rows])
-    part.rename(out)
-    minutes = sum(float(row["seconds"]) for row in rows) / 60
-    return f"{len(rows)} files, {minutes:.0f} minutes of music from {len(PACKAGES)} packages: {out}"
+    return rows
 
 
 def _fetch(package: str, where: str, root: Path) -> list[dict[str, str]]:
@@ -99,7 +109,7 @@ def _fetch(package: str, where: str, root: Path) -> list[dict[str, str]]:
         if copyright_file.is_file():
             shutil.copy(copyright_file, folder_out / "copyright")
         rows, seen = [], set()
-        for source in sorted(p for p in (here / "files").rglob("*") if p.suffix.lower() in SUFFIXES):
+        for source in sorted(p for p in (here / "files").rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES):
             original = source.relative_to(here / "files").as_posix()
             digest = hashlib.sha256(source.read_bytes()).hexdigest() if source.is_file() else ""
             if source.name in CHOIRS or where not in original or not digest or digest in seen or source.is_symlink():
@@ -111,8 +121,7 @@ def _fetch(package: str, where: str, root: Path) -> list[dict[str, str]]:
                 continue
             if info.duration < SHORTEST_S or info.channels > 2:
                 continue
-            name = "_".join(source.relative_to(here / "files").parts[-2:]).replace(" ", "_").lower()
-            target = folder_out / name
+            target = folder_out / original.removeprefix("usr/share/").replace("/", "_").replace(" ", "_")
             shutil.copy(source, target)
             rows.append(
                 {

@@ -13,13 +13,25 @@ from keras_sep.spec import StreamSpec
 from training.callbacks import read_history
 
 
+def read_config(run: Path) -> dict[str, Any]:
+    """config.json of a run.
+
+    Raises:
+        ValueError: a folder that is no run.
+    """
+    try:
+        return dict(json.loads((run / "config.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{run}: expected a run folder of `python -m training train`: {error}") from error
+
+
 def load_best(run: Path) -> tuple[keras.Model, StreamSpec]:
     """The best mask network of a run, in float32 whatever it was trained in, and its spec."""
+    config = read_config(run)
+    spec = StreamSpec.from_dict(config["spec"])
     try:
-        config = json.loads((run / "config.json").read_text(encoding="utf-8"))
-        spec = StreamSpec.from_dict(config["spec"])
         return rebuild_network(run / "best.keras", config["architecture"], config["size"], spec), spec
-    except (OSError, json.JSONDecodeError) as error:
+    except OSError as error:
         raise ValueError(f"{run}: expected a run folder of `python -m training train`: {error}") from error
 
 

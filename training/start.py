@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_sep.models import load_network
 from keras_sep.presets import ASSETS, presets
-from training.runs import load_best
+from training.runs import load_best, read_config
 
 Rows = dict[str, list[dict[str, str]]]
 
@@ -30,6 +30,12 @@ def require_init(init: str) -> Path:
         known = ", ".join(sorted(name for name, preset in presets().items() if preset.network))
         raise ValueError(f"init: expected a run folder with best.keras, or a preset ({known}). Received: {init}")
     return path
+
+
+def load_init(init: str) -> keras.Model:
+    """The network that `init` names; raises ValueError as `require_init`."""
+    path = require_init(init)
+    return load_network(path) if init in presets() else load_best(Path(init))[0]
 
 
 def overrides_of(preset: str) -> list[str]:
@@ -51,6 +57,8 @@ def init_facts(init: str) -> dict[str, str]:
 
 def heard_before(init: str) -> Rows:
     """What the first weights have heard, by split, as rows of a manifest; of a preset it is known by hash and name."""
+    if not init:
+        return {"train": [], "valid": []}
     if init not in presets():
         return _heard_by_run(Path(init))
     preset = presets()[init]
@@ -64,8 +72,8 @@ def heard_before(init: str) -> Rows:
 def _heard_by_run(run: Path) -> Rows:
     """Its manifest, with that of its teacher."""
     manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
-    teacher = json.loads((run / "config.json").read_text(encoding="utf-8")).get("teacher")
-    others = _heard_by_run(Path(teacher)) if teacher else {"train": [], "valid": []}
+    teacher = read_config(run).get("teacher")
+    others = _heard_by_run(Path(teacher)) if teacher else heard_before("")
     return {split: manifest[split] + [row for row in others[split] if row not in manifest[split]] for split in others}
 
 
@@ -80,13 +88,12 @@ def initialise(network: keras.Model, init: str, magnitude: Callable[[], np.ndarr
     Raises:
         ValueError: another architecture or size.
     """
-    path = require_init(init)
-    other = load_network(path) if init in presets() else load_best(Path(init))[0]
+    other = load_init(init)
     found, expected = ([w.shape for w in model.weights] for model in (other, network))
     if found != expected:
         raise ValueError(
             f"init: expected the architecture and size of the configuration, {network.name} with "
-            f"{network.count_params()} parameters. Received: {path}, {other.name} with {other.count_params()}"
+            f"{network.count_params()} parameters. Received: {init}, {other.name} with {other.count_params()}"
         )
     network.set_weights(other.get_weights())
     if init in presets():

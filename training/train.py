@@ -27,7 +27,7 @@ from training.fused import fuse_normalisation
 from training.mixing import Mixing, RandomMixer
 from training.parallel import data_parallel, distributable, synchronise_normalisation
 from training.runs import load_best
-from training.start import heard_before, init_facts, initialise
+from training.start import Rows, heard_before, init_facts, initialise
 from training.stems import StemPool, hold_out
 
 
@@ -75,10 +75,17 @@ def train(
         print(f"{run} is trained: nothing to do")
         return True
     keras.utils.set_random_seed(config.seed)
+    heard = heard_before(config.init)
     train_pool, valid_pool = _load_data(
-        config, data, cache or run / "cache", spec, dataset=dataset, exclude_shared=exclude_shared, strict=strict
+        config,
+        data,
+        cache or run / "cache",
+        spec,
+        heard,
+        dataset=dataset,
+        exclude_shared=exclude_shared,
+        strict=strict,
     )
-    heard = heard_before(config.init) if config.init else {"train": [], "valid": []}
     manifest = {"train": _manifest(train_pool) + heard["train"], "valid": _manifest(valid_pool) + heard["valid"]}
     _check_same_data(manifest, run)
     keras.mixed_precision.set_global_policy(config.precision)
@@ -257,7 +264,15 @@ def _callbacks(
 
 
 def _load_data(
-    config: TrainConfig, data: Path, cache: Path, spec: StreamSpec, *, dataset: str, exclude_shared: bool, strict: bool
+    config: TrainConfig,
+    data: Path,
+    cache: Path,
+    spec: StreamSpec,
+    heard: Rows,
+    *,
+    dataset: str,
+    exclude_shared: bool,
+    strict: bool,
 ) -> tuple[StemPool, StemPool]:
     def load(split: Any, exclude: list[str]) -> StemPool:
         return load_split(
@@ -272,24 +287,26 @@ def _load_data(
             exclude=exclude,
         )
 
-    if dataset == "folder" and not (data / "valid").is_dir():
+    # What a teacher or first weights have learned by heart, they pass on.
+    def learned(split: str) -> tuple[set[str], set[str]]:
+        songs, hashes = ({row[key] for row in heard[split]} - {""} for key in ("song", "sha256"))
+        if not config.teacher:
+            return songs, hashes
+        teacher = Path(config.teacher)
+        return songs | set(run_songs(teacher, (split,))), hashes | run_hashes(teacher, (split,))
+
+    songs, hashes = learned("train")
+    if dataset == "folder" and data.is_dir() and not (data / "valid").is_dir():
         print(f"{data} has no folder valid: the last fifth of each file is validated on, the rest trained on")
-        return hold_out(load("train", []))
-    valid_pool = load("valid", [])
-    # What a teacher has learned by heart, it passes on.
-    teacher = Path(config.teacher) if config.teacher else None
-    train_pool = load("train", pool_songs(valid_pool) if exclude_shared else [])
-    before = heard_before(config.init)["train"] if config.init else []
+        train_pool, valid_pool = hold_out(load("train", []))
+        # In both parts of an earlier run are files whose ends it held out likewise.
+        songs, hashes = (train - valid for train, valid in zip((songs, hashes), learned("valid"), strict=True))
+    else:
+        valid_pool = load("valid", [])
+        train_pool = load("train", pool_songs(valid_pool) if exclude_shared else [])
+        songs, hashes = songs | set(pool_songs(train_pool)), hashes | set(stem_hashes(train_pool))
     refuse_shared(
-        pool_songs(train_pool)
-        + (run_songs(teacher, ("train",)) if teacher else [])
-        + sorted({row["song"] for row in before} - {""}),
-        pool_songs(valid_pool),
-        "validation",
-        trained_sha256=set(stem_hashes(train_pool))
-        | (run_hashes(teacher, ("train",)) if teacher else set())
-        | ({row["sha256"] for row in before} - {""}),
-        other_sha256=stem_hashes(valid_pool),
+        sorted(songs), pool_songs(valid_pool), "validation", trained_sha256=hashes, other_sha256=stem_hashes(valid_pool)
     )
     return train_pool, valid_pool
 

@@ -24,8 +24,9 @@ def alone(pool: StemPool, methods: list[Method], sample_rate: int) -> str:
     for source, stem in cases:
         heard = stem.read(0, len(stem.audio))
         heard = np.repeat(heard, 2 // heard.shape[1], axis=1)
+        scene = Scene("alone", sample_rate, {source: heard}, heard)
         (wrong,) = (name for name in SOURCES if name != source)
-        row = [_energy_db(heard) - _energy_db(method.separate(scene(heard, sample_rate))[wrong]) for method in methods]
+        row = [_energy_db(heard) - _energy_db(method.separate(scene)[wrong]) for method in methods]
         values[source].append(row)
         lines.append(f"| {source} | {stem.path} | " + " | ".join(f"{decibels(-x)}" for x in row) + " |")
     for source, rows in values.items():
@@ -33,10 +34,6 @@ def alone(pool: StemPool, methods: list[Method], sample_rate: int) -> str:
             medians = [decibels(-float(x)) for x in np.median(rows, axis=0)]
             lines.append(f"| {source} | median of {len(rows)} | " + " | ".join(medians) + " |")
     return "\n".join(lines)
-
-
-def scene(heard: Waveform, sample_rate: int) -> Scene:
-    return Scene("alone", sample_rate, dict.fromkeys(SOURCES, heard), heard)
 
 
 def _energy_db(x: Waveform) -> float:
