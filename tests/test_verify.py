@@ -29,7 +29,7 @@ from export.verification.reference import write_songs, write_stream
 from export.verification.verify import failures, verify
 from keras_sep.metadata import read_metadata
 from keras_sep.models import load_network
-from keras_sep.presets import ModelFile
+from keras_sep.presets import DEFAULT_PRESET, ModelFile
 from keras_sep.runtime import StepModel
 from tests.test_or_unet import SMALL_SPEC, as_if_trained
 from tests.test_quantisation import music
@@ -189,6 +189,11 @@ def test_publish_takes_what_passed(verified, tmp_path):
     assert hashlib.sha256((assets / file.file).read_bytes()).hexdigest() == file.sha256
     _, spec, provenance = load(assets / published["network"]["file"])  # all that one needs is there
     assert (spec, provenance) == (SMALL_SPEC, {"size": "tiny"})
+    # Pages and applications begin with the first one.
+    path = assets / "presets.json"
+    path.write_text(json.dumps({name: published for name in ("small", "a", DEFAULT_PRESET)}))
+    publish(out, "small", ["mask-int8"], "small one", "CC0-1.0", licence, assets)
+    assert list(json.loads(path.read_text())) == [DEFAULT_PRESET, "a", "small"]
 
 
 class Permuted(MaskCore):
