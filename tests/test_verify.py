@@ -191,7 +191,7 @@ def test_publish_takes_what_passed(verified, tmp_path):
     assert (spec, provenance) == (SMALL_SPEC, {"size": "tiny"})
     # Pages and applications begin with the first one.
     path = assets / "presets.json"
-    path.write_text(json.dumps({name: published for name in ("small", "a", DEFAULT_PRESET)}))
+    path.write_text(json.dumps(dict.fromkeys(("small", "a", DEFAULT_PRESET), published)))
     publish(out, "small", ["mask-int8"], "small one", "CC0-1.0", licence, assets)
     assert list(json.loads(path.read_text())) == [DEFAULT_PRESET, "a", "small"]
 
