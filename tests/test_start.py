@@ -132,6 +132,17 @@ def test_credits_name_the_weights_a_run_began_with(tmp_path):
         assert (f"- weights of the preset {DEFAULT_PRESET}, {PRESET.licence}" in text) == bool(begun)
 
 
+def test_first_weights_that_heard_the_same_recordings_are_credited_by_them(tmp_path):
+    (tmp_path / "manifest.csv").write_text("path,licence,licence_family,source\na.ogg,CC BY-NC 4.0,nc,me\n")
+    own = {"path": "a.ogg", "sha256": "0123456789abcdef01", "licence": "CC BY-NC 4.0", "song": "a", "dataset": "folder"}
+    begun = {"path": "", "sha256": "0123456789abcdef", "licence": "X", "song": "", "dataset": "preset b"}
+    for other, credited in (({}, False), ({"sha256": "0123456789abcdee"}, True), ({"sha256": "", "song": "a"}, False)):
+        (tmp_path / "manifest.json").write_text(json.dumps({"train": [own, begun | other], "valid": []}))
+        text = credits_text(tmp_path, tmp_path, "mine")
+        assert ("- weights of the preset b, X" in text) == credited
+        assert "(CC BY-NC-SA 4.0)" in text
+
+
 def test_onednn_is_on_unless_it_is_switched_off(tmp_path, monkeypatch):
     for before, after in ((None, "1"), ("0", "0")):
         monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
