@@ -34,8 +34,8 @@ def credits_text(run: Path, data: Path, name: str) -> str:
     used = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
     stems = [stem for split in used.values() for stem in split]
     paths = {stem["path"] for stem in stems} - {""}
-    # What first weights have heard is known by name or by the beginning of its hash; their own licence and credits speak
-    # for what is not credited here.
+    # What first weights have heard is known by name or by the beginning of its hash; their own licence and credits
+    # speak for what is not credited here.
     known = {stem["song"] for stem in stems if stem["path"]} | {stem["sha256"][:16] for stem in stems if stem["path"]}
     unseen = [stem for stem in stems if not stem["path"] and (stem["song"] or stem["sha256"][:16]) not in known]
     begun = sorted({(stem["dataset"], stem["licence"]) for stem in unseen})
