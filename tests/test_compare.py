@@ -30,6 +30,10 @@ def test_a_row_for_each_run_says_what_differs(data, tmp_path, capsys):  # noqa: 
     assert one[steps] == "2"
     assert two[steps] in ("2", "4")
     assert one[head.index("validation: ℂ")] == ""
+    curve = one[head.index("l_0 at 20, 40, 60, 80, 100 % of the steps")].split(", ")
+    assert len(curve) == 5
+    assert float(curve[-1]) > 0
+    assert preset[head.index("l_0 at 20, 40, 60, 80, 100 % of the steps")] == ""
     assert float(two[head.index("validation: ℂ")]) > 0
 
 

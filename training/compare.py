@@ -13,7 +13,7 @@ from keras_sep import offline
 from keras_sep.separation import Separation
 from keras_sep.spec import StreamSpec
 from training.batches import validation_segments
-from training.callbacks import read_history
+from training.callbacks import Row, read_history
 from training.datasets import load_split
 from training.evaluation.metrics import active_frames, frame_rms_db, most_active_excerpt
 from training.evaluation.report.text import decibels
@@ -25,16 +25,17 @@ from training.stems import StemPool
 IGNORED = ("spec", "commit", "dataset", "teacher_sha256", "init_sha256")
 LOSSES = {"spectrogram_loss": "l_0", "compressed_loss": "√", "complex_loss": "ℂ"}
 EXCERPT_S = 80
+CURVE = (20, 40, 60, 80, 100)  # per cent of the steps so far
 
 
 def compare(runs: Sequence[Path], data: Path | None, cache: Path, preset: str = "") -> str:
     """A Markdown table with a row for each run.
 
     Validation losses are those of the best epoch, on the run's own validation segments: they compare where those are
-    alike. With `data`, each best network also separates the validation songs, in Keras: the signal-to-noise ratio of
-    1 s frames, which is BSS Eval's SDR without its distortion filter, median of the voice-active frames of each
-    song's 80 s with most voice. First come the mixture itself and, if one is named, a preset's float network, with
-    its losses on the first run's validation segments.
+    alike; the curve is the first of them along the run. With `data`, each best network also separates the validation
+    songs, in Keras: the signal-to-noise ratio of 1 s frames, which is BSS Eval's SDR without its distortion filter,
+    median of the voice-active frames of each song's 80 s with most voice. First come the mixture itself and, if one is
+    named, a preset's float network, with its losses on the first run's validation segments.
 
     Raises:
         ValueError: a folder that is no run.
@@ -43,18 +44,21 @@ def compare(runs: Sequence[Path], data: Path | None, cache: Path, preset: str = 
     pool = load_split(data, "valid", cache, StreamSpec().sample_rate) if data else StemPool()
     songs = _excerpts(pool)
     heads = ["run", "settings", "commit", "steps", "frames", "hours", *(f"validation: {x}" for x in LOSSES.values())]
+    heads += [f"l_0 at {', '.join(map(str, CURVE))} % of the steps"]
     heads += [f"{name} V / A" for name in songs] + (["mean V / A"] if songs else [])
     rows = [heads, ["---"] * len(heads)]
     if data:
-        rows.append(["mixture", *[""] * 8, *_scores(None, songs)])
+        rows.append(["mixture", *[""] * 9, *_scores(None, songs)])
         if preset:
             network = load_init(preset)
-            rows.append([f"preset {preset}", *[""] * 5, *_losses(network, configs[0], pool), *_scores(network, songs)])
+            losses = _losses(network, configs[0], pool)
+            rows.append([f"preset {preset}", *[""] * 5, *losses, "", *_scores(network, songs)])
     for run, config in zip(runs, configs, strict=True):
         best, hours = best_row(run), sum(float(row["seconds"]) for row in read_history(run / "history.csv")) / 3600
         cells = [run.name, _settings(config, configs[0]), str(config.get("commit", ""))[:7], f"{best['step']:.0f}"]
         cells += [f"{best['step'] * config['batch_size'] * config['segment_frames'] / 1e3:.0f} k", f"{hours:.2f}"]
         cells += [f"{best[f'val_{loss}']:.4f}" if f"val_{loss}" in best else "" for loss in LOSSES]
+        cells.append(_curve(read_history(run / "history.csv")))
         rows.append(cells + (_scores(load_best(run)[0], songs) if songs else []))
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
@@ -66,6 +70,11 @@ def _settings(config: dict[str, Any], first: dict[str, Any]) -> str:
     else:
         names = [name for name in config if name not in IGNORED and config[name] != first.get(name)]
     return ", ".join(f"{name}={config[name]}" for name in names) or "the same"
+
+
+def _curve(history: list[Row]) -> str:
+    rows = [history[max(0, round(len(history) * share / 100) - 1)] for share in CURVE]
+    return ", ".join(f"{float(row['val_spectrogram_loss']):.3f}" for row in rows)
 
 
 def _losses(network: keras.Model, config: dict[str, Any], pool: StemPool) -> list[str]:
