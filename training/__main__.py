@@ -59,8 +59,8 @@ def main(argv: list[str] | None = None) -> int:
     which.add_argument(
         "--estimates", type=Path, metavar="DIR", help="stems that another system made: DIR/SONG/vocals.wav and so on"
     )
-    evaluate.add_argument("--graph", default="mask", help="of the preset: mask or waveform (default: mask)")
-    evaluate.add_argument("--precision", default="dynamic_int8", help="of the preset (default: dynamic_int8)")
+    evaluate.add_argument("--graph", help="of the preset: mask or waveform (default: the faster that it has)")
+    evaluate.add_argument("--precision", help="of the preset (default: the fastest that it has)")
     _add_data_options(evaluate)
     evaluate.add_argument("--split", default="test", help="train, valid or test (default: test)")
     evaluate.add_argument(
@@ -383,9 +383,7 @@ def _alone(args: argparse.Namespace) -> None:
 
     rate = 44100
     chosen = [
-        methods.of_file(name, None, "mask", "dynamic_int8", name=name)[0]
-        if name in presets()
-        else methods.of_run(Path(name))
+        methods.of_file(name, None, name=name)[0] if name in presets() else methods.of_run(Path(name))
         for name in args.models
     ]
     print(alone(load_split(args.data, args.split, args.cache, rate), chosen, rate))

@@ -70,15 +70,15 @@ REFERENCES = {
 
 
 def of_file(
-    preset: str, model: Path | None, graph: str, precision: str, *, name: str | None = None
+    preset: str, model: Path | None, graph: str | None = None, precision: str | None = None, *, name: str | None = None
 ) -> tuple[Method, dict[str, Any]]:
-    """A shipped model or a .tflite file, run as it streams; with its provenance."""
+    """A shipped model, by the fastest of the files asked for, or a .tflite file, as it streams; with its provenance."""
     from keras_sep.metadata import read_metadata
     from keras_sep.presets import get_preset, presets
     from keras_sep.separator import Separator
 
-    separator = Separator(preset, model=model, graph=graph, precision=precision)
-    path = model or get_preset(preset).file(graph, precision).path()
+    path = model or get_preset(preset).candidates(graph, precision)[0].path()
+    separator = Separator(model=path)
     # A preset may know more of itself than its files, which cannot be changed without changing their SHA-256.
     known = {file.sha256: shipped for shipped in presets().values() for file in shipped.files}
     sha256 = sha256_of(path)
