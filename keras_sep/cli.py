@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     separate.add_argument("-o", "--out", type=Path, required=True, metavar="OUTDIR", help="folder for the stems")
     model = separate.add_mutually_exclusive_group()
-    model.add_argument("--preset", help="shipped model, see `keras-sep presets` (default: or-unet)")
+    model.add_argument("--preset", help="shipped model, see `keras-sep presets` (default: the first of them)")
     model.add_argument("--model", type=Path, metavar="FILE.tflite", help="a model file of your own")
     separate.add_argument(
         "--stems", type=_names, metavar="NAMES", help="comma-separated (default: vocals,accompaniment)"
@@ -178,7 +178,7 @@ def _parser() -> argparse.ArgumentParser:
         help="of the devices, 8000 to 192000 (default: the model's, 44100, where they can)",
     )
     model = live.add_mutually_exclusive_group()
-    model.add_argument("--preset", help="shipped model, see `keras-sep presets` (default: or-unet)")
+    model.add_argument("--preset", help="shipped model, see `keras-sep presets` (default: the first of them)")
     model.add_argument("--model", type=Path, metavar="FILE.tflite", help="a model file of your own")
     live.add_argument("--quiet", action="store_true", help="neither meters nor figures nor a list of recordings")
     live.set_defaults(run=_live)

@@ -75,11 +75,11 @@ def test_damaged_stems_are_different(against, monkeypatch, damage):
 
 def test_one_that_differs_is_enough(against, monkeypatch):
     stream = runtimes.stream
-    worse = {f"{DEFAULT_PRESET}-waveform-float32.tflite": 2e-4}
+    worse = {f"{DEFAULT_PRESET}-mask-float16.tflite": 2e-4}
     monkeypatch.setattr(runtimes, "stream", lambda path, seconds: stream(path, seconds) + worse.get(path.name, 0))
     status, rows = against()
     assert status == 1
-    assert "| DIFFERENT: expected at most 0.0001 | 2.0e-04 |" in rows.pop(f"{DEFAULT_PRESET}-waveform-float32.tflite")
+    assert "| DIFFERENT: expected at most 0.0001 | 2.0e-04 |" in rows.pop(f"{DEFAULT_PRESET}-mask-float16.tflite")
     assert all("| runs |" in row for row in rows.values())
 
 
@@ -89,7 +89,7 @@ def test_a_refusal_must_be_expected(against, monkeypatch):
     for options, expected in ((["--may-refuse", "int8,dynamic_int8"], 0), (["--may-refuse", "int8"], 1), ([], 1)):
         status, rows = against(*options)
         assert status == expected
-        assert "| runs |" in rows[f"{DEFAULT_PRESET}-waveform-float32.tflite"]
+        assert "| runs |" in rows[f"{DEFAULT_PRESET}-mask-float16.tflite"]
         assert (
             "| refused: old_runtime 2.14.0 cannot run this file" in rows[f"{DEFAULT_PRESET}-mask-dynamic_int8.tflite"]
         )

@@ -10,7 +10,7 @@ from keras_sep import AudioError, Separator, StreamingSeparator
 
 SOURCES = ("vocals", "accompaniment")
 LATENCY = 2048
-MODELS = ["unit-mask", "unit-waveform", "mask dynamic_int8", "waveform float32", "waveform dynamic_int8"]
+MODELS = ["unit-mask", "unit-waveform", "mask dynamic_int8", "mask float16", "waveform dynamic_int8"]
 
 
 @pytest.fixture(scope="module", params=MODELS)

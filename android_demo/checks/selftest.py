@@ -19,7 +19,7 @@ from dexfile import DexFile, read_dex
 from elf import load_alignment
 from project import REPOSITORY, CheckError, is_built, mark_built
 
-MODEL = "or-unet-waveform-float32.tflite"
+MODEL = min((REPOSITORY / "keras_sep/assets").glob("*-waveform-*.tflite")).name
 
 
 def run_selftest() -> None:

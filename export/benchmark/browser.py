@@ -19,7 +19,7 @@ from export.benchmark.separate import SONG_SECONDS, song_file
 from keras_sep.separator import Separator
 from keras_sep.web import PageServer
 
-PRECISIONS = ("dynamic_int8", "float32")
+PRECISIONS = ("dynamic_int8",)
 _WAIT_MS = 600_000
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 _FLAGS += ["--disable-component-update", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]

@@ -16,7 +16,7 @@ from training.evaluation.metrics import bss_eval
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "lithium"
 SOURCES = ("vocals", "accompaniment")
-FILES = (("mask", "dynamic_int8"), ("waveform", "dynamic_int8"), ("waveform", "float32"))
+FILES = (("mask", "dynamic_int8"), ("waveform", "dynamic_int8"), ("mask", "float16"))
 
 
 def score(graph: str, precision: str) -> dict[str, float]:

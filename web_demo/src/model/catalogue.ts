@@ -19,7 +19,7 @@ interface Presets {
 }
 
 /** LiteRT.js has fast kernels for these; the small one first. */
-const PRECISIONS = ["dynamic_int8", "float32"];
+const PRECISIONS = ["dynamic_int8", "float16", "float32"];
 
 /** The files that this page can run, the preferred one first. */
 export async function listModels(folder: string): Promise<ModelFile[]> {
