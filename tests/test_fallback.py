@@ -177,7 +177,7 @@ def test_the_command_goes_on_with_another_file_and_says_so_once(songs, tmp_path)
 @pytest.mark.parametrize(
     ("refused", "options", "said"),
     [
-        ("dynamic_int8,float32", [], "none of mask dynamic_int8, waveform dynamic_int8, waveform float32 can be run"),
+        ("dynamic_int8,float16", [], "none of mask dynamic_int8, waveform dynamic_int8, mask float16 can be run"),
         ("dynamic_int8", ["--model", presets.ASSETS / DEFAULT], f"{DEFAULT}: old_runtime 2.14.0 cannot run this file"),
     ],
 )

@@ -20,12 +20,15 @@ FILES = (("mask", "dynamic_int8"), ("waveform", "dynamic_int8"), ("mask", "float
 
 
 def score(graph: str, precision: str) -> dict[str, float]:
-    """SDR in dB by source: BSS Eval v4, median over 1 s frames."""
+    """SDR in dB by source: BSS Eval v4, median and mean over 1 s frames."""
     mixture, rate = soundfile.read(EXAMPLE / "mixture.flac", dtype="float32")
     references = [soundfile.read(EXAMPLE / f"{source}.ogg", dtype="float32")[0] for source in SOURCES]
     stems = Separator(graph=graph, precision=precision).separate(mixture, rate)
     sdr = bss_eval(references, [stems[source] for source in SOURCES], rate)["SDR"]
-    return {source: round(float(np.nanmedian(row)), 3) for source, row in zip(SOURCES, sdr, strict=True)}
+    medians = {source: round(float(np.nanmedian(row)), 3) for source, row in zip(SOURCES, sdr, strict=True)}
+    return medians | {
+        f"{source}_mean": round(float(np.nanmean(row)), 3) for source, row in zip(SOURCES, sdr, strict=True)
+    }
 
 
 if __name__ == "__main__":
