@@ -8,12 +8,12 @@ import pytest
 from export.__main__ import main
 from export.verification import runtimes
 from keras_sep import runtime
-from keras_sep.presets import DEFAULT_PRESET, get_preset
+from keras_sep.presets import DEFAULT_PRESET, presets
 from keras_sep.runtime import StepModel
 from tests import old_runtime
 from tests.conftest import GOLDEN
 
-SHIPPED = [file.file for file in get_preset(DEFAULT_PRESET).files]
+SHIPPED = [file.file for preset in presets().values() for file in preset.files]
 
 
 @pytest.fixture(scope="module")
