@@ -7,7 +7,7 @@ import pytest
 from export.verification.gates import MIN_SNR_DB
 from keras_sep.errors import ModelFileError
 from keras_sep.metadata import read_metadata
-from keras_sep.presets import presets
+from keras_sep.presets import ASSETS, presets
 from keras_sep.spec import StreamSpec
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -34,6 +34,10 @@ def test_a_cut_off_file_is_noticed(keep):
     content = (GOLDEN / "unit-mask-float32.tflite").read_bytes()
     with pytest.raises(ModelFileError):
         read_metadata(content[:keep])
+
+
+def test_all_presets_together_are_small():
+    assert sum(path.stat().st_size for path in ASSETS.iterdir() if path.is_file()) <= 25e6
 
 
 def test_presets_are_whole_and_say_what_they_are():
