@@ -53,7 +53,7 @@ def _is_unfit(model: dict[str, object]) -> bool:
     TensorFlow Lite 2.16, the newest for Android on Maven Central, lacks version 12 of FULLY_CONNECTED, which the
     dynamic_int8 files use. The Gradle build has LiteRT, which runs them all.
     """
-    return model["precision"] != "float32"
+    return model["precision"] == "dynamic_int8"
 
 
 def _add_services(apk: zipfile.ZipFile) -> None:
