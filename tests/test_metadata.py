@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from export.verification.gates import MIN_SNR_DB
 from keras_sep.errors import ModelFileError
 from keras_sep.metadata import read_metadata
-from keras_sep.presets import ASSETS, presets
+from keras_sep.presets import ASSETS, DEFAULT_PRESET, presets
 from keras_sep.spec import StreamSpec
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -34,6 +35,18 @@ def test_a_cut_off_file_is_noticed(keep):
     content = (GOLDEN / "unit-mask-float32.tflite").read_bytes()
     with pytest.raises(ModelFileError):
         read_metadata(content[:keep])
+
+
+def test_the_default_comes_first():
+    assert next(iter(presets())) == DEFAULT_PRESET
+
+
+@pytest.mark.parametrize("name", presets())
+def test_weights_that_heard_recordings_for_non_commercial_use_say_so(name):
+    credits = (ASSETS / f"{name}.LICENSE").read_text(encoding="utf-8")
+    free = presets()[name].provenance["licences"] == "free"
+    heard = re.search(r"files?, CC BY-NC", credits) is not None
+    assert ("-NC" in presets()[name].licence) == heard == (not free)
 
 
 def test_all_presets_together_are_small():

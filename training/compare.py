@@ -54,11 +54,12 @@ def compare(runs: Sequence[Path], data: Path | None, cache: Path, preset: str = 
             losses = _losses(network, configs[0], pool)
             rows.append([f"preset {preset}", *[""] * 5, *losses, "", *_scores(network, songs)])
     for run, config in zip(runs, configs, strict=True):
-        best, hours = best_row(run), sum(float(row["seconds"]) for row in read_history(run / "history.csv")) / 3600
+        best, history = best_row(run), read_history(run / "history.csv")
+        hours = sum(float(row["seconds"]) for row in history) / 3600
         cells = [run.name, _settings(config, configs[0]), str(config.get("commit", ""))[:7], f"{best['step']:.0f}"]
         cells += [f"{best['step'] * config['batch_size'] * config['segment_frames'] / 1e3:.0f} k", f"{hours:.2f}"]
         cells += [f"{best[f'val_{loss}']:.4f}" if f"val_{loss}" in best else "" for loss in LOSSES]
-        cells.append(_curve(read_history(run / "history.csv")))
+        cells.append(_curve(history))
         rows.append(cells + (_scores(load_best(run)[0], songs) if songs else []))
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 

@@ -25,9 +25,10 @@ def score(graph: str, precision: str) -> dict[str, float]:
     references = [soundfile.read(EXAMPLE / f"{source}.ogg", dtype="float32")[0] for source in SOURCES]
     stems = Separator(graph=graph, precision=precision).separate(mixture, rate)
     sdr = bss_eval(references, [stems[source] for source in SOURCES], rate)["SDR"]
-    medians = {source: round(float(np.nanmedian(row)), 3) for source, row in zip(SOURCES, sdr, strict=True)}
-    return medians | {
-        f"{source}_mean": round(float(np.nanmean(row)), 3) for source, row in zip(SOURCES, sdr, strict=True)
+    return {
+        source + suffix: round(float(value), 3)
+        for suffix, average in (("", np.nanmedian), ("_mean", np.nanmean))
+        for source, value in zip(SOURCES, average(sdr, axis=1), strict=True)
     }
 
 
