@@ -26,6 +26,7 @@ from training.files import write_json
 from training.fused import fuse_normalisation
 from training.mixing import Mixing, RandomMixer
 from training.parallel import data_parallel, distributable, synchronise_normalisation
+from training.recurrence import fuse_recurrence
 from training.runs import load_best
 from training.start import Rows, heard_before, init_facts, initialise
 from training.stems import StemPool, hold_out
@@ -189,6 +190,7 @@ def _build(config: TrainConfig, spec: StreamSpec, devices: int) -> Separation:
         synchronise_normalisation(model.network)
     else:
         fuse_normalisation(model.network)
+        fuse_recurrence(model.network)
     model.build((None, config.segment_frames, spec.num_bins, spec.num_channels))
     compile_separation(model, config)
     return model

@@ -1,0 +1,171 @@
+"""Recurrent layers that train faster on TensorFlow: nothing but the recurrence itself is left in the loop.
+
+Keras multiplies each frame by the input kernel inside its loop, and adds up both kernels' gradients there: with four
+segments a step, all of a kernel goes through memory for four rows, three times a frame. Here the input's product, and
+in the backward pass the gradients of both kernels, are one product of all frames each. The result is the same.
+
+Shapes: T frames, B segments, H units; time first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+
+def fuse_recurrence(network: keras.Model) -> None:
+    """Lets the float32 GRU and LSTM layers of `network` run as above; other backends are left alone.
+
+    Layers with dropout, masks or other activations than Keras' own keep their loop. Saved networks know nothing of it.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return
+    for layer in network._flatten_layers():
+        recur = {layers.GRU: _gru, layers.LSTM: _lstm}.get(type(layer))
+        if recur and _is_plain(layer):
+            layer.inner_loop = _inner_loop(layer, layer.inner_loop, recur)
+
+
+def _is_plain(layer: Any) -> bool:
+    cell = layer.cell
+    return (
+        cell.compute_dtype == "float32"
+        and (cell.activation, cell.recurrent_activation) == (keras.activations.tanh, keras.activations.sigmoid)
+        and cell.use_bias
+        and getattr(cell, "reset_after", True)
+        and not (cell.dropout or cell.recurrent_dropout or layer.unroll or layer.go_backwards)
+    )
+
+
+def _inner_loop(layer: Any, plain: Callable, recur: Callable) -> Callable:
+    def inner_loop(sequences, initial_state, mask, training=False):
+        if mask is not None and any(m is not None for m in keras.tree.flatten(mask)):
+            return plain(sequences, initial_state, mask, training=training)
+        cell = layer.cell
+        # + 0: tensors, of which a custom gradient knows more than of variables.
+        recurrent, bias = [ops.add(cell.recurrent_kernel, 0.0)], ops.add(cell.bias, 0.0)
+        if len(bias.shape) == 2:  # a GRU's: for the input's and for the state's product
+            recurrent.append(bias[1])
+            bias = bias[0]
+        x = ops.transpose(ops.matmul(sequences, cell.kernel) + bias, (1, 0, 2))
+        h, *states = recur(x, *keras.tree.flatten(initial_state), *recurrent)
+        outputs = ops.transpose(h, (1, 0, 2))
+        states = [h[-1], *(state[-1] for state in states)]
+        return h[-1], outputs if layer.return_sequences else h[-1:], states
+
+    return inner_loop
+
+
+def _lstm(x, h0, c0, kernel):
+    """x (T, B, 4H): the input's part of the gates i, f, g, o. Returns h and c of every frame (T, B, H)."""
+    import tensorflow as tf
+
+    @tf.custom_gradient
+    def run(x, h0, c0, kernel):
+        def step(state, x_t):
+            h, c = state[0], state[1]
+            i, f, g, o = tf.split(x_t + h @ kernel, 4, axis=-1)
+            i, f, g, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
+            c = f * c + i * g
+            return o * tf.tanh(c), c, tf.concat([i, f, g, o], -1)
+
+        h, c, gates = _scan(step, x, [h0, c0, tf.zeros_like(x[0])])
+
+        def grad(dh, dc_out):
+            c_before = tf.concat([c0[None], c[:-1]], 0)
+
+            def back(state, t):
+                dh_t, dc_t, gates_t, c_t, c_before_t = t
+                i, f, g, o = tf.split(gates_t, 4, axis=-1)
+                dh_all = state[0] + dh_t
+                tanh_c = tf.tanh(c_t)
+                dc = state[1] + dc_t + dh_all * o * (1 - tanh_c * tanh_c)
+                dz = tf.concat(
+                    [
+                        dc * g * i * (1 - i),
+                        dc * c_before_t * f * (1 - f),
+                        dc * i * (1 - g * g),
+                        dh_all * tanh_c * o * (1 - o),
+                    ],
+                    -1,
+                )
+                return tf.matmul(dz, kernel, transpose_b=True), dc * f, dz
+
+            start = [tf.zeros_like(h0), tf.zeros_like(c0), tf.zeros_like(gates[0])]
+            dh0, dc0, dz = _scan(back, (dh, dc_out, gates, c, c_before), start, reverse=True)
+            h_before = tf.concat([h0[None], h[:-1]], 0)
+            return dz, dh0[0], dc0[0], _outer(h_before, dz)
+
+        return (h, c), grad
+
+    return run(x, h0, c0, kernel)
+
+
+def _gru(x, h0, kernel, bias):
+    """x (T, B, 3H): the input's part of z, r and the candidate. Returns h of every frame (T, B, H), in a list."""
+    import tensorflow as tf
+
+    @tf.custom_gradient
+    def run(x, h0, kernel, bias):
+        def step(state, x_t):
+            h = state[0]
+            inner = h @ kernel + bias
+            x_z, x_r, x_n = tf.split(x_t, 3, axis=-1)
+            z, r, n = tf.split(inner, 3, axis=-1)
+            z, r, inner_n = tf.sigmoid(x_z + z), tf.sigmoid(x_r + r), n
+            n = tf.tanh(x_n + r * inner_n)
+            return z * h + (1 - z) * n, tf.concat([z, r, n, inner_n], -1)
+
+        width = 4 * h0.shape[-1]
+        h, gates = _scan(step, x, [h0, tf.zeros((tf.shape(h0)[0], width))])
+
+        def grad(dh):
+            h_before = tf.concat([h0[None], h[:-1]], 0)
+
+            def back(state, t):
+                dh_t, gates_t, h_before_t = t
+                z, r, n, inner_n = tf.split(gates_t, 4, axis=-1)
+                dh_all = state[0] + dh_t
+                dn = dh_all * (1 - z) * (1 - n * n)
+                dz = dh_all * (h_before_t - n) * z * (1 - z)
+                dr = dn * inner_n * r * (1 - r)
+                d_inner = tf.concat([dz, dr, dn * r], -1)
+                before = dh_all * z + tf.matmul(d_inner, kernel, transpose_b=True)
+                return before, d_inner, tf.concat([dz, dr, dn], -1)
+
+            empty = tf.zeros_like(x[0])
+            dh0, d_inner, dx = _scan(back, (dh, gates, h_before), [tf.zeros_like(h0), empty, empty], reverse=True)
+            return dx, dh0[0], _outer(h_before, d_inner), tf.reduce_sum(d_inner, (0, 1))
+
+        return h, grad
+
+    return [run(x, h0, kernel, bias)]
+
+
+def _scan(step, elements, start, reverse: bool = False):
+    """`step(state, element)` over time, as lists; every state (T, …). The order of time stays as it was."""
+    import tensorflow as tf
+
+    flat = elements if isinstance(elements, tuple) else (elements,)
+    length = tf.shape(flat[0])[0]
+    reads = [tf.TensorArray(e.dtype, length, element_shape=e.shape[1:]).unstack(e) for e in flat]
+    writes = [tf.TensorArray(s.dtype, length, element_shape=s.shape) for s in start]
+
+    def body(count, state, written):
+        t = length - 1 - count if reverse else count
+        element = tuple(read.read(t) for read in reads)
+        state = step(state, element if isinstance(elements, tuple) else element[0])
+        return count + 1, list(state), [w.write(t, s) for w, s in zip(written, state, strict=True)]
+
+    _, _, written = tf.while_loop(lambda count, *_: count < length, body, [0, list(start), writes])
+    return [w.stack() for w in written]
+
+
+def _outer(a, b):
+    """Sum over time and segments of aᵀ b: (T, B, I), (T, B, J) → (I, J)."""
+    import tensorflow as tf
+
+    return tf.matmul(tf.reshape(a, (-1, a.shape[-1])), tf.reshape(b, (-1, b.shape[-1])), transpose_a=True)
