@@ -12,7 +12,8 @@ from collections.abc import Callable
 import keras
 from keras import layers, ops
 
-from keras_sep.models.framewise import join
+from keras_sep.models.averages import AveragesCell
+from keras_sep.models.framewise import flat_compressed, join
 
 _RECURRENT = (layers.GRU, layers.LSTM)
 
@@ -38,13 +39,18 @@ def build_step(model: keras.Model, *, batch_size: int = 1) -> keras.Model:
 
     Source: Doire (2019), eq. (1). The state is explicit, our choice.
     """
-    encoder, recurrent, decoder = _parts(model)
-    magnitude = keras.Input((1, *encoder.input_shape[1:]), batch_size=batch_size, name="magnitude")
-    states = _state_inputs(recurrent, batch_size)
-    vector, *skips = encoder(ops.squeeze(magnitude, axis=1))
-    vector, new_states = _through(recurrent, vector, states, _run_cell)
+    encoder, averages, recurrent, decoder = _parts(model)
+    magnitude = keras.Input((1, *encoder.inputs[0].shape[1:]), batch_size=batch_size, name="magnitude")
+    states = _state_inputs([*averages, *recurrent], batch_size)
+    frame = ops.squeeze(magnitude, axis=1)
+    new_averages: list = []
+    if averages:
+        past, new_averages = _through(averages, flat_compressed(frame), states[:1], _run_cell)
+        frame = [frame, past]
+    vector, *skips = encoder(frame)
+    vector, new_states = _through(recurrent, vector, states[len(averages) :], _run_cell)
     masks = {name: ops.expand_dims(mask, 1) for name, mask in decoder([vector, *skips]).items()}
-    return _with_states(f"{model.name}_step", magnitude, states, masks, new_states)
+    return _with_states(f"{model.name}_step", magnitude, states, masks, new_averages + new_states)
 
 
 def build_chunk(model: keras.Model, *, batch_size: int | None = None, num_frames: int | None = None) -> keras.Model:
@@ -53,19 +59,24 @@ def build_chunk(model: keras.Model, *, batch_size: int | None = None, num_frames
     For training on consecutive segments and for offline use in bounded memory. Names and shapes are
     those of `build_step`, with T frames for 1.
     """
-    encoder, recurrent, decoder = _parts(model)
-    magnitude = keras.Input((num_frames, *encoder.input_shape[1:]), batch_size=batch_size, name="magnitude")
-    states = _state_inputs(recurrent, batch_size)
+    encoder, averages, recurrent, decoder = _parts(model)
+    magnitude = keras.Input((num_frames, *encoder.inputs[0].shape[1:]), batch_size=batch_size, name="magnitude")
+    states = _state_inputs([*averages, *recurrent], batch_size)
     new_states: list = []
 
-    def remember(sequence):
-        sequence, new = _through(recurrent, sequence, states, _run_layer)
-        new_states.extend(new)
-        return sequence
+    def through(chosen: list[layers.RNN], own: list[list]) -> Callable:
+        def run(sequence):
+            sequence, new = _through(chosen, sequence, own, _run_layer)
+            new_states.extend(new)
+            return sequence
 
-    return _with_states(
-        f"{model.name}_chunk", magnitude, states, join(encoder, remember, decoder, magnitude), new_states
-    )
+        return run
+
+    # Called in this order, in which the states are numbered.
+    average = through(averages, states[: len(averages)]) if averages else None
+    remember = through(recurrent, states[len(averages) :])
+    masks = join(encoder, remember, decoder, magnitude, average)
+    return _with_states(f"{model.name}_chunk", magnitude, states, masks, new_states)
 
 
 def initial_states(step: keras.Model, batch_size: int | None = None) -> dict:
@@ -96,22 +107,25 @@ def is_online(model: keras.Model) -> bool:
     return True
 
 
-def _parts(model: keras.Model) -> tuple[keras.Model, list[layers.RNN], keras.Model]:
+def _parts(model: keras.Model) -> tuple[keras.Model, list[layers.RNN], list[layers.RNN], keras.Model]:
+    """Encoder, the layer of moving averages, if any, recurrent layers, decoder."""
     names = [layer.name for layer in model.layers]
     if "encoder" not in names or "decoder" not in names:
         raise ValueError(
             f"build_step: expected an online model, which has an encoder and a decoder of one frame. "
             f"Received: {model.name!r}, which has neither"
         )
-    recurrent = []
+    averages, recurrent = [], []
     for layer in model.layers:
         if isinstance(layer, layers.Bidirectional) or getattr(layer, "go_backwards", False):
             raise ValueError(f"build_step: the model must be causal. Received: {layer.name!r}, which looks ahead")
-        if isinstance(layer, layers.RNN):
+        if isinstance(layer, layers.RNN) and isinstance(layer.cell, AveragesCell):
+            averages.append(layer)
+        elif isinstance(layer, layers.RNN):
             if not isinstance(layer, _RECURRENT):
                 raise ValueError(f"build_step: recurrent layers must be GRU or LSTM. Received: {layer.name!r}")
             recurrent.append(layer)
-    return model.get_layer("encoder"), recurrent, model.get_layer("decoder")
+    return model.get_layer("encoder"), averages, recurrent, model.get_layer("decoder")
 
 
 def _state_inputs(recurrent: list[layers.RNN], batch_size: int | None) -> list[list]:

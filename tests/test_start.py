@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_sep.models import build_lstm, build_or_unet, load_network
+from keras_sep.models import build_lstm, build_network, build_or_unet, load_network
 from keras_sep.presets import ASSETS, DEFAULT_PRESET, get_preset
 from tests.test_lstm import SMALL_LSTM
 from tests.test_or_unet import SMALL, SMALL_SPEC, magnitude
@@ -18,7 +18,7 @@ from tests.test_training import RATE, _command, _config, data  # noqa: F401  # a
 from training.__main__ import main
 from training.credits import credits_text
 from training.evaluation.songs import heard_by_run, scored_songs
-from training.start import heard_before, overrides_of, restore_normalisation
+from training.start import heard_before, initialise, overrides_of, restore_normalisation
 from training.stems import Song, Stem, StemPool, hold_out
 from training.train import train
 
@@ -96,6 +96,15 @@ def test_weights_that_do_not_fit_are_refused(data, tmp_path, settings, message):
     with pytest.raises(ValueError, match=message):
         train(_config("total_steps=2", *settings), data, tmp_path / "run")
     assert not (tmp_path / "run" / "config.json").exists()
+
+
+def test_input_channels_that_the_first_weights_lack_begin_at_zero(tmp_path):
+    network, x = build_network("or_unet_averages", PRESET.provenance["size"]), magnitude(3, spec=PRESET.spec)
+    initialise(network, DEFAULT_PRESET, lambda: x)
+    plain = load_network(ASSETS / PRESET.network["file"])
+    np.testing.assert_allclose(masks(network, x), masks(plain, x), atol=1e-4)
+    with pytest.raises(ValueError, match="init: expected the architecture and size"):
+        initialise(build_network("or_unet_averages", "s"), DEFAULT_PRESET, lambda: x)
 
 
 def test_an_unknown_preset_is_named(tmp_path, capsys):

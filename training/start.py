@@ -80,8 +80,11 @@ def _heard_by_run(run: Path) -> Rows:
 def initialise(network: keras.Model, init: str, magnitude: Callable[[], np.ndarray]) -> None:
     """Gives `network` the weights that `init` names.
 
+    Input channels that `init` does not have, as moving averages are to an OR-U-Net, come last and begin with zeros: at
+    first the network computes what `init` does.
+
     Args:
-        network: built, of the same architecture and size.
+        network: built, of the same architecture and size, but for input channels.
         init: a preset or a run folder.
         magnitude: gives mixtures (B, T, F, C), to find the statistics of normalisation that a preset lacks.
 
@@ -89,15 +92,28 @@ def initialise(network: keras.Model, init: str, magnitude: Callable[[], np.ndarr
         ValueError: another architecture or size.
     """
     other = load_init(init)
-    found, expected = ([w.shape for w in model.weights] for model in (other, network))
-    if found != expected:
+    weights = other.get_weights()
+    shapes = [tuple(w.shape) for w in network.weights]
+    if len(weights) != len(shapes) or not all(map(_fits, weights, shapes)):
         raise ValueError(
             f"init: expected the architecture and size of the configuration, {network.name} with "
             f"{network.count_params()} parameters. Received: {init}, {other.name} with {other.count_params()}"
         )
-    network.set_weights(other.get_weights())
+    network.set_weights(
+        [
+            np.pad(weight, [(0, b - a) for a, b in zip(weight.shape, shape, strict=True)])
+            for weight, shape in zip(weights, shapes, strict=True)
+        ]
+    )
     if init in presets():
         restore_normalisation(network, magnitude())
+
+
+def _fits(weight: np.ndarray, shape: tuple[int, ...]) -> bool:
+    """Whether it has the shape, or is a convolution's kernel (taps, inputs, outputs) for fewer inputs."""
+    if weight.shape == shape:
+        return True
+    return weight.ndim == 3 == len(shape) and weight.shape[::2] == shape[::2] and weight.shape[1] < shape[1]
 
 
 def restore_normalisation(network: keras.Model, magnitude: np.ndarray) -> None:
