@@ -124,7 +124,8 @@ def _build_encoder(config: OrUnetConfig, spec: StreamSpec, num_averages: int) ->
         x = _conv_block(x, filters, config.encoder_kernel, 2, f"down_{level}")
         skips.append(x)
     x = _conv_block(x, config.squeeze_channels, 1, 1, "squeeze")
-    return keras.Model(inputs if num_averages else magnitude, [layers.Flatten(name="flatten")(x), *skips], name="encoder")
+    outputs = [layers.Flatten(name="flatten")(x), *skips]
+    return keras.Model(inputs if num_averages else magnitude, outputs, name="encoder")
 
 
 def _build_decoder(config: OrUnetConfig, spec: StreamSpec, encoder: keras.Model) -> keras.Model:
