@@ -29,10 +29,10 @@ def test_averages_are_those_of_their_definition():
     x = np.random.default_rng(1).uniform(0, 1, (2, 9, 258)).astype(np.float32)
     found = np.asarray(moving_averages(SMALL_SPEC, TIMES)(x)).reshape(2, 9, 258, 2)
     for k, time_constant in enumerate(TIMES):
-        average, pace = np.zeros((2, 258)), 1 - np.exp(-1 / time_constant)
         for t in range(9):
-            average = (1 - pace) * average + pace * x[:, t]
-            np.testing.assert_allclose(found[:, t, :, k], average, atol=1e-6)
+            weights = np.exp(-np.arange(t, -1, -1) / time_constant)
+            expected = np.average(x[:, : t + 1], axis=1, weights=weights)
+            np.testing.assert_allclose(found[:, t, :, k], expected, atol=1e-6)
 
 
 def test_frames_steps_and_chunks_agree(model, expected):
@@ -42,13 +42,13 @@ def test_frames_steps_and_chunks_agree(model, expected):
     assert np.abs(run_steps(build_step(model), x, carry=False) - expected).max() > 1e-3
 
 
-def test_the_averages_state_comes_first(model):
+def test_the_states_of_the_averages_come_first(model):
     step, chunk = build_step(model, batch_size=2), build_chunk(model, batch_size=2)
     size = SMALL_SPEC.num_bins * SMALL_SPEC.num_channels * len(TIMES)
     for built in (step, chunk):
         shapes = {t.name: t.shape for t in built.inputs if t.name.startswith("state")}
-        assert shapes == {"state_0": (2, size), "state_1": (2, SMALL.gru_units)}
-        assert built.output["new_state_0"].shape == (2, size)
+        assert shapes == {"state_0": (2, size), "state_1": (2, len(TIMES)), "state_2": (2, SMALL.gru_units)}
+        assert {name: built.output[f"new_{name}"].shape for name in shapes} == shapes
 
 
 def test_a_stateful_model_goes_on(model, expected):
