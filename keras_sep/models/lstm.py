@@ -76,7 +76,9 @@ def _build_encoder(spec: StreamSpec) -> keras.Model:
 
 def _build_decoder(config: LstmConfig, spec: StreamSpec) -> keras.Model:
     recurrent = keras.Input((config.units[-1],), name="recurrent")
-    x = layers.Dense(spec.num_bins * spec.num_channels * len(spec.sources), name="mask_dense")(recurrent)
+    # Without it the layers learn constant masks by driving their outputs to ±1, and then learn no more (measured).
+    x = layers.BatchNormalization(momentum=0.97, name="recurrent_norm")(recurrent)
+    x = layers.Dense(spec.num_bins * spec.num_channels * len(spec.sources), name="mask_dense")(x)
     x = layers.Reshape((spec.num_bins, spec.num_channels * len(spec.sources)), name="mask_reshape")(x)
     x = layers.Activation("sigmoid", dtype="float32", name="mask_sigmoid")(x)
     return keras.Model([recurrent], named_masks(ops.split(x, len(spec.sources), axis=-1), spec), name="decoder")
