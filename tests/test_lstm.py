@@ -43,7 +43,7 @@ def test_size_m_is_the_paper_s():
     dense = [layer for layer in model.get_layer("decoder").layers if isinstance(layer, keras.layers.Dense)]
     assert [layer.units for layer in dense] == [1025 * 2 * 2]  # one fully connected layer: bins, channels, sources
     lstms = sum(4 * 256 * (inputs + 256 + 1) for inputs in (2050, 256, 256))
-    assert model.count_params() == lstms + 4100 * (256 + 1) + 4 * 2050
+    assert model.count_params() == lstms + 4100 * (256 + 1) + 4 * 2050 + 4 * 256
 
 
 def test_masks_have_the_shape_of_the_magnitude_and_lie_in_0_to_1(model):

@@ -12,6 +12,7 @@ import pytest
 
 from keras_sep.models import build_lstm, build_network, build_or_unet, load_network
 from keras_sep.presets import ASSETS, DEFAULT_PRESET, get_preset
+from keras_sep.spec import StreamSpec
 from tests.test_lstm import SMALL_LSTM
 from tests.test_or_unet import SMALL, SMALL_SPEC, magnitude
 from tests.test_training import RATE, _command, _config, data  # noqa: F401  # a fixture
@@ -99,12 +100,17 @@ def test_weights_that_do_not_fit_are_refused(data, tmp_path, settings, message):
 
 
 def test_input_channels_that_the_first_weights_lack_begin_at_zero(tmp_path):
-    network, x = build_network("or_unet_averages", PRESET.provenance["size"]), magnitude(3, spec=PRESET.spec)
-    initialise(network, DEFAULT_PRESET, lambda: x)
-    plain = load_network(ASSETS / PRESET.network["file"])
-    np.testing.assert_allclose(masks(network, x), masks(plain, x), atol=1e-4)
+    plain, network = build_network("or_unet", "s"), build_network("or_unet_averages", "s")
+    plain.save(tmp_path / "best.keras")
+    config = {"architecture": "or_unet", "size": "s", "spec": StreamSpec().to_dict()}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    x = magnitude(3, spec=StreamSpec())
+    initialise(network, str(tmp_path), lambda: x)
+    np.testing.assert_allclose(masks(network, x), masks(plain, x), atol=1e-5)
     with pytest.raises(ValueError, match="init: expected the architecture and size"):
-        initialise(build_network("or_unet_averages", "s"), DEFAULT_PRESET, lambda: x)
+        initialise(build_network("or_unet_averages", "m"), str(tmp_path), lambda: x)
+    with pytest.raises(ValueError, match="init: expected the architecture and size"):
+        initialise(build_network("lstm", "s"), str(tmp_path), lambda: x)
 
 
 def test_an_unknown_preset_is_named(tmp_path, capsys):
