@@ -88,3 +88,12 @@ def test_the_architecture_is_the_or_unet_with_more_channels_at_the_input():
 def test_bad_time_constants_are_refused(times):
     with pytest.raises(ValueError, match="time_constants must be above 0"):
         AveragesCell(4, times)
+
+
+def test_long_silence_leaves_no_subnormal_numbers():
+    cell = AveragesCell(3, (0.5, 2))
+    states = [np.full((1, 6), 2.0, np.float32), np.ones((1, 2), np.float32)]
+    for _ in range(400):
+        averages, states = cell(np.zeros((1, 3), np.float32), states)
+    assert np.asarray(averages).max() < 1e-10
+    assert np.asarray(states[0]).min() > np.finfo(np.float32).tiny

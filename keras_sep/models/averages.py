@@ -42,7 +42,8 @@ class AveragesCell(layers.Layer):
         shape = (-1, self.size, len(self.time_constants))
         pace = ops.convert_to_tensor([1 - math.exp(-1 / t) for t in self.time_constants], sums.dtype)
         sums = ops.reshape(sums, shape)
-        sums = sums + pace * (ops.expand_dims(frame, -1) - sums)
+        # Averages of silence stay out of the subnormal numbers, which processors are slow with.
+        sums = sums + pace * (ops.expand_dims(frame + 1e-12, -1) - sums)
         weights = weights + pace * (1 - weights)
         averages = ops.reshape(sums * ops.expand_dims(1 / weights, 1), (-1, self.output_size))
         return averages, [ops.reshape(sums, (-1, self.output_size)), weights]
