@@ -87,7 +87,8 @@ def test_training_and_export_do_not_know_each_other():
 def test_only_export_knows_tensorflow():
     for folder in ("keras_sep", "training"):
         for path in (ROOT / folder).rglob("*.py"):
-            if path.name in ("parallel.py", "fused.py", "recurrence.py"):  # inside a function, where the backend is TensorFlow
+            # Inside a function, where the backend is TensorFlow.
+            if path.name in ("parallel.py", "fused.py", "recurrence.py"):
                 assert "tensorflow" not in {name.split(".")[0] for name in _imports_at_import(path)}
                 continue
             assert "tensorflow" not in {name.split(".")[0] for name in _imports(path)}, path
