@@ -27,6 +27,7 @@ from training.datasets import load_split
 from training.files import write_json
 from training.fused import fuse_normalisation
 from training.mixing import RandomMixer
+from training.recurrence import fuse_recurrence
 
 # name, architecture, taps of a U-Net as teacher
 METHODS = (
@@ -92,6 +93,7 @@ def measure(
     teacher = Teacher(build_network("unet", size, spec, num_frames=FRAMES)).first(taps) if taps else None
     model = Separation(network, teacher=teacher)
     fuse_normalisation(network)
+    fuse_recurrence(network)
     model.compile(keras.optimizers.Adam(1e-3, clipnorm=1.0), jit_compile=keras.backend.backend() == "jax")
     x = np.random.default_rng(0).random((BATCH_SIZE, FRAMES, spec.num_bins, spec.num_channels), np.float32)
     y = {"vocals": 0.3 * x, "accompaniment": 0.7 * x}
