@@ -45,7 +45,7 @@ def build_step(model: keras.Model, *, batch_size: int = 1) -> keras.Model:
     frame = ops.squeeze(magnitude, axis=1)
     new_averages: list = []
     if averages:
-        past, new_averages = _through(averages, flat_compressed(frame), states[:1], _run_cell)
+        past, new_averages = _through(averages, flat_compressed(frame), states[: len(averages)], _run_cell)
         frame = [frame, past]
     vector, *skips = encoder(frame)
     vector, new_states = _through(recurrent, vector, states[len(averages) :], _run_cell)

@@ -65,14 +65,14 @@ def _lstm(x, h0, c0, kernel):
 
     @tf.custom_gradient
     def run(x, h0, c0, kernel):
-        def step(state, x_t):
-            h, c = state[0], state[1]
+        def step(state, t):
+            (h, c, _), (x_t,) = state, t
             i, f, g, o = tf.split(x_t + h @ kernel, 4, axis=-1)
             i, f, g, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
             c = f * c + i * g
             return o * tf.tanh(c), c, tf.concat([i, f, g, o], -1)
 
-        h, c, gates = _scan(step, x, [h0, c0, tf.zeros_like(x[0])])
+        h, c, gates = _scan(step, (x,), [h0, c0, tf.zeros_like(x[0])])
 
         def grad(dh, dc_out):
             c_before = tf.concat([c0[None], c[:-1]], 0)
@@ -110,17 +110,16 @@ def _gru(x, h0, kernel, bias):
 
     @tf.custom_gradient
     def run(x, h0, kernel, bias):
-        def step(state, x_t):
-            h = state[0]
-            inner = h @ kernel + bias
+        def step(state, t):
+            (h, _), (x_t,) = state, t
             x_z, x_r, x_n = tf.split(x_t, 3, axis=-1)
-            z, r, n = tf.split(inner, 3, axis=-1)
-            z, r, inner_n = tf.sigmoid(x_z + z), tf.sigmoid(x_r + r), n
+            inner_z, inner_r, inner_n = tf.split(h @ kernel + bias, 3, axis=-1)
+            z, r = tf.sigmoid(x_z + inner_z), tf.sigmoid(x_r + inner_r)
             n = tf.tanh(x_n + r * inner_n)
             return z * h + (1 - z) * n, tf.concat([z, r, n, inner_n], -1)
 
         width = 4 * h0.shape[-1]
-        h, gates = _scan(step, x, [h0, tf.zeros((tf.shape(h0)[0], width))])
+        h, gates = _scan(step, (x,), [h0, tf.zeros((tf.shape(h0)[0], width))])
 
         def grad(dh):
             h_before = tf.concat([h0[None], h[:-1]], 0)
@@ -146,18 +145,16 @@ def _gru(x, h0, kernel, bias):
 
 
 def _scan(step, elements, start, reverse: bool = False):
-    """`step(state, element)` over time, as lists; every state (T, …). The order of time stays as it was."""
+    """`step(state, element)` over the first axis of a tuple of tensors; every state (T, …), in their order."""
     import tensorflow as tf
 
-    flat = elements if isinstance(elements, tuple) else (elements,)
-    length = tf.shape(flat[0])[0]
-    reads = [tf.TensorArray(e.dtype, length, element_shape=e.shape[1:]).unstack(e) for e in flat]
+    length = tf.shape(elements[0])[0]
+    reads = [tf.TensorArray(e.dtype, length, element_shape=e.shape[1:]).unstack(e) for e in elements]
     writes = [tf.TensorArray(s.dtype, length, element_shape=s.shape) for s in start]
 
     def body(count, state, written):
         t = length - 1 - count if reverse else count
-        element = tuple(read.read(t) for read in reads)
-        state = step(state, element if isinstance(elements, tuple) else element[0])
+        state = step(state, tuple(read.read(t) for read in reads))
         return count + 1, list(state), [w.write(t, s) for w, s in zip(written, state, strict=True)]
 
     _, _, written = tf.while_loop(lambda count, *_: count < length, body, [0, list(start), writes])
