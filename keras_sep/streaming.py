@@ -12,8 +12,8 @@ from collections.abc import Callable
 import keras
 from keras import layers, ops
 
-from keras_sep.models.averages import AveragesCell
-from keras_sep.models.framewise import flat_compressed, join
+from keras_sep.models.framewise import at_reference_level, join, loudness
+from keras_sep.models.level import LevelCell
 
 _RECURRENT = (layers.GRU, layers.LSTM)
 
@@ -39,18 +39,18 @@ def build_step(model: keras.Model, *, batch_size: int = 1) -> keras.Model:
 
     Source: Doire (2019), eq. (1). The state is explicit, our choice.
     """
-    encoder, averages, recurrent, decoder = _parts(model)
+    encoder, level, recurrent, decoder = _parts(model)
     magnitude = keras.Input((1, *encoder.inputs[0].shape[1:]), batch_size=batch_size, name="magnitude")
-    states = _state_inputs([*averages, *recurrent], batch_size)
+    states = _state_inputs([*level, *recurrent], batch_size)
     frame = ops.squeeze(magnitude, axis=1)
-    new_averages: list = []
-    if averages:
-        past, new_averages = _through(averages, flat_compressed(frame), states[: len(averages)], _run_cell)
-        frame = [frame, past]
+    new_level: list = []
+    if level:
+        found, new_level = _through(level, loudness(frame), states[: len(level)], _run_cell)
+        frame = at_reference_level(frame, found)
     vector, *skips = encoder(frame)
-    vector, new_states = _through(recurrent, vector, states[len(averages) :], _run_cell)
+    vector, new_states = _through(recurrent, vector, states[len(level) :], _run_cell)
     masks = {name: ops.expand_dims(mask, 1) for name, mask in decoder([vector, *skips]).items()}
-    return _with_states(f"{model.name}_step", magnitude, states, masks, new_averages + new_states)
+    return _with_states(f"{model.name}_step", magnitude, states, masks, new_level + new_states)
 
 
 def build_chunk(model: keras.Model, *, batch_size: int | None = None, num_frames: int | None = None) -> keras.Model:
@@ -59,9 +59,9 @@ def build_chunk(model: keras.Model, *, batch_size: int | None = None, num_frames
     For training on consecutive segments and for offline use in bounded memory. Names and shapes are
     those of `build_step`, with T frames for 1.
     """
-    encoder, averages, recurrent, decoder = _parts(model)
+    encoder, level, recurrent, decoder = _parts(model)
     magnitude = keras.Input((num_frames, *encoder.inputs[0].shape[1:]), batch_size=batch_size, name="magnitude")
-    states = _state_inputs([*averages, *recurrent], batch_size)
+    states = _state_inputs([*level, *recurrent], batch_size)
     new_states: list = []
 
     def through(chosen: list[layers.RNN], own: list[list]) -> Callable:
@@ -73,9 +73,9 @@ def build_chunk(model: keras.Model, *, batch_size: int | None = None, num_frames
         return run
 
     # Called in this order, in which the states are numbered.
-    average = through(averages, states[: len(averages)]) if averages else None
-    remember = through(recurrent, states[len(averages) :])
-    masks = join(encoder, remember, decoder, magnitude, average)
+    follow = through(level, states[: len(level)]) if level else None
+    remember = through(recurrent, states[len(level) :])
+    masks = join(encoder, remember, decoder, magnitude, follow)
     return _with_states(f"{model.name}_chunk", magnitude, states, masks, new_states)
 
 
@@ -108,24 +108,24 @@ def is_online(model: keras.Model) -> bool:
 
 
 def _parts(model: keras.Model) -> tuple[keras.Model, list[layers.RNN], list[layers.RNN], keras.Model]:
-    """Encoder, the layer of moving averages, if any, recurrent layers, decoder."""
+    """Encoder, the layer of the running level, if any, recurrent layers, decoder."""
     names = [layer.name for layer in model.layers]
     if "encoder" not in names or "decoder" not in names:
         raise ValueError(
             f"build_step: expected an online model, which has an encoder and a decoder of one frame. "
             f"Received: {model.name!r}, which has neither"
         )
-    averages, recurrent = [], []
+    level, recurrent = [], []
     for layer in model.layers:
         if isinstance(layer, layers.Bidirectional) or getattr(layer, "go_backwards", False):
             raise ValueError(f"build_step: the model must be causal. Received: {layer.name!r}, which looks ahead")
-        if isinstance(layer, layers.RNN) and isinstance(layer.cell, AveragesCell):
-            averages.append(layer)
+        if isinstance(layer, layers.RNN) and isinstance(layer.cell, LevelCell):
+            level.append(layer)
         elif isinstance(layer, layers.RNN):
             if not isinstance(layer, _RECURRENT):
                 raise ValueError(f"build_step: recurrent layers must be GRU or LSTM. Received: {layer.name!r}")
             recurrent.append(layer)
-    return model.get_layer("encoder"), averages, recurrent, model.get_layer("decoder")
+    return model.get_layer("encoder"), level, recurrent, model.get_layer("decoder")
 
 
 def _state_inputs(recurrent: list[layers.RNN], batch_size: int | None) -> list[list]:

@@ -80,11 +80,8 @@ def _heard_by_run(run: Path) -> Rows:
 def initialise(network: keras.Model, init: str, magnitude: Callable[[], np.ndarray]) -> None:
     """Gives `network` the weights that `init` names.
 
-    Input channels that `init` does not have, as moving averages are to an OR-U-Net, come last and begin with zeros: at
-    first the network computes what `init` does.
-
     Args:
-        network: built, of the same architecture and size, but for input channels.
+        network: built, of the same architecture and size; whether it is levelled makes no difference.
         init: a preset or a run folder.
         magnitude: gives mixtures (B, T, F, C), to find the statistics of normalisation that a preset lacks.
 
@@ -94,26 +91,14 @@ def initialise(network: keras.Model, init: str, magnitude: Callable[[], np.ndarr
     other = load_init(init)
     weights = other.get_weights()
     shapes = [tuple(w.shape) for w in network.weights]
-    if len(weights) != len(shapes) or not all(map(_fits, weights, shapes)):
+    if [w.shape for w in weights] != shapes:
         raise ValueError(
             f"init: expected the architecture and size of the configuration, {network.name} with "
             f"{network.count_params()} parameters. Received: {init}, {other.name} with {other.count_params()}"
         )
-    network.set_weights(
-        [
-            np.pad(weight, [(0, b - a) for a, b in zip(weight.shape, shape, strict=True)])
-            for weight, shape in zip(weights, shapes, strict=True)
-        ]
-    )
+    network.set_weights(weights)
     if init in presets():
         restore_normalisation(network, magnitude())
-
-
-def _fits(weight: np.ndarray, shape: tuple[int, ...]) -> bool:
-    """Whether it has the shape, or is a convolution's kernel (taps, inputs, outputs) for fewer inputs."""
-    if weight.shape == shape:
-        return True
-    return weight.ndim == 3 == len(shape) and weight.shape[::2] == shape[::2] and weight.shape[1] < shape[1]
 
 
 def restore_normalisation(network: keras.Model, magnitude: np.ndarray) -> None:

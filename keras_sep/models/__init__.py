@@ -15,14 +15,14 @@ import keras
 
 from keras_sep.models.framewise import FoldFrames, UnfoldFrames, build_sequence_model
 from keras_sep.models.lstm import LstmConfig, build_lstm
-from keras_sep.models.or_unet import TIME_CONSTANTS, OrUnetConfig, build_or_unet
+from keras_sep.models.or_unet import OrUnetConfig, build_or_unet
 from keras_sep.models.polyphase import PolyphaseConv1D
 from keras_sep.models.unet import UnetConfig, build_unet
 from keras_sep.spec import StreamSpec
 
 ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
     "or_unet": build_or_unet,
-    "or_unet_averages": functools.partial(build_or_unet, time_constants=TIME_CONSTANTS),
+    "or_unet_levelled": functools.partial(build_or_unet, levelled=True),
     "unet": build_unet,
     "lstm": build_lstm,
 }

@@ -1,9 +1,9 @@
 """Networks that look along time in their recurrent layers only.
 
 Such a network is three parts: an `encoder` of one frame, recurrent layers, and a `decoder` of one
-frame that also sees the encoder's skip connections. Moving averages of the frames before may be a
-second input of the encoder. The sequence model below and the one-frame step of `keras_sep.streaming`
-put the same parts together in two ways.
+frame that also sees the encoder's skip connections. The encoder's input may be divided by its running
+level. The sequence model below and the one-frame step of `keras_sep.streaming` put the same parts
+together in two ways.
 
 Shapes: B batch, T frames, F bins, C audio channels. Encoder and decoder see (B·T, …): frames are
 folded into the batch, which is three times as fast as `TimeDistributed`.
@@ -17,7 +17,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from keras_sep.models.averages import AveragesCell
+from keras_sep.models.level import LEAST, REFERENCE
 from keras_sep.spec import StreamSpec
 
 
@@ -81,7 +81,7 @@ def build_sequence_model(
     recurrent: Sequence[layers.RNN],
     decoder: keras.Model,
     *,
-    averages: layers.RNN | None = None,
+    level: layers.RNN | None = None,
     batch_size: int | None = None,
     num_frames: int | None = None,
     name: str,
@@ -90,12 +90,11 @@ def build_sequence_model(
 
     Args:
         encoder: model "encoder", from (N, F, C), linear magnitude ≥ 0, to a list: a vector (N, units) for the
-            recurrent layers, then any number of skip connections. With `averages`, from a list of that and
-            their output (N, F · C · K).
+            recurrent layers, then any number of skip connections.
         recurrent: layers that return sequences, applied one after the other.
         decoder: model "decoder", from a list (the last recurrent layer's output, then the skip
             connections) to a dict of masks (N, F, C) in [0, 1].
-        averages: see `moving_averages`; None for none.
+        level: see `keras_sep.models.level.level_layer`; None leaves the encoder's input as it is.
         batch_size, num_frames: fixed B and T, or None for any.
 
     Returns:
@@ -109,37 +108,29 @@ def build_sequence_model(
             sequence = layer(sequence)
         return sequence
 
-    return keras.Model(magnitude, join(encoder, remember, decoder, magnitude, averages), name=name)
+    return keras.Model(magnitude, join(encoder, remember, decoder, magnitude, level), name=name)
 
 
 def join(
-    encoder: keras.Model, remember: Callable, decoder: keras.Model, magnitude, average: Callable | None = None
+    encoder: keras.Model, remember: Callable, decoder: keras.Model, magnitude, follow: Callable | None = None
 ) -> dict:
-    """Masks by name (B, T, F, C) of `magnitude`; `remember` is what stands between encoder and decoder, `average`
-    what gives the encoder its second input, if it has one.
+    """Masks by name (B, T, F, C) of `magnitude`; `remember` is what stands between encoder and decoder, `follow` what
+    turns loudness into the running level, if the encoder's input is divided by it.
     """
-    frames = FoldFrames(name="fold")(magnitude)
-    if average is not None:
-        past = average(flat_compressed(magnitude))
-        frames = [frames, FoldFrames(dtype="float32", name="fold_averages")(past)]
-    vector, *skips = encoder(frames)
+    seen = magnitude if follow is None else at_reference_level(magnitude, follow(loudness(magnitude)))
+    vector, *skips = encoder(FoldFrames(name="fold")(seen))
     sequence = remember(UnfoldFrames(name="unfold_vector")(vector, magnitude))
     masks = decoder([FoldFrames(name="fold_sequence")(sequence), *skips])
     unfold = UnfoldFrames(dtype="float32", name="unfold")
     return {key: unfold(mask, magnitude) for key, mask in masks.items()}
 
 
-def moving_averages(spec: StreamSpec, time_constants: Sequence[float], *, stateful: bool = False) -> layers.RNN:
-    """Layer "averages", from `flat_compressed` magnitudes (B, T, F · C) to their averages (B, T, F · C · K).
-
-    In float32 in any precision: a slow average moves by less than bfloat16 can tell.
-    """
-    cell = AveragesCell(spec.num_bins * spec.num_channels, time_constants, dtype="float32")
-    return layers.RNN(cell, return_sequences=True, stateful=stateful, dtype="float32", name="averages")
+def loudness(magnitude):
+    """Mean compressed magnitude of each frame: (B, T, F, C) → (B, T, 1), (B, F, C) → (B, 1)."""
+    return ops.expand_dims(ops.mean(compress(magnitude), axis=(-2, -1)), -1)
 
 
-def flat_compressed(magnitude):
-    """What is averaged: linear magnitude (B, T, F, C) or (B, F, C) → compressed (B, T, F · C) or (B, F · C)."""
-    *frames, bins, channels = magnitude.shape[1:]
-    shape = (*([-1] if frames else []), bins * channels)
-    return layers.Reshape(shape, dtype="float32", name="flat_frames")(compress(magnitude))
+def at_reference_level(magnitude, level):
+    """Linear magnitude as if its running level, (B, T, 1) or (B, 1), were `REFERENCE`; of its shape."""
+    gain = ops.square(ops.square(REFERENCE / ops.maximum(level, LEAST)))  # of the linear magnitude
+    return magnitude * ops.expand_dims(gain, -1)

@@ -5,7 +5,7 @@ is its only memory, so the network is causal. It outputs two time-varying masks,
 
     (MV_t, MB_t) = f(X_t, h_{t-1})
 
-With `time_constants` (ours, not the paper's), moving averages of the spectrum are further input channels.
+With `levelled` (ours, not the paper's), the network sees each frame divided by the running level of the stream.
 
 The structure is the paper's. It publishes no sizes: input compression, depth, kernels, channels,
 normalisation, activations and GRU units are our choices.
@@ -24,10 +24,10 @@ from keras_sep.models.framewise import (
     build_sequence_model,
     choose_config,
     compress,
-    moving_averages,
     named_masks,
     require_batch_size,
 )
+from keras_sep.models.level import level_layer
 from keras_sep.models.polyphase import PolyphaseConv1D
 from keras_sep.spec import StreamSpec
 
@@ -59,14 +59,12 @@ CONFIGS = {
     "l": OrUnetConfig((48, 64, 96, 128, 192, 256), (192, 128, 96, 64, 48, 32), 48, 960, 96),
 }
 
-TIME_CONSTANTS = (2, 8, 32, 128)  # frames: 23 ms to 1.5 s
-
 
 def build_or_unet(
     size: str | OrUnetConfig = "m",
     spec: StreamSpec | None = None,
     *,
-    time_constants: tuple[float, ...] = (),
+    levelled: bool = False,
     stateful: bool = False,
     batch_size: int | None = None,
     num_frames: int | None = None,
@@ -76,7 +74,8 @@ def build_or_unet(
     Args:
         size: "s", "m" (base), "l", or an `OrUnetConfig`.
         spec: stream format; the default is 44.1 kHz stereo, 2048 / 512.
-        time_constants: of moving averages that the network sees beside each frame, in frames; () is the paper's.
+        levelled: whether frames are divided by the running level of the stream: a song that is ten times as loud
+            gets the same masks. Two more states of a step.
         stateful: the GRU carries its state from one call to the next, until
             `keras_sep.streaming.reset_state(model)`; feed consecutive chunks. Needs `batch_size`.
         batch_size: int ≥ 1, or None for any.
@@ -99,33 +98,27 @@ def build_or_unet(
             f"OR-U-Net: {depth} levels need num_bins - 1 divisible by {2**depth}. "
             f"Received: num_bins={spec.num_bins} (fft_length={spec.fft_length})"
         )
-    encoder = _build_encoder(config, spec, len(time_constants))
+    encoder = _build_encoder(config, spec)
     gru = layers.GRU(config.gru_units, return_sequences=True, stateful=stateful, name="gru")
     decoder = _build_decoder(config, spec, encoder)
-    averages = moving_averages(spec, time_constants, stateful=stateful) if time_constants else None
+    level = level_layer(stateful=stateful) if levelled else None
     return build_sequence_model(
-        encoder, [gru], decoder, averages=averages, batch_size=batch_size, num_frames=num_frames, name="or_unet"
+        encoder, [gru], decoder, level=level, batch_size=batch_size, num_frames=num_frames, name="or_unet"
     )
 
 
-def _build_encoder(config: OrUnetConfig, spec: StreamSpec, num_averages: int) -> keras.Model:
+def _build_encoder(config: OrUnetConfig, spec: StreamSpec) -> keras.Model:
     """Stride-2 convolutions along frequency, then one vector of the whole frame for the GRU."""
     magnitude = keras.Input((spec.num_bins, spec.num_channels), name="frame")
-    inputs = [magnitude]
     # All bins but the last (Nyquist): a power of two halves without remainder.
     x = compress(magnitude[:, :-1])
-    if num_averages:
-        channels = spec.num_channels * num_averages
-        inputs.append(keras.Input((spec.num_bins * channels,), name="past"))
-        past = layers.Reshape((spec.num_bins, channels), name="past_bins")(inputs[1])
-        x = layers.Concatenate(name="frame_and_past")([x, past[:, :-1]])
     skips = [x]
     for level, filters in enumerate(config.encoder_channels, 1):
         x = _conv_block(x, filters, config.encoder_kernel, 2, f"down_{level}")
         skips.append(x)
     x = _conv_block(x, config.squeeze_channels, 1, 1, "squeeze")
     outputs = [layers.Flatten(name="flatten")(x), *skips]
-    return keras.Model(inputs if num_averages else magnitude, outputs, name="encoder")
+    return keras.Model(magnitude, outputs, name="encoder")
 
 
 def _build_decoder(config: OrUnetConfig, spec: StreamSpec, encoder: keras.Model) -> keras.Model:

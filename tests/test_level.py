@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from keras_sep.models import build_network, build_or_unet, load_network
+from keras_sep.models.framewise import at_reference_level, loudness
+from keras_sep.models.level import LEAST, REFERENCE, TIME_CONSTANTS, LevelCell, level_layer
+from keras_sep.streaming import build_chunk, build_step, reset_state
+from tests.test_or_unet import SMALL, SMALL_SPEC, magnitude
+from tests.test_streaming import run_chunks, run_steps
+
+FRAMES = 30
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    keras.utils.set_random_seed(4)
+    return build_or_unet(SMALL, SMALL_SPEC, levelled=True)
+
+
+@pytest.fixture(scope="module")
+def expected(model) -> np.ndarray:
+    return model.predict(magnitude(FRAMES), verbose=0)["vocals_mask"]
+
+
+def test_the_level_is_the_larger_of_two_averages():
+    x = np.random.default_rng(1).uniform(0, 1, (2, 40, 1)).astype(np.float32)
+    x[:, 20:] *= 0.1  # there the slower one is larger
+    found = np.asarray(level_layer()(x))
+    for t in range(40):
+        averages = [
+            np.average(x[:, : t + 1], axis=1, weights=np.exp(-np.arange(t, -1, -1) / time_constant))
+            for time_constant in TIME_CONSTANTS
+        ]
+        np.testing.assert_allclose(found[:, t], np.maximum(*averages), atol=1e-6)
+
+
+def test_a_steady_frame_comes_to_the_reference_level():
+    x = magnitude(FRAMES) * 300
+    x[:] = x[:, :1]
+    seen = np.asarray(at_reference_level(x, level_layer()(loudness(x))))
+    np.testing.assert_allclose(np.asarray(loudness(seen)), REFERENCE, rtol=1e-4)
+
+
+def test_loud_and_quiet_songs_get_the_same_masks(model):
+    x = magnitude(FRAMES) * 300
+    assert np.asarray(loudness(x * 1e-2)).min() > LEAST  # the least level is another matter
+    masks = [model.predict(x * gain, verbose=0)["vocals_mask"] for gain in (1.0, 10.0, 1e-2)]
+    for mask in masks[1:]:
+        np.testing.assert_allclose(mask, masks[0], atol=1e-4)
+    plain = build_or_unet(SMALL, SMALL_SPEC)
+    plain.set_weights(model.get_weights())
+    masks = [plain.predict(x * gain, verbose=0)["vocals_mask"] for gain in (1.0, 1e-2)]
+    assert np.abs(masks[1] - masks[0]).max() > 1e-2
+
+
+def test_silence_stays_silent(model):
+    silence = np.zeros((1, FRAMES, SMALL_SPEC.num_bins, SMALL_SPEC.num_channels), np.float32)
+    seen = np.asarray(at_reference_level(silence + 1e-7, level_layer()(loudness(silence + 1e-7))))
+    assert seen.max() < 1e-4
+    assert np.isfinite(model.predict(silence, verbose=0)["vocals_mask"]).all()
+
+
+def test_frames_steps_and_chunks_agree(model, expected):
+    x = magnitude(FRAMES)
+    np.testing.assert_allclose(run_steps(build_step(model), x), expected, atol=1e-5)
+    np.testing.assert_allclose(run_chunks(build_chunk(model), x, (1, 12)), expected, atol=1e-5)
+    assert np.abs(run_steps(build_step(model), x, carry=False) - expected).max() > 1e-3
+
+
+def test_the_states_of_the_level_come_first(model):
+    step, chunk = build_step(model, batch_size=2), build_chunk(model, batch_size=2)
+    for built in (step, chunk):
+        shapes = {t.name: t.shape for t in built.inputs if t.name.startswith("state")}
+        assert shapes == {"state_0": (2, 2), "state_1": (2, 2), "state_2": (2, SMALL.gru_units)}
+        assert {name: built.output[f"new_{name}"].shape for name in shapes} == shapes
+
+
+def test_a_stateful_model_goes_on(model, expected):
+    stateful = build_or_unet(SMALL, SMALL_SPEC, levelled=True, stateful=True, batch_size=1)
+    stateful.set_weights(model.get_weights())
+    x = magnitude(FRAMES)
+    for _ in range(2):
+        parts = [stateful.predict(part, verbose=0)["vocals_mask"] for part in np.split(x, [11], axis=1)]
+        np.testing.assert_allclose(np.concatenate(parts, axis=1), expected, atol=1e-5)
+        reset_state(stateful)
+
+
+def test_a_saved_network_is_the_same(model, expected, tmp_path):
+    model.save(tmp_path / "network.keras")
+    loaded = load_network(tmp_path / "network.keras")
+    np.testing.assert_allclose(loaded.predict(magnitude(FRAMES), verbose=0)["vocals_mask"], expected, atol=1e-6)
+
+
+def test_the_level_stays_in_float32_beside_bfloat16():
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        model = build_or_unet(SMALL, SMALL_SPEC, levelled=True)
+        layer = model.get_layer("level")
+        assert layer.output.dtype == layer.cell.compute_dtype == "float32"
+        assert np.isfinite(model.predict(magnitude(4), verbose=0)["vocals_mask"]).all()
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+
+
+def test_the_architecture_has_the_weights_of_the_or_unet():
+    plain, model = build_network("or_unet", "s"), build_network("or_unet_levelled", "s")
+    assert [w.shape for w in model.weights] == [w.shape for w in plain.weights]
+
+
+def test_long_silence_leaves_no_subnormal_numbers():
+    cell = LevelCell()
+    states = [np.full((1, 2), 2.0, np.float32), np.ones((1, 2), np.float32)]
+    for _ in range(20000):
+        level, states = cell(np.zeros((1, 1), np.float32), states)
+    assert np.asarray(level).max() < 1e-10
+    assert np.asarray(states[0]).min() > np.finfo(np.float32).tiny
