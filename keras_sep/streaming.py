@@ -14,6 +14,7 @@ from keras import layers, ops
 
 from keras_sep.models.framewise import at_reference_level, join, loudness
 from keras_sep.models.level import LevelCell
+from keras_sep.models.recurrent_skip import RecurrentSkip
 
 _RECURRENT = (layers.GRU, layers.LSTM)
 
@@ -39,18 +40,21 @@ def build_step(model: keras.Model, *, batch_size: int = 1) -> keras.Model:
 
     Source: Doire (2019), eq. (1). The state is explicit, our choice.
     """
-    encoder, level, recurrent, decoder = _parts(model)
+    encoder, level, skip_memories, recurrent, decoder = _parts(model)
     magnitude = keras.Input((1, *encoder.inputs[0].shape[1:]), batch_size=batch_size, name="magnitude")
-    states = _state_inputs([*level, *recurrent], batch_size)
-    frame = ops.squeeze(magnitude, axis=1)
-    new_level: list = []
+    states = _state_inputs([*level, *skip_memories, *recurrent], batch_size)
+    of_level, of_skips, of_recurrent = _split(states, level, skip_memories)
+    frame, new_states = ops.squeeze(magnitude, axis=1), []
     if level:
-        found, new_level = _through(level, loudness(frame), states[: len(level)], _run_cell)
+        found, new_states = _through(level, loudness(frame), of_level, _run_cell)
         frame = at_reference_level(frame, found)
     vector, *skips = encoder(frame)
-    vector, new_states = _through(recurrent, vector, states[len(level) :], _run_cell)
+    for layer, (state,) in zip(skip_memories, of_skips, strict=True):
+        skips[layer.index], new = _SkipStep(layer)(skips[layer.index], state)
+        new_states.append(new)
+    vector, new = _through(recurrent, vector, of_recurrent, _run_cell)
     masks = {name: ops.expand_dims(mask, 1) for name, mask in decoder([vector, *skips]).items()}
-    return _with_states(f"{model.name}_step", magnitude, states, masks, new_level + new_states)
+    return _with_states(f"{model.name}_step", magnitude, states, masks, new_states + new)
 
 
 def build_chunk(model: keras.Model, *, batch_size: int | None = None, num_frames: int | None = None) -> keras.Model:
@@ -59,9 +63,10 @@ def build_chunk(model: keras.Model, *, batch_size: int | None = None, num_frames
     For training on consecutive segments and for offline use in bounded memory. Names and shapes are
     those of `build_step`, with T frames for 1.
     """
-    encoder, level, recurrent, decoder = _parts(model)
+    encoder, level, skip_memories, recurrent, decoder = _parts(model)
     magnitude = keras.Input((num_frames, *encoder.inputs[0].shape[1:]), batch_size=batch_size, name="magnitude")
-    states = _state_inputs([*level, *recurrent], batch_size)
+    states = _state_inputs([*level, *skip_memories, *recurrent], batch_size)
+    of_level, of_skips, of_recurrent = _split(states, level, skip_memories)
     new_states: list = []
 
     def through(chosen: list[layers.RNN], own: list[list]) -> Callable:
@@ -72,10 +77,18 @@ def build_chunk(model: keras.Model, *, batch_size: int | None = None, num_frames
 
         return run
 
-    # Called in this order, in which the states are numbered.
-    follow = through(level, states[: len(level)]) if level else None
-    remember = through(recurrent, states[len(level) :])
-    masks = join(encoder, remember, decoder, magnitude, follow)
+    def along(layer: RecurrentSkip, state) -> Callable:
+        def run(skip):
+            skip, new = layer(skip, state)
+            new_states.append(new)
+            return skip
+
+        return run
+
+    # `join` calls them in this order, in which the states are numbered.
+    follow = through(level, of_level) if level else None
+    alongs = {layer.index: along(layer, state) for layer, (state,) in zip(skip_memories, of_skips, strict=True)}
+    masks = join(encoder, through(recurrent, of_recurrent), decoder, magnitude, follow, alongs)
     return _with_states(f"{model.name}_chunk", magnitude, states, masks, new_states)
 
 
@@ -94,7 +107,7 @@ def initial_states(step: keras.Model, batch_size: int | None = None) -> dict:
 def reset_state(model: keras.Model) -> None:
     """Sets the state of every stateful recurrent layer of `model` back to zero."""
     for layer in model.layers:
-        if isinstance(layer, layers.RNN) and layer.stateful:
+        if isinstance(layer, (layers.RNN, RecurrentSkip)) and layer.stateful:
             layer.reset_state()
 
 
@@ -107,34 +120,45 @@ def is_online(model: keras.Model) -> bool:
     return True
 
 
-def _parts(model: keras.Model) -> tuple[keras.Model, list[layers.RNN], list[layers.RNN], keras.Model]:
-    """Encoder, the layer of the running level, if any, recurrent layers, decoder."""
+def _parts(
+    model: keras.Model,
+) -> tuple[keras.Model, list[layers.RNN], list[RecurrentSkip], list[layers.RNN], keras.Model]:
+    """Encoder, the layer of the running level, if any, memories of skip connections, recurrent layers, decoder."""
     names = [layer.name for layer in model.layers]
     if "encoder" not in names or "decoder" not in names:
         raise ValueError(
             f"build_step: expected an online model, which has an encoder and a decoder of one frame. "
             f"Received: {model.name!r}, which has neither"
         )
-    level, recurrent = [], []
+    level, skip_memories, recurrent = [], [], []
     for layer in model.layers:
         if isinstance(layer, layers.Bidirectional) or getattr(layer, "go_backwards", False):
             raise ValueError(f"build_step: the model must be causal. Received: {layer.name!r}, which looks ahead")
         if isinstance(layer, layers.RNN) and isinstance(layer.cell, LevelCell):
             level.append(layer)
+        elif isinstance(layer, RecurrentSkip):
+            skip_memories.append(layer)
         elif isinstance(layer, layers.RNN):
             if not isinstance(layer, _RECURRENT):
                 raise ValueError(f"build_step: recurrent layers must be GRU or LSTM. Received: {layer.name!r}")
             recurrent.append(layer)
-    return model.get_layer("encoder"), level, recurrent, model.get_layer("decoder")
+    skip_memories.sort(key=lambda layer: layer.index)
+    return model.get_layer("encoder"), level, skip_memories, recurrent, model.get_layer("decoder")
 
 
-def _state_inputs(recurrent: list[layers.RNN], batch_size: int | None) -> list[list]:
+def _state_inputs(recurrent: list, batch_size: int | None) -> list[list]:
     """Inputs `state_<i>` (B, units): a list for each layer, one for a GRU, two for an LSTM."""
     index = itertools.count()
     return [
         [keras.Input((size,), batch_size=batch_size, name=f"state_{next(index)}") for size in _state_sizes(layer)]
         for layer in recurrent
     ]
+
+
+def _split(states: list[list], first: list, second: list) -> tuple[list[list], list[list], list[list]]:
+    """States of `first`, of `second` and of what follows them."""
+    a, b = len(first), len(first) + len(second)
+    return states[:a], states[a:b], states[b:]
 
 
 def _through(recurrent: list[layers.RNN], x, states: list[list], advance: Callable) -> tuple:
@@ -156,6 +180,17 @@ class _Cell(layers.Layer):
         return self.cell(x, states)
 
 
+class _SkipStep(layers.Layer):
+    """One frame through a `RecurrentSkip`."""
+
+    def __init__(self, skip: RecurrentSkip):
+        super().__init__(name=f"{skip.name}_step", dtype=skip.dtype_policy)
+        self.skip = skip
+
+    def call(self, x, state):
+        return self.skip.step(x, state)
+
+
 def _run_cell(layer: layers.RNN, x, states: list) -> tuple:
     # The cell, not the layer: one frame needs no loop, and converters break on a loop of one.
     x, new = _Cell(layer.cell, f"{layer.name}_step")(x, states)
@@ -174,6 +209,6 @@ def _with_states(name: str, magnitude, states: list[list], masks: dict, new_stat
     return keras.Model(inputs, {**masks, **{f"new_state_{i}": new for i, new in enumerate(new_states)}}, name=name)
 
 
-def _state_sizes(layer: layers.RNN) -> list[int]:
-    size = layer.cell.state_size
+def _state_sizes(layer: layers.RNN | RecurrentSkip) -> list[int]:
+    size = layer.state_size if isinstance(layer, RecurrentSkip) else layer.cell.state_size
     return list(size) if isinstance(size, (list, tuple)) else [size]

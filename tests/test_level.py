@@ -59,7 +59,7 @@ def test_loud_and_quiet_songs_get_the_same_masks(model):
 def test_silence_stays_silent(model):
     silence = np.zeros((1, FRAMES, SMALL_SPEC.num_bins, SMALL_SPEC.num_channels), np.float32)
     seen = np.asarray(at_reference_level(silence + 1e-7, level_layer()(loudness(silence + 1e-7))))
-    assert seen.max() < 1e-4
+    assert seen.max() < 1e-3
     assert np.isfinite(model.predict(silence, verbose=0)["vocals_mask"]).all()
 
 

@@ -2,8 +2,8 @@
 
 Such a network is three parts: an `encoder` of one frame, recurrent layers, and a `decoder` of one
 frame that also sees the encoder's skip connections. The encoder's input may be divided by its running
-level. The sequence model below and the one-frame step of `keras_sep.streaming` put the same parts
-together in two ways.
+level, and skip connections may have a memory of their own. The sequence model below and the one-frame
+step of `keras_sep.streaming` put the same parts together in two ways.
 
 Shapes: B batch, T frames, F bins, C audio channels. Encoder and decoder see (B·T, …): frames are
 folded into the batch, which is three times as fast as `TimeDistributed`.
@@ -18,6 +18,7 @@ import keras
 from keras import layers, ops
 
 from keras_sep.models.level import LEAST, REFERENCE
+from keras_sep.models.recurrent_skip import RecurrentSkip
 from keras_sep.spec import StreamSpec
 
 
@@ -82,6 +83,7 @@ def build_sequence_model(
     decoder: keras.Model,
     *,
     level: layers.RNN | None = None,
+    recurrent_skips: Sequence[RecurrentSkip] = (),
     batch_size: int | None = None,
     num_frames: int | None = None,
     name: str,
@@ -95,6 +97,7 @@ def build_sequence_model(
         decoder: model "decoder", from a list (the last recurrent layer's output, then the skip
             connections) to a dict of masks (N, F, C) in [0, 1].
         level: see `keras_sep.models.level.level_layer`; None leaves the encoder's input as it is.
+        recurrent_skips: of skip connections that have a memory.
         batch_size, num_frames: fixed B and T, or None for any.
 
     Returns:
@@ -108,17 +111,32 @@ def build_sequence_model(
             sequence = layer(sequence)
         return sequence
 
-    return keras.Model(magnitude, join(encoder, remember, decoder, magnitude, level), name=name)
+    along = {layer.index: lambda x, layer=layer: layer(x)[0] for layer in recurrent_skips}
+    return keras.Model(magnitude, join(encoder, remember, decoder, magnitude, level, along), name=name)
 
 
 def join(
-    encoder: keras.Model, remember: Callable, decoder: keras.Model, magnitude, follow: Callable | None = None
+    encoder: keras.Model,
+    remember: Callable,
+    decoder: keras.Model,
+    magnitude,
+    follow: Callable | None = None,
+    along: Mapping[int, Callable] | None = None,
 ) -> dict:
-    """Masks by name (B, T, F, C) of `magnitude`; `remember` is what stands between encoder and decoder, `follow` what
-    turns loudness into the running level, if the encoder's input is divided by it.
+    """Masks by name (B, T, F, C) of `magnitude`.
+
+    Args:
+        encoder, decoder: as for `build_sequence_model`.
+        remember: what stands between encoder and decoder.
+        magnitude: (B, T, F, C), linear.
+        follow: what turns loudness into the running level, if the encoder's input is divided by it.
+        along: what skip connections go through, (B, T, F, C) each, by their index.
     """
     seen = magnitude if follow is None else at_reference_level(magnitude, follow(loudness(magnitude)))
     vector, *skips = encoder(FoldFrames(name="fold")(seen))
+    for index, run in (along or {}).items():
+        sequence = run(UnfoldFrames(name=f"unfold_skip_{index}")(skips[index], magnitude))
+        skips[index] = FoldFrames(name=f"fold_skip_{index}")(sequence)
     sequence = remember(UnfoldFrames(name="unfold_vector")(vector, magnitude))
     masks = decoder([FoldFrames(name="fold_sequence")(sequence), *skips])
     unfold = UnfoldFrames(dtype="float32", name="unfold")

@@ -9,7 +9,7 @@ import keras
 from keras import layers, ops
 
 TIME_CONSTANTS = (8, 128)  # frames: 93 ms, to follow a sudden entry, and 1.5 s, to hold through a pause
-REFERENCE = 0.6  # mean compressed magnitude of a song at about −18 dB of full scale, which becomes everybody's
+REFERENCE = 1.0  # mean compressed magnitude that every song comes to
 LEAST = 0.15  # that of white noise at −92 dB: what is quieter than that stays quiet
 
 

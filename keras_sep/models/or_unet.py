@@ -5,7 +5,8 @@ is its only memory, so the network is causal. It outputs two time-varying masks,
 
     (MV_t, MB_t) = f(X_t, h_{t-1})
 
-With `levelled` (ours, not the paper's), the network sees each frame divided by the running level of the stream.
+Ours, not the paper's, are two options: `levelled`, the network sees each frame divided by the running level of the
+stream, and `recurrent_skips`, skip connections with a memory of their own.
 
 The structure is the paper's. It publishes no sizes: input compression, depth, kernels, channels,
 normalisation, activations and GRU units are our choices.
@@ -29,6 +30,7 @@ from keras_sep.models.framewise import (
 )
 from keras_sep.models.level import level_layer
 from keras_sep.models.polyphase import PolyphaseConv1D
+from keras_sep.models.recurrent_skip import RecurrentSkip
 from keras_sep.spec import StreamSpec
 
 
@@ -65,6 +67,7 @@ def build_or_unet(
     spec: StreamSpec | None = None,
     *,
     levelled: bool = False,
+    recurrent_skips: tuple[int, ...] = (),
     stateful: bool = False,
     batch_size: int | None = None,
     num_frames: int | None = None,
@@ -76,6 +79,8 @@ def build_or_unet(
         spec: stream format; the default is 44.1 kHz stereo, 2048 / 512.
         levelled: whether frames are divided by the running level of the stream: a song that is ten times as loud
             gets the same masks. Two more states of a step.
+        recurrent_skips: levels, 1 to the encoder's depth, whose skip connections have a `RecurrentSkip`; one more
+            state of a step for each.
         stateful: the GRU carries its state from one call to the next, until
             `keras_sep.streaming.reset_state(model)`; feed consecutive chunks. Needs `batch_size`.
         batch_size: int ≥ 1, or None for any.
@@ -86,8 +91,8 @@ def build_or_unet(
         `<source>_mask` (B, T, F, C) in [0, 1] for each of `spec.sources`.
 
     Raises:
-        ValueError: for an unknown size, a stateful model without `batch_size`, or a spectrum that
-            cannot be halved as often as the encoder is deep.
+        ValueError: for an unknown size, a stateful model without `batch_size`, a spectrum that
+            cannot be halved as often as the encoder is deep, or a level that there is not.
     """
     spec = spec or StreamSpec()
     config = choose_config("OR-U-Net", size, CONFIGS)
@@ -98,12 +103,25 @@ def build_or_unet(
             f"OR-U-Net: {depth} levels need num_bins - 1 divisible by {2**depth}. "
             f"Received: num_bins={spec.num_bins} (fft_length={spec.fft_length})"
         )
+    if not set(recurrent_skips) <= set(range(1, depth + 1)):
+        raise ValueError(
+            f"OR-U-Net: recurrent_skips must be levels from 1 to {depth}. Received: recurrent_skips={recurrent_skips}"
+        )
     encoder = _build_encoder(config, spec)
     gru = layers.GRU(config.gru_units, return_sequences=True, stateful=stateful, name="gru")
     decoder = _build_decoder(config, spec, encoder)
-    level = level_layer(stateful=stateful) if levelled else None
+    skips = encoder.outputs[1:]
     return build_sequence_model(
-        encoder, [gru], decoder, level=level, batch_size=batch_size, num_frames=num_frames, name="or_unet"
+        encoder,
+        [gru],
+        decoder,
+        level=level_layer(stateful=stateful) if levelled else None,
+        recurrent_skips=[
+            RecurrentSkip(i, *skips[i].shape[1:], stateful, name=f"skip_memory_{i}") for i in sorted(recurrent_skips)
+        ],
+        batch_size=batch_size,
+        num_frames=num_frames,
+        name="or_unet",
     )
 
 
