@@ -44,10 +44,12 @@ def test_the_gap_has_a_row_for_each_origin(data, tmp_path, capsys):  # noqa: F81
     options = ["--data", str(data), "--cache", str(tmp_path / "cache"), "--frames", "8", "--count", "2"]
     assert main(["gap", str(run), *options]) == 0
     head, _, *rows = ([c.strip() for c in line.split("|")[1:-1]] for line in capsys.readouterr().out.splitlines())
-    assert head == ["voices", "music", f"{run} V / A"]
+    assert head == ["voices", "music", "mixture V / A", "IRM1 V / A", f"{run} V / A"]
     assert len(rows) == 4 + 4 + 2  # two pools by two, and songs
     assert [row[:2] for row in rows[:2]] == [["train: voices", f"{x}: instrumentals"] for x in ("train", "valid")]
-    assert all(len(row[2].split("/")) == 2 for row in rows)
+    for row in rows:  # none is better than the ideal mask
+        mixture, ideal, found = ([float(x.replace("−", "-")) for x in cell.split("/")] for cell in row[2:])
+        assert all(a > max(b, c) for a, b, c in zip(ideal, mixture, found, strict=True))
     assert main(["gap", "nothing", *options]) == 1
     assert "Received: nothing" in capsys.readouterr().err
 

@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from keras_sep.separation import Separation
+import keras
+import numpy as np
+
+from keras_sep.separation import Separation, si_sdr_of_masks
 from keras_sep.spec import StreamSpec
-from training.batches import validation_segments
+from training.batches import Arrays, validation_segments
 from training.datasets import load_split
 from training.evaluation.report.text import decibels
 from training.start import load_init
@@ -36,16 +39,31 @@ def gap(networks: Sequence[str], data: Path, cache: Path, num_frames: int, count
     for model in models:
         model.compile()
     pools = {split: load_split(data, split, cache, spec.sample_rate) for split in SPLITS}
-    lines = ["| voices | music | " + " | ".join(f"{name} V / A" for name in networks) + " |"]
-    lines.append("|---" * (2 + len(networks)) + "|")
+    lines = ["| voices | music | " + " | ".join(f"{name} V / A" for name in ("mixture", "IRM1", *networks)) + " |"]
+    lines.append("|---" * (4 + len(networks)) + "|")
     for voices, music, pool in _cases(pools):
         x, y = validation_segments(pool, spec, num_frames, count)
-        cells = []
+        cells = [_score(x, y, np.ones_like(x), np.ones_like(x)), _score(x, y, *_ideal(y))]
         for model in models:
             found = model.evaluate(x, y, batch_size=8, verbose=0, return_dict=True)
             cells.append(f"{decibels(found['vocals_si_sdr'])} / {decibels(found['accompaniment_si_sdr'])}")
         lines.append(f"| {voices} | {music} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _ideal(y: Arrays) -> tuple[np.ndarray, np.ndarray]:
+    """Ratio masks of magnitudes, as the oracle IRM1."""
+    total = y["vocals"] + y["accompaniment"] + 1e-9
+    return y["vocals"] / total, y["accompaniment"] / total
+
+
+def _score(x: np.ndarray, y: Arrays, *masks: np.ndarray) -> str:
+    cells = []
+    for source, mask in zip(("vocals", "accompaniment"), masks, strict=True):
+        found = si_sdr_of_masks(x, y, {f"{source}_mask": mask}, source)
+        values, audible = (keras.ops.convert_to_numpy(value) for value in found)
+        cells.append(decibels(float(np.average(values, weights=audible)) if audible.any() else float("nan")))
+    return " / ".join(cells)
 
 
 def _cases(pools: dict[Literal["train", "valid"], StemPool]) -> list[tuple[str, str, StemPool]]:
