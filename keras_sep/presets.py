@@ -12,7 +12,7 @@ from typing import Any
 from keras_sep.errors import ModelFileError
 from keras_sep.spec import StreamSpec
 
-DEFAULT_PRESET = "or-unet"
+DEFAULT_PRESET = "or-unet-df"
 # What is taken of a preset where nothing else is said: fast and small first, then exact; the last has no fast kernels.
 PREFERENCE = ("dynamic_int8", "float32", "float16", "int8", "int16x8")
 _GRAPHS = ("mask", "waveform")  # the faster one first
