@@ -117,7 +117,8 @@ def build_or_unet(
         decoder,
         level=level_layer(stateful=stateful) if levelled else None,
         recurrent_skips=[
-            RecurrentSkip(i, *skips[i].shape[1:], stateful, name=f"skip_memory_{i}") for i in sorted(recurrent_skips)
+            RecurrentSkip(i, skips[i].shape[1], skips[i].shape[2], stateful, name=f"skip_memory_{i}")
+            for i in sorted(recurrent_skips)
         ],
         batch_size=batch_size,
         num_frames=num_frames,
