@@ -35,7 +35,7 @@ assert keras.backend.backend() == {other!r}
 PREDICT = """
 from keras_sep.models import load_network
 x = np.load("x.npy")
-for name in ("or_unet", "levelled", "unet", "lstm"):
+for name in ("or_unet", "recurrent_skips", "unet", "lstm"):
     masks = load_network(f"{name}.keras").predict(x, verbose=0)
     np.savez(f"{name}.npz", **masks)
 """
@@ -49,7 +49,7 @@ from tests.test_teachers import song
 from tests.test_unet import SMALL_UNET
 keras.utils.set_random_seed(0)
 x, y = song(frames=16, batch=4)
-network = build_or_unet(SMALL, SMALL_SPEC, levelled=True)
+network = build_or_unet(SMALL, SMALL_SPEC, levelled=True, recurrent_skips=(1,))
 model = Separation(network, teacher=Teacher(build_unet(SMALL_UNET, SMALL_SPEC)), carry_batch=2)
 model.compile(keras.optimizers.Adam(1e-2))
 chunks = {"magnitude": x, "carry": np.array([0, 0, 1, 1], "float32")}
@@ -75,7 +75,7 @@ def test_weights_of_one_backend_give_the_same_masks_in_the_other(tmp_path):
     keras.utils.set_random_seed(41)
     networks = {
         "or_unet": as_if_trained(41),
-        "levelled": build_or_unet(SMALL, SMALL_SPEC, levelled=True),
+        "recurrent_skips": build_or_unet(SMALL, SMALL_SPEC, levelled=True, recurrent_skips=(1,)),
         "unet": build_unet(SMALL_UNET, SMALL_SPEC),
         "lstm": build_lstm(SMALL_LSTM, SMALL_SPEC),
     }

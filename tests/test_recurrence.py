@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_sep.models.recurrent_skip import RecurrentSkip
 from training.recurrence import fuse_recurrence
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="acts on TensorFlow only")
@@ -62,3 +63,15 @@ def test_other_layers_keep_their_loop(options):
     model = keras.Model(inputs, keras.layers.GRU(5, **options, name="one")(inputs))
     fuse_recurrence(model)
     assert "inner_loop" not in vars(model.get_layer("one"))
+
+
+def test_the_memory_of_skip_connections_is_fused_too():
+    x, skip = np.random.default_rng(3).standard_normal((2, 6, 5, 4)).astype(np.float32), RecurrentSkip(1, 5, 4)
+    inputs = keras.Input((None, 5, 4))
+    model = keras.Model(inputs, skip(inputs)[0])
+    skip.dense.set_weights([np.eye(4, dtype=np.float32), np.zeros(4, np.float32)])
+    plain = np.asarray(model(x))
+    fuse_recurrence(model)
+    assert "inner_loop" in vars(skip.gru)
+    np.testing.assert_allclose(model(x), plain, atol=1e-6)
+    assert np.abs(plain - x).max() > 1e-2
