@@ -1,13 +1,14 @@
+# Levelled networks that are saved, or stateful: tests/test_recurrent_skip.py.
 from __future__ import annotations
 
 import keras
 import numpy as np
 import pytest
 
-from keras_sep.models import build_network, build_or_unet, load_network
+from keras_sep.models import build_network, build_or_unet
 from keras_sep.models.framewise import at_reference_level, loudness
 from keras_sep.models.level import LEAST, REFERENCE, TIME_CONSTANTS, LevelCell, level_layer
-from keras_sep.streaming import build_chunk, build_step, reset_state
+from keras_sep.streaming import build_chunk, build_step
 from tests.test_or_unet import SMALL, SMALL_SPEC, magnitude
 from tests.test_streaming import run_chunks, run_steps
 
@@ -76,22 +77,6 @@ def test_the_states_of_the_level_come_first(model):
         shapes = {t.name: t.shape for t in built.inputs if t.name.startswith("state")}
         assert shapes == {"state_0": (2, 2), "state_1": (2, 2), "state_2": (2, SMALL.gru_units)}
         assert {name: built.output[f"new_{name}"].shape for name in shapes} == shapes
-
-
-def test_a_stateful_model_goes_on(model, expected):
-    stateful = build_or_unet(SMALL, SMALL_SPEC, levelled=True, stateful=True, batch_size=1)
-    stateful.set_weights(model.get_weights())
-    x = magnitude(FRAMES)
-    for _ in range(2):
-        parts = [stateful.predict(part, verbose=0)["vocals_mask"] for part in np.split(x, [11], axis=1)]
-        np.testing.assert_allclose(np.concatenate(parts, axis=1), expected, atol=1e-5)
-        reset_state(stateful)
-
-
-def test_a_saved_network_is_the_same(model, expected, tmp_path):
-    model.save(tmp_path / "network.keras")
-    loaded = load_network(tmp_path / "network.keras")
-    np.testing.assert_allclose(loaded.predict(magnitude(FRAMES), verbose=0)["vocals_mask"], expected, atol=1e-6)
 
 
 def test_the_level_stays_in_float32_beside_bfloat16():
