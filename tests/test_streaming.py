@@ -41,6 +41,13 @@ def run_chunks(chunk: keras.Model, x: np.ndarray, cuts: tuple[int, ...], carry: 
     return np.concatenate(masks, axis=1)
 
 
+def assert_steps_and_chunks_agree(model: keras.Model, x: np.ndarray) -> None:
+    expected = model.predict(x, verbose=0)["vocals_mask"]
+    np.testing.assert_allclose(run_steps(build_step(model), x), expected, atol=1e-5)
+    np.testing.assert_allclose(run_chunks(build_chunk(model), x, (1, 12)), expected, atol=1e-5)
+    assert np.abs(run_steps(build_step(model), x, carry=False) - expected).max() > 1e-3  # a dropped state is seen
+
+
 def test_frame_by_frame_is_the_whole_sequence(model, expected):
     step, x = build_step(model), magnitude(FRAMES)
     np.testing.assert_allclose(run_steps(step, x), expected, atol=1e-5)

@@ -17,6 +17,7 @@ from keras_sep.separation import Separation, si_sdr_of_masks
 from keras_sep.spec import StreamSpec
 from training.batches import Arrays, validation_segments
 from training.datasets import load_split
+from training.evaluation.oracles import vocals_mask
 from training.evaluation.report.text import decibels
 from training.start import load_init
 from training.stems import Stem, StemPool
@@ -43,18 +44,13 @@ def gap(networks: Sequence[str], data: Path, cache: Path, num_frames: int, count
     lines.append("|---" * (4 + len(networks)) + "|")
     for voices, music, pool in _cases(pools):
         x, y = validation_segments(pool, spec, num_frames, count)
-        cells = [_score(x, y, np.ones_like(x), np.ones_like(x)), _score(x, y, *_ideal(y))]
+        ideal = vocals_mask(y["vocals"], y["accompaniment"], "irm1")
+        cells = [_score(x, y, np.ones_like(x), np.ones_like(x)), _score(x, y, ideal, 1 - ideal)]
         for model in models:
             found = model.evaluate(x, y, batch_size=8, verbose=0, return_dict=True)
             cells.append(f"{decibels(found['vocals_si_sdr'])} / {decibels(found['accompaniment_si_sdr'])}")
         lines.append(f"| {voices} | {music} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def _ideal(y: Arrays) -> tuple[np.ndarray, np.ndarray]:
-    """Ratio masks of magnitudes, as the oracle IRM1."""
-    total = y["vocals"] + y["accompaniment"] + 1e-9
-    return y["vocals"] / total, y["accompaniment"] / total
 
 
 def _score(x: np.ndarray, y: Arrays, *masks: np.ndarray) -> str:
