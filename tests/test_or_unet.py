@@ -112,3 +112,17 @@ def test_polyphase_is_the_plain_convolution(kernel_size, phases):
     np.testing.assert_allclose(np.concatenate(parts([a, b]), axis=-1), expected, atol=1e-5)
     assert PolyphaseConv1D.from_config(parts.get_config()).get_config() == parts.get_config()
     assert PolyphaseConv1D.from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+def test_masks_that_sum_to_one_share_out_the_mixture():
+    keras.utils.set_random_seed(5)
+    shared, own = build_or_unet(SMALL, SMALL_SPEC, sum_to_one=True), build_or_unet(SMALL, SMALL_SPEC)
+    own.get_layer("decoder").get_layer("mask_conv").bias.assign([2.0, 1.0, -1.0, 0.5])  # sums far from one
+    shared.set_weights(own.get_weights())
+    x = magnitude(8) * 300
+    shares, masks = shared.predict(x, verbose=0), own.predict(x, verbose=0)
+    total = sum(masks.values())
+    assert np.abs(total - 1).max() > 0.1
+    np.testing.assert_allclose(sum(shares.values()), 1, atol=1e-4)
+    for name, mask in masks.items():
+        np.testing.assert_allclose(shares[name], mask / total, atol=1e-4)

@@ -26,6 +26,9 @@ ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
     "or_unet": build_or_unet,
     "or_unet_levelled": functools.partial(build_or_unet, levelled=True),
     "or_unet_recurrent_skips": functools.partial(build_or_unet, levelled=True, recurrent_skips=RECURRENT_SKIPS),
+    "or_unet_sum_to_one": functools.partial(
+        build_or_unet, levelled=True, recurrent_skips=RECURRENT_SKIPS, sum_to_one=True
+    ),
     "unet": build_unet,
     "lstm": build_lstm,
 }

@@ -5,8 +5,9 @@ is its only memory, so the network is causal. It outputs two time-varying masks,
 
     (MV_t, MB_t) = f(X_t, h_{t-1})
 
-Ours, not the paper's, are two options: `levelled`, the network sees each frame divided by the running level of the
-stream, and `recurrent_skips`, skip connections with a memory of their own.
+Ours, not the paper's, are three options: `levelled`, the network sees each frame divided by the running level of the
+stream, `recurrent_skips`, skip connections with a memory of their own, and `sum_to_one`, masks that share out the
+whole mixture.
 
 The structure is the paper's. It publishes no sizes: input compression, depth, kernels, channels,
 normalisation, activations and GRU units are our choices.
@@ -68,6 +69,7 @@ def build_or_unet(
     *,
     levelled: bool = False,
     recurrent_skips: tuple[int, ...] = (),
+    sum_to_one: bool = False,
     stateful: bool = False,
     batch_size: int | None = None,
     num_frames: int | None = None,
@@ -81,6 +83,8 @@ def build_or_unet(
             gets the same masks. Two more states of a step.
         recurrent_skips: levels, 1 to the encoder's depth, whose skip connections have a `RecurrentSkip`; one more
             state of a step for each.
+        sum_to_one: whether each mask is divided by the sum of all, so that the stems add up to the mixture, as their
+            references do.
         stateful: the GRU carries its state from one call to the next, until
             `keras_sep.streaming.reset_state(model)`; feed consecutive chunks. Needs `batch_size`.
         batch_size: int ≥ 1, or None for any.
@@ -109,7 +113,7 @@ def build_or_unet(
         )
     encoder = _build_encoder(config, spec)
     gru = layers.GRU(config.gru_units, return_sequences=True, stateful=stateful, name="gru")
-    decoder = _build_decoder(config, spec, encoder)
+    decoder = _build_decoder(config, spec, encoder, sum_to_one)
     skips = encoder.outputs[1:]
     return build_sequence_model(
         encoder,
@@ -140,7 +144,7 @@ def _build_encoder(config: OrUnetConfig, spec: StreamSpec) -> keras.Model:
     return keras.Model(magnitude, outputs, name="encoder")
 
 
-def _build_decoder(config: OrUnetConfig, spec: StreamSpec, encoder: keras.Model) -> keras.Model:
+def _build_decoder(config: OrUnetConfig, spec: StreamSpec, encoder: keras.Model, sum_to_one: bool) -> keras.Model:
     """Sub-pixel up-sampling with skip connections, then the masks."""
     recurrent = keras.Input((config.gru_units,), name="recurrent")
     skips = [keras.Input(t.shape[1:], name=f"skip_{i}") for i, t in enumerate(encoder.outputs[1:])]
@@ -160,6 +164,9 @@ def _build_decoder(config: OrUnetConfig, spec: StreamSpec, encoder: keras.Model)
     )
     sigmoid = layers.Activation("sigmoid", dtype="float32", name="mask_sigmoid")
     masks = [sigmoid(mask) for mask in convolution([x, skips[0]])]
+    if sum_to_one:
+        total = sum(masks[1:], masks[0]) + 1e-6  # no zero below, however sure a network is
+        masks = [mask / total for mask in masks]
     masks = [ops.concatenate([mask, mask[:, -1:]], axis=1) for mask in masks]
     return keras.Model([recurrent, *skips], named_masks(masks, spec), name="decoder")
 
