@@ -18,10 +18,10 @@ def magnitude(frames: int, spec: StreamSpec = SMALL_SPEC, batch: int = 1) -> np.
     return np.abs(rng.standard_normal((batch, frames, spec.num_bins, spec.num_channels))).astype(np.float32)
 
 
-def as_if_trained(seed: int) -> keras.Model:
+def as_if_trained(seed: int, **options) -> keras.Model:
     """A small network whose normalisation and state matter, as after training."""
     keras.utils.set_random_seed(seed)
-    model = build_or_unet(SMALL, SMALL_SPEC)
+    model = build_or_unet(SMALL, SMALL_SPEC, **options)
     rng = np.random.default_rng(seed)
     for variable in model.weights:
         if "norm" in variable.path:
