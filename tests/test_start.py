@@ -64,7 +64,8 @@ def test_a_preset_is_where_training_begins(data, tmp_path, monkeypatch):  # noqa
     assert set(PRESET.provenance["trained_on"]["train"]["songs"]) | {"train_one"} <= heard.songs
     assert set(PRESET.provenance["trained_on"]["train"]["stems"]) <= set(heard.stems)
     # A run may begin with that run, and remembers all of it.
-    options = [part for setting in (*settings, "warmup_steps=1", f"init={run}") for part in ("--set", setting)]
+    begin = (*settings, "warmup_steps=1", f"init={run}", f"architecture={config['architecture']}")
+    options = [part for setting in begin for part in ("--set", setting)]
     assert main(["train", "training/configs/or_unet.toml", "--data", str(data), "--out", "second", *options]) == 1
     config_file = str(_command(data, run)[4])
     assert main(["train", config_file, "--data", str(data), "--out", "second", *options]) == 0
