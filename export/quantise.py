@@ -13,8 +13,8 @@ Keras over 2000 steps of unseen music (int16x8: 400), in dB, for a trained OR-U-
 int16x8 without the last would lose more and more: 27 dB after 20000 steps, in which units that remember for minutes
 move less than a step of 16 bits at a time.
 
-Of levelled networks that is also the level and what is divided by it (size S with a memory in a skip connection: int8 1.4 dB
-without, 34 with; int16x8 40), and of masks that sum to one the sum and the quotient.
+Of levelled networks that is also the level and what is divided by it (size S with a memory in a skip connection: int8
+1.4 dB without, 34 with; int16x8 40), and of masks that sum to one the sum and the quotient.
 
 The products with weights, which are all but a hundredth of the work, stay int8.
 """

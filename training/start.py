@@ -81,7 +81,7 @@ def initialise(network: keras.Model, init: str, magnitude: Callable[[], np.ndarr
     """Gives `network` the weights that `init` names.
 
     Args:
-        network: built, of the same architecture and size; options without weights (level, masks that sum to one) may differ.
+        network: built, of the same architecture and size; level and masks that sum to one, without weights, may differ.
         init: a preset or a run folder.
         magnitude: gives mixtures (B, T, F, C), to find the statistics of normalisation that a preset lacks.
 
