@@ -40,3 +40,14 @@ def test_both_graphs_are_one_model():
     error = np.sum((mask - waveform) ** 2) / np.sum(waveform**2)
     # They differ by where a rounding falls before quantisation, far below the quantisation itself.
     assert 10 * np.log10(error) < -25
+
+
+def test_the_stems_add_up_to_the_song():
+    mixture, rate = soundfile.read(EXAMPLE / "mixture.flac", dtype="float32", frames=5 * 44100)
+
+    def rest_db(**options) -> float:
+        stems = Separator(**options).separate(mixture, rate)
+        return float(10 * np.log10(np.sum((sum(stems.values()) - mixture) ** 2) / np.sum(mixture**2)))
+
+    assert max(rest_db(graph="mask"), rest_db(graph="waveform")) < -60
+    assert rest_db(preset="lstm") > -40  # masks that know nothing of each other

@@ -16,6 +16,7 @@ from keras_sep.spec import StreamSpec
 from tests.test_lstm import SMALL_LSTM
 from tests.test_or_unet import SMALL, SMALL_SPEC, magnitude
 from tests.test_training import RATE, _command, _config, data  # noqa: F401  # a fixture
+from training import start
 from training.__main__ import main
 from training.credits import credits_text
 from training.evaluation.songs import heard_by_run, scored_songs
@@ -47,6 +48,16 @@ def test_normalisation_comes_back_and_nothing_else_changes(build):
     np.testing.assert_allclose(masks(network, x), before, atol=1e-5)
     np.testing.assert_allclose(masks(network, other), before_other, atol=1e-5)
     np.testing.assert_allclose(masks(network, x, training=True), before, atol=1e-3)
+
+
+def test_options_without_weights_may_differ_from_where_it_begins(monkeypatch):
+    begun, network = build_or_unet(SMALL, SMALL_SPEC), build_or_unet(SMALL, SMALL_SPEC, levelled=True, sum_to_one=True)
+    monkeypatch.setattr(start, "load_init", lambda init: begun)
+    initialise(network, "a run", lambda: magnitude(4))
+    for weight, other in zip(network.get_weights(), begun.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, other)
+    with pytest.raises(ValueError, match="init: expected the architecture and size"):
+        initialise(build_or_unet(SMALL, SMALL_SPEC, recurrent_skips=(1,)), "a run", lambda: magnitude(4))
 
 
 def test_a_preset_is_where_training_begins(data, tmp_path, monkeypatch):  # noqa: F811
