@@ -15,6 +15,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+OPTIMIZERS = ("adam", "muon")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -34,6 +35,7 @@ class TrainConfig:
         segment_frames: frames T of a segment.
         consecutive: segments that follow one another with the recurrent state carried over, 1 for none.
         batch_size: segments.
+        optimizer: "adam", or "muon", see `training.optimizer.Muon`.
         learning_rate: peak, after the warm-up.
         warmup_steps: of a linear rise from 0.
         total_steps: where the cosine decay has come down to 0 and training ends.
@@ -59,6 +61,7 @@ class TrainConfig:
     segment_frames: int
     consecutive: int
     batch_size: int
+    optimizer: str
     learning_rate: float
     warmup_steps: int
     total_steps: int
@@ -77,6 +80,7 @@ class TrainConfig:
         self._require(self.validation_segments >= 1, "validation_segments", "at least 1")
         self._require(self.licences in ("all", "free"), "licences", '"all" or "free"')
         self._require(self.precision in PRECISIONS, "precision", f"one of {', '.join(PRECISIONS)}")
+        self._require(self.optimizer in OPTIMIZERS, "optimizer", f"one of {', '.join(OPTIMIZERS)}")
         self._require(0 <= self.warmup_steps < self.total_steps, "warmup_steps", "from 0 to total_steps - 1")
         self._require(self.learning_rate > 0, "learning_rate", "above 0")
         self._require(self.compressed_weight >= 0, "compressed_weight", "at least 0")

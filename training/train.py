@@ -25,6 +25,7 @@ from training.datasets.leakage import pool_songs, refuse_shared, run_hashes, run
 from training.files import write_json
 from training.fused import fuse_normalisation
 from training.mixing import Mixing, RandomMixer
+from training.optimizer import Muon
 from training.parallel import data_parallel, distributable, synchronise_normalisation
 from training.recurrence import fuse_recurrence
 from training.runs import load_best
@@ -167,7 +168,7 @@ def _require_patches(config: TrainConfig) -> None:
 
 
 def compile_separation(model: Separation, config: TrainConfig) -> None:
-    """Adam with warm-up, cosine decay to zero, clipping and the moving average of the configuration."""
+    """Adam or Muon with warm-up, cosine decay to zero, clipping and the moving average of the configuration."""
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
         config.total_steps - config.warmup_steps,
@@ -175,7 +176,8 @@ def compile_separation(model: Separation, config: TrainConfig) -> None:
         warmup_steps=config.warmup_steps,
     )
     average = {"use_ema": True, "ema_momentum": config.ema_momentum} if config.ema_momentum else {}
-    optimizer = keras.optimizers.Adam(schedule, clipnorm=config.clipnorm, **average)
+    kind = Muon if config.optimizer == "muon" else keras.optimizers.Adam
+    optimizer = kind(schedule, clipnorm=config.clipnorm, **average)
     # XLA on TensorFlow's CPU is a third slower (measured); JAX has nothing else.
     model.compile(optimizer, jit_compile=keras.backend.backend() == "jax")
 
