@@ -21,7 +21,7 @@ from training.__main__ import main
 from training.credits import credits_text
 from training.evaluation.songs import heard_by_run, scored_songs
 from training.start import heard_before, initialise, overrides_of, restore_normalisation
-from training.stems import Song, Stem, StemPool, hold_out
+from training.stems import Song, Stem, StemPool, draw_share, hold_out
 from training.train import train
 
 PRESET = get_preset(DEFAULT_PRESET)
@@ -187,6 +187,16 @@ def test_hold_out_cuts_every_stem():
     for stem, first, second in zip((vocals, music, voice), early.stems(), late.stems(), strict=True):
         np.testing.assert_array_equal(np.concatenate([first.audio, second.audio]), stem.audio)
         assert len(second.audio) * 5 == len(stem.audio)
+
+
+def test_a_share_is_part_of_a_larger_one():
+    voices = [Stem(f"voice_{i}", "voice", np.zeros((1, 1), np.int16)) for i in range(10)]
+    pool = StemPool([], voices)
+    drawn = [{stem.path for stem in draw_share(pool, share).voices} for share in (0.05, 0.3, 0.75, 1.0)]
+    assert [len(paths) for paths in drawn] == [1, 3, 8, 10]
+    assert drawn[0] < drawn[1] < drawn[2] < drawn[3]
+    assert draw_share(StemPool([], voices[::-1]), 0.3).voices == draw_share(pool, 0.3).voices
+    assert draw_share(pool, 1.0).voices == voices  # in their order
 
 
 def test_frozen_normalisations_stay(data, tmp_path):  # noqa: F811

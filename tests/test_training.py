@@ -74,6 +74,8 @@ def test_overrides():
         ("consecutive=3", "divisor of steps_per_epoch"),
         ("ema_momentum=1.0", "from 0 to below 1"),
         ("precision=float16", "one of float32, mixed_bfloat16"),
+        ("optimizer=sgd", "one of adam, muon"),
+        ("data_share=0.0", "above 0 up to 1"),
     ],
 )
 def test_a_wrong_setting_is_named(override, message):
@@ -258,7 +260,7 @@ def test_a_song_in_both_parts_is_refused_or_left_out(data, tmp_path):
     assert "01 - Valid One" not in (tmp_path / "run/manifest.json").read_text()
 
 
-@pytest.mark.parametrize("setting", ["consecutive=2", "precision=mixed_bfloat16"])
+@pytest.mark.parametrize("setting", ["consecutive=2", "precision=mixed_bfloat16", "optimizer=muon"])
 def test_other_ways_to_train(data, tmp_path, setting):
     config = TrainConfig.load(CONFIGS / "or_unet.toml", _options("total_steps=4", setting)[1::2])
     assert train(config, data, tmp_path / "run")
@@ -266,6 +268,15 @@ def test_other_ways_to_train(data, tmp_path, setting):
     assert {variable.dtype for variable in network.weights} == {"float32"}
     assert network.compute_dtype == "float32"
     assert all(np.isfinite(float(row["loss"])) for row in _history(tmp_path / "run"))
+
+
+def test_a_share_of_the_data(data, tmp_path):
+    assert train(_config("total_steps=2", "data_share=0.5"), data, tmp_path / "run")
+    rows = json.loads((tmp_path / "run/manifest.json").read_text())
+    assert len({row["song"] for row in rows["train"]} - {""}) == 1
+    assert len({row["song"] for row in rows["valid"]} - {""}) == 2
+    # Of what there is one of, that one is left.
+    assert {Path(row["path"]).parts[1] for row in rows["train"]} == {"songs", "voices", "instrumentals"}
 
 
 def test_the_papers_four_methods_by_one_command(data, tmp_path):

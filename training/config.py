@@ -46,6 +46,7 @@ class TrainConfig:
         precision: "float32", "mixed_bfloat16" or "mixed_float16".
         validation_segments: number of fixed validation segments.
         licences: "all", or "free" for recordings that anybody may use.
+        data_share: of the training songs, voices and music, by number; a smaller share is part of a larger one.
         seed: of initial weights, mixing and held-out songs.
     """
 
@@ -72,6 +73,7 @@ class TrainConfig:
     precision: str
     validation_segments: int
     licences: str
+    data_share: float
     seed: int
 
     def __post_init__(self) -> None:
@@ -79,6 +81,7 @@ class TrainConfig:
             self._require(getattr(self, name) >= 1, name, "at least 1")
         self._require(self.validation_segments >= 1, "validation_segments", "at least 1")
         self._require(self.licences in ("all", "free"), "licences", '"all" or "free"')
+        self._require(0 < self.data_share <= 1, "data_share", "above 0 up to 1")
         self._require(self.precision in PRECISIONS, "precision", f"one of {', '.join(PRECISIONS)}")
         self._require(self.optimizer in OPTIMIZERS, "optimizer", f"one of {', '.join(OPTIMIZERS)}")
         self._require(0 <= self.warmup_steps < self.total_steps, "warmup_steps", "from 0 to total_steps - 1")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +57,19 @@ class StemPool:
         yield from self.voices
         yield from self.instrumentals
         yield from self.instrument_tracks
+
+
+def draw_share(pool: StemPool, share: float) -> StemPool:
+    """The songs, voices and so on that come first by a hash of their names: `share` of each, at least one of any."""
+
+    def first(items: list[Any], name: str) -> list[Any]:
+        order = sorted(items, key=lambda item: hashlib.sha256(getattr(item, name).encode()).digest())
+        return order[: math.ceil(share * len(items))]
+
+    if share == 1:  # in the order of the data set, which the drawing of segments depends on
+        return pool
+    stems = (first(stems, "path") for stems in (pool.voices, pool.instrumentals, pool.instrument_tracks))
+    return StemPool(first(pool.songs, "name"), *stems)
 
 
 def hold_out(pool: StemPool, share: float = 0.2) -> tuple[StemPool, StemPool]:

@@ -30,7 +30,7 @@ from training.parallel import data_parallel, distributable, synchronise_normalis
 from training.recurrence import fuse_recurrence
 from training.runs import load_best
 from training.start import Rows, heard_before, init_facts, initialise
-from training.stems import StemPool, hold_out
+from training.stems import StemPool, draw_share, hold_out
 
 
 def train(
@@ -88,6 +88,7 @@ def train(
         exclude_shared=exclude_shared,
         strict=strict,
     )
+    train_pool = draw_share(train_pool, config.data_share)
     manifest = {"train": _manifest(train_pool) + heard["train"], "valid": _manifest(valid_pool) + heard["valid"]}
     _check_same_data(manifest, run)
     keras.mixed_precision.set_global_policy(config.precision)

@@ -1,0 +1,56 @@
+"""Muon: what one step of it does to each kind of variable."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from keras_sep.models import build_or_unet
+from tests.test_or_unet import SMALL, SMALL_SPEC
+from training.optimizer import Muon
+
+RATE = 0.01
+
+
+@pytest.fixture(scope="module")
+def changes() -> dict[str, np.ndarray]:
+    """path → what one step with random gradients, the same for both optimisers, adds to each variable."""
+    network = build_or_unet(SMALL, SMALL_SPEC, levelled=True, recurrent_skips=(2,), sum_to_one=True)
+    variables, rng = network.trainable_variables, np.random.default_rng(0)
+    before = [keras.ops.convert_to_numpy(v) for v in variables]
+    gradients = [rng.standard_normal(v.shape).astype(np.float32) for v in variables]
+    result = {}
+    for kind in (Muon, keras.optimizers.Adam):
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)
+        kind(RATE).apply_gradients(
+            (keras.ops.convert_to_tensor(g), v) for g, v in zip(gradients, variables, strict=True)
+        )
+        for variable, value in zip(variables, before, strict=True):
+            result[f"{kind.__name__}:{variable.path}"] = keras.ops.convert_to_numpy(variable) - value
+    return result
+
+
+def _singular_values(matrix: np.ndarray) -> np.ndarray:
+    """As Muon means them: 1 where its steps are orthogonal."""
+    return np.linalg.svd(matrix, compute_uv=False) / (RATE * 0.2 * max(matrix.shape) ** 0.5)
+
+
+@pytest.mark.parametrize(("name", "gates"), [("up_2_conv/kernel", 1), ("expand/kernel", 1), ("gru_cell/kernel", 3)])
+def test_kernels_move_by_orthogonal_matrices(changes, name, gates):
+    paths = [path for path in changes if path.endswith(name)]
+    assert {path.split(":")[0] for path in paths} == {"Muon", "Adam"}
+    for path in paths:
+        matrices = np.split(changes[path].reshape(-1, changes[path].shape[-1]), gates, axis=-1)
+        values = np.concatenate([_singular_values(matrix) for matrix in matrices])
+        # The iteration brings them near 1, not to it. Adam's, the negative control, are spread.
+        assert (values.min() > 0.5 and values.max() < 1.3) == path.startswith("Muon"), path
+
+
+def test_everything_else_moves_as_by_adam(changes):
+    names = ("norm/gamma", "norm/beta", "bias", "mask_conv/kernel")
+    paths = [path for path in changes if path.startswith("Muon") and path.endswith(names)]
+    assert len(paths) > 8
+    for path in paths:
+        np.testing.assert_allclose(changes[path], changes[path.replace("Muon", "Adam")], atol=1e-6, err_msg=path)
