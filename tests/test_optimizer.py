@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -44,8 +46,8 @@ def test_kernels_move_by_orthogonal_matrices(changes, name, gates):
     for path in paths:
         matrices = np.split(changes[path].reshape(-1, changes[path].shape[-1]), gates, axis=-1)
         values = np.concatenate([_singular_values(matrix) for matrix in matrices])
-        # The iteration brings them near 1, not to it. Adam's, the negative control, are spread.
-        assert (values.min() > 0.5 and values.max() < 1.3) == path.startswith("Muon"), path
+        # The iteration brings them near 1, all but the least. Adam's, the negative control, are spread.
+        assert (np.quantile(values, 0.1) > 0.5 and values.max() < 1.3) == path.startswith("Muon"), path
 
 
 def test_everything_else_moves_as_by_adam(changes):
@@ -54,3 +56,20 @@ def test_everything_else_moves_as_by_adam(changes):
     assert len(paths) > 8
     for path in paths:
         np.testing.assert_allclose(changes[path], changes[path.replace("Muon", "Adam")], atol=1e-6, err_msg=path)
+
+
+def test_a_matrix_moves_as_by_keras():
+    """Keras' own, where it has one that takes steps of Adam's size."""
+    if "rms_rate" not in inspect.signature(getattr(keras.optimizers, "Muon", dict).__init__).parameters:
+        pytest.skip("Keras has no Muon with rms_rate")
+    rng = np.random.default_rng(0)
+    start = rng.standard_normal((12, 30)).astype(np.float32)
+    ours, theirs = (keras.Variable(start, name="kernel") for _ in range(2))
+    optimizers = (Muon(RATE), keras.optimizers.Muon(RATE, weight_decay=None, adam_weight_decay=None))
+    for _ in range(3):
+        gradient = keras.ops.convert_to_tensor(rng.standard_normal(start.shape).astype(np.float32))
+        for optimizer, variable in zip(optimizers, (ours, theirs), strict=True):
+            optimizer.apply_gradients([(gradient, variable)])
+    values = [keras.ops.convert_to_numpy(variable) for variable in (ours, theirs)]
+    np.testing.assert_allclose(values[0], values[1], atol=1e-6)
+    assert np.abs(values[0] - start).max() > RATE
