@@ -166,6 +166,17 @@ def test_training_stops_in_time_and_goes_on(data, tmp_path):
     assert [row["step"] for row in _history(run)] == ["2", "4", "6"]
 
 
+def test_muon_goes_on_with_its_momentum(data, tmp_path):
+    """As a killed run does, but in one process, an epoch a call."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    config = _config("total_steps=4", "optimizer=muon")
+    assert train(config, data, whole)
+    assert [train(config, data, parts, max_minutes=1e-6) for _ in range(2)] == [False, True]
+    for row, expected in zip(_history(parts), _history(whole), strict=True):
+        assert float(row["loss"]) == pytest.approx(float(expected["loss"]), abs=1e-4)
+        assert float(row["val_loss"]) == pytest.approx(float(expected["val_loss"]), abs=1e-4)
+
+
 def _config(*settings: str, name: str = "or_unet") -> TrainConfig:
     return TrainConfig.load(CONFIGS / f"{name}.toml", _options(*settings)[1::2])
 
