@@ -166,6 +166,93 @@ def reverberate(x: Waveform, rng: np.random.Generator, sample_rate: int) -> Wave
     return out
 
 
+def produce(x: Waveform, rng: np.random.Generator, sample_rate: int) -> Waveform:
+    """A voice as electronic music treats it, by one to four of the effects below: (1 or 2, samples), near `x` in level.
+
+    Held or chopped or on one pitch, then spread wide, then with echoes.
+    """
+    x = x.copy()
+    kind = rng.random()
+    if kind < 0.25:
+        x = robot(x, rng.uniform(80.0, 330.0), sample_rate)
+    elif kind < 0.75:
+        (hold if kind < 0.5 else stutter)(x, rng, sample_rate)
+    wide, echoes = rng.random() < 0.6, rng.random() < 0.6
+    if wide:
+        x = widen(x, rng, sample_rate)
+    return echo(x, rng, sample_rate) if echoes or (kind >= 0.75 and not wide) else x
+
+
+def robot(x: Waveform, pitch_hz: float, sample_rate: int) -> Waveform:
+    """The spectral envelope on one pitch: every frame's phases are set to zero, one frame a period; (1, samples)."""
+    hop, size = round(sample_rate / pitch_hz), 512
+    window = np.hanning(size).astype(np.float32)
+    mono = np.pad(x.mean(axis=0), (0, size + hop))
+    starts = np.arange(0, x.shape[1], hop)
+    frames = np.lib.stride_tricks.sliding_window_view(mono, size)[starts] * window
+    pulses = np.fft.fftshift(np.fft.irfft(np.abs(np.fft.rfft(frames)), size), axes=1).astype(np.float32) * window
+    out = np.zeros(starts[-1] + size, np.float32)
+    for start, pulse in zip(starts, pulses, strict=True):
+        out[start : start + size] += pulse
+    return out[None, : x.shape[1]]
+
+
+def hold(x: Waveform, rng: np.random.Generator, sample_rate: int) -> None:
+    """Sounds stand still in place: now and then 40 to 120 ms go on, by crossfades, for 0.3 to 1.5 s."""
+    place = int(rng.uniform(0.0, 0.8) * sample_rate)
+    while place < x.shape[1]:
+        half = int(rng.uniform(0.02, 0.06) * sample_rate)
+        count = int(rng.uniform(0.3, 1.5) * sample_rate / half)
+        grain = x[:, place : place + 2 * half]
+        if grain.shape[1] == 2 * half:
+            window = (0.5 - 0.5 * np.cos(np.pi * (np.arange(2 * half) + 0.5) / half)).astype(np.float32)
+            # Of two halves that overlap everywhere: a period, repeated.
+            period = (grain * window)[:, :half] + (grain * window)[:, half:]
+            part = x[:, place : place + count * half]
+            part[:] = np.tile(period, count)[:, : part.shape[1]]
+        place += count * half + int(rng.uniform(0.2, 1.0) * sample_rate)
+
+
+def stutter(x: Waveform, rng: np.random.Generator, sample_rate: int) -> None:
+    """Slices of 60 to 250 ms are heard two to eight times instead of what follows, in place, with fades of 4 ms."""
+    fade = round(0.004 * sample_rate)
+    place = int(rng.uniform(0.0, 0.8) * sample_rate)
+    while place < x.shape[1]:
+        length, count = int(rng.uniform(0.06, 0.25) * sample_rate), int(rng.integers(2, 9))
+        piece = x[:, place : place + length].copy()
+        if piece.shape[1] == length:
+            silence(piece, 0, 0, fade)
+            silence(piece, length, length, fade)
+            part = x[:, place : place + count * length]
+            part[:] = np.tile(piece, count)[:, : part.shape[1]]
+        place += count * length + int(rng.uniform(0.2, 1.2) * sample_rate)
+
+
+def widen(x: Waveform, rng: np.random.Generator, sample_rate: int) -> Waveform:
+    """A channel 2 to 25 ms late, in three of ten upside down; (2, samples)."""
+    out, late = stereo(x).copy(), int(rng.uniform(0.002, 0.025) * sample_rate)
+    side = int(rng.integers(2))
+    out[side, late:] = out[side, :-late].copy()
+    out[side, :late] = 0.0
+    out[side] *= np.float32(-1.0 if rng.random() < 0.3 else 1.0)
+    return out
+
+
+def echo(x: Waveform, rng: np.random.Generator, sample_rate: int) -> Waveform:
+    """Up to eight echoes, 90 to 600 ms apart, each −9 to −2 dB below the last; half of them from side to side."""
+    delay, ratio = int(rng.uniform(0.09, 0.6) * sample_rate), gain(rng.uniform(-9, -2))
+    level, swap = gain(rng.uniform(-12, -1)), rng.random() < 0.5
+    x = stereo(x)
+    out = x.copy()
+    for count in range(1, 9):
+        if count * delay >= x.shape[1]:
+            break
+        source = x[::-1] if swap and count % 2 else x
+        gains = np.array([[1.0], [0.3]] if swap and count % 2 else [[0.3], [1.0]] if swap else [[1.0], [1.0]])
+        out[:, count * delay :] += source[:, : -count * delay] * (gains * level * ratio ** (count - 1)).astype(x.dtype)
+    return out
+
+
 def equaliser(rng: np.random.Generator, num_bins: int) -> npt.NDArray[np.float32]:
     """Smooth random gain over log frequency, (F,): a tilt and a wave of a few dB."""
     octave = np.log2(np.maximum(np.arange(num_bins), 1)) / np.log2(num_bins)
