@@ -477,6 +477,92 @@ def test_panning_keeps_the_power():
 # --- settings
 
 
+def test_a_robot_is_on_one_pitch():
+    voice = np.concatenate([tone(170, 1), tone(310, 1)])[None].astype(np.float32)
+    harmony = []
+    for x in (effects.robot(voice, 125.0, RATE)[0], voice[0]):
+        spectrum = np.abs(np.fft.rfft(x * np.hanning(len(x)))) ** 2
+        near = [k for k in range(len(spectrum)) if abs(k * RATE / len(x) / 125 - round(k * RATE / len(x) / 125)) < 0.03]
+        harmony.append(spectrum[near].sum() / spectrum.sum())
+    assert harmony[0] > 0.95
+    assert harmony[1] < 0.1
+    x = effects.robot(voice, 125.0, RATE)
+    assert x.shape == voice.shape
+    assert x.dtype == np.float32
+    # The envelope stays: what is low before is lower after.
+    first, second = (
+        power_db(np.diff(x[0, a : a + RATE // 2])) - power_db(x[0, a : a + RATE // 2]) for a in (2000, 10000)
+    )
+    assert first < second - 2
+
+
+def test_held_sounds_repeat_their_period():
+    x = noise(0, 6)[None].astype(np.float32)
+    y = x.copy()
+    effects.hold(y, np.random.default_rng(0), RATE)
+    changed = np.any(x != y, axis=0)
+    assert 0.2 < changed.mean() < 0.9
+    lags = range(round(0.02 * RATE), round(0.06 * RATE) + 1)
+    place = int(np.argmax(changed))
+    similar = [np.corrcoef(y[0, place : place + 600], y[0, place + lag : place + lag + 600])[0, 1] for lag in lags]
+    control = [np.corrcoef(x[0, place : place + 600], x[0, place + lag : place + lag + 600])[0, 1] for lag in lags]
+    assert max(similar) > 0.99
+    assert max(control) < 0.5
+
+
+def test_stuttering_repeats_a_slice_and_leaves_the_rest():
+    x = noise(1, 6)[None].astype(np.float32)
+    y = x.copy()
+    effects.stutter(y, np.random.default_rng(0), RATE)
+    changed = np.any(x != y, axis=0)
+    assert 0.2 < changed.mean() < 0.95
+    place = int(np.argmax(changed))
+    lags = range(round(0.06 * RATE), round(0.25 * RATE) + 1)
+    similar = [np.corrcoef(y[0, place : place + 400], y[0, place + lag : place + lag + 400])[0, 1] for lag in lags]
+    assert max(similar) > 0.99
+
+
+def test_a_wide_voice_is_late_on_one_side():
+    x = noise(2, 1)[None].astype(np.float32)
+    signs = set()
+    for seed in range(20):
+        y = effects.widen(x, np.random.default_rng(seed), RATE)
+        dry = [np.array_equal(channel, x[0]) for channel in y]
+        assert sorted(dry) == [False, True]
+        wet = y[dry.index(False)]
+        late = int(np.argmax(wet != 0))
+        assert 0.002 * RATE - 1 <= late <= 0.025 * RATE
+        np.testing.assert_array_equal(np.abs(wet[late:]), np.abs(x[0, : len(wet) - late]))
+        signs.add(float(np.sign(wet[late] * x[0, 0])))
+    assert signs == {-1.0, 1.0}
+
+
+def test_echoes_fade():
+    impulse = np.zeros((1, 4 * RATE), np.float32)
+    impulse[0, 0] = 1.0
+    for seed in range(10):
+        y = effects.echo(impulse, np.random.default_rng(seed), RATE)
+        places = np.flatnonzero(y.any(axis=0))
+        assert places[0] == 0
+        assert 4 <= len(places) <= 9
+        assert np.ptp(np.diff(places)) == 0
+        assert 0.09 * RATE - 1 <= places[1] <= 0.6 * RATE
+        heights = y[:, places].max(axis=0)
+        assert all(np.diff(heights[1:]) < 0)
+        assert heights[1] < 1
+
+
+def test_produced_voices_differ_and_nothing_else_is_drawn_anew():
+    plain = RandomMixer(POOLS["pools"](), SPEC, LONG, Mixing())
+    produced = RandomMixer(POOLS["pools"](), SPEC, LONG, Mixing(produced=1.0))
+    pairs = list(zip(draws(plain, 12), draws(produced, 12), strict=True))
+    for before, after in pairs:
+        assert after.vocals.waveform.dtype == np.float32
+        assert np.isfinite(after.vocals.waveform).all()
+        assert not np.array_equal(before.vocals.waveform, after.vocals.waveform)
+    assert np.mean([len(after.vocals.waveform) == 2 for _, after in pairs]) > 0.5
+
+
 def test_settings_are_read_from_a_line():
     assert Mixing.parse("") == Mixing()
     assert Mixing.parse("floor=0.3, floor_db=-80") == Mixing(floor=0.3, floor_db=-80.0)

@@ -185,7 +185,7 @@ def produce(x: Waveform, rng: np.random.Generator, sample_rate: int) -> Waveform
 
 def robot(x: Waveform, pitch_hz: float, sample_rate: int) -> Waveform:
     """The spectral envelope on one pitch: every frame's phases are set to zero, one frame a period; (1, samples)."""
-    hop, size = round(sample_rate / pitch_hz), 512
+    hop, size = round(sample_rate / pitch_hz), 1 << round(np.log2(0.0116 * sample_rate))
     window = np.hanning(size).astype(np.float32)
     mono = np.pad(x.mean(axis=0), (0, size + hop))
     starts = np.arange(0, x.shape[1], hop)
