@@ -45,7 +45,6 @@ class Mixing:
         band: of music, put together from single instruments.
         voice_silent, music_silent: for the whole excerpt.
         voice_pauses, music_pauses: with added pauses.
-        produced: of voices not with their own music, with the effects of electronic music (`effects.produce`).
         mastered: of mixtures that are too loud, limited and not only turned down.
         equaliser: of sources, with a random spectral tilt and wave.
         narrow: of mixtures, without the highest frequencies.
@@ -60,7 +59,6 @@ class Mixing:
     music_silent: float = 0.03
     voice_pauses: float = 0.45
     music_pauses: float = 0.04
-    produced: float = 0.0
     mastered: float = 0.6
     equaliser: float = 1.0
     narrow: float = 0.25
@@ -282,8 +280,6 @@ class RandomMixer:
             if len(other) == 1:
                 other = other * effects.pan_gains(side)[:, None]
             voice = effects.stereo(voice) + other * np.float32(effects.gain(min(level, 60.0)))
-        if self.mixing.produced and rng.random() < self.mixing.produced:
-            voice = effects.produce(voice, rng, self.spec.sample_rate)
         return effects.reverberate(voice, rng, self.spec.sample_rate) if rng.random() < 0.4 else voice
 
     def _phrases(self, stem: Stem, samples: int, share: float, rng: np.random.Generator) -> Waveform:
