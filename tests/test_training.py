@@ -177,6 +177,17 @@ def test_muon_goes_on_with_its_momentum(data, tmp_path):
         assert float(row["val_loss"]) == pytest.approx(float(expected["val_loss"]), abs=1e-4)
 
 
+def test_a_run_from_before_a_setting_goes_on(data, tmp_path):
+    run, path = tmp_path / "run", tmp_path / "run/config.json"
+    assert not train(_config("total_steps=4"), data, run, max_minutes=1e-6)
+    facts = json.loads(path.read_text())
+    assert (facts.pop("optimizer"), facts.pop("data_share")) == ("adam", 1.0)
+    path.write_text(json.dumps(facts))
+    with pytest.raises(ValueError, match="another configuration \\(differs in optimizer\\)"):
+        train(_config("total_steps=4", "optimizer=muon"), data, run)
+    assert train(_config("total_steps=4"), data, run)
+
+
 def _config(*settings: str, name: str = "or_unet") -> TrainConfig:
     return TrainConfig.load(CONFIGS / f"{name}.toml", _options(*settings)[1::2])
 

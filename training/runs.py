@@ -12,6 +12,9 @@ from keras_sep.models import rebuild_network
 from keras_sep.spec import StreamSpec
 from training.callbacks import read_history
 
+# Settings that runs had before they could choose.
+BEFORE = {"optimizer": "adam", "data_share": 1.0}
+
 
 def read_config(run: Path) -> dict[str, Any]:
     """config.json of a run.
@@ -20,8 +23,8 @@ def read_config(run: Path) -> dict[str, Any]:
         ValueError: a folder that is no run.
     """
     try:
-        return dict(json.loads((run / "config.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+        return {**BEFORE, **json.loads((run / "config.json").read_text(encoding="utf-8"))}
+    except (OSError, TypeError, ValueError) as error:
         raise ValueError(f"{run}: expected a run folder of `python -m training train`: {error}") from error
 
 

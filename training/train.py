@@ -28,7 +28,7 @@ from training.mixing import Mixing, RandomMixer
 from training.optimizer import Muon
 from training.parallel import data_parallel, distributable, synchronise_normalisation
 from training.recurrence import fuse_recurrence
-from training.runs import load_best
+from training.runs import load_best, read_config
 from training.start import Rows, heard_before, init_facts, initialise
 from training.stems import StemPool, draw_share, hold_out
 
@@ -338,13 +338,9 @@ def _teacher_facts(config: TrainConfig) -> dict[str, str]:
 
 
 def _check_same_run(facts: dict[str, Any], run: Path) -> None:
-    path = run / "config.json"
-    if not path.exists():
+    if not (run / "config.json").exists():
         return
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: expected the configuration of a run. Received: {error}") from error
+    before = read_config(run)
     # A teacher and first weights are known by their bytes, wherever they lie.
     changed = [key for key, value in facts.items() if key not in ("teacher", "init") and before.get(key) != value]
     if changed:
