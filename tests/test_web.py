@@ -268,8 +268,8 @@ def on_the_page(test):
     return needs_page(needs_chromium(test))
 
 
-# dynamic_int8 rounds what other kernels add up in another order. Most weights stay within 0.001 of Python's samples; the
-# default's, whose rounding costs more in any runtime (32 dB beside the float network), within 0.0016.
+# dynamic_int8 rounds what other kernels add up in another order. Most weights stay within 0.001 of Python's samples;
+# the default's, whose rounding costs more in any runtime (32 dB beside the float network), within 0.0016.
 TOLERANCES = {DEFAULT_PRESET: 2e-3}
 
 
