@@ -8,8 +8,10 @@ import keras
 import numpy as np
 import pytest
 
-from keras_sep.models import build_or_unet
+from keras_sep.models import build_lstm, build_or_unet, build_unet
+from tests.test_lstm import SMALL_LSTM
 from tests.test_or_unet import SMALL, SMALL_SPEC
+from tests.test_unet import SMALL_UNET
 from training.optimizer import Muon
 
 RATE = 0.01
@@ -56,6 +58,26 @@ def test_everything_else_moves_as_by_adam(changes):
     assert len(paths) > 8
     for path in paths:
         np.testing.assert_allclose(changes[path], changes[path.replace("Muon", "Adam")], atol=1e-6, err_msg=path)
+
+
+@pytest.mark.parametrize(
+    ("build", "cell", "gates"),
+    [
+        (lambda: build_or_unet(SMALL, SMALL_SPEC), "gru_cell/", 3),
+        (lambda: build_lstm(SMALL_LSTM, SMALL_SPEC), "lstm_cell/", 4),
+        (lambda: build_unet(SMALL_UNET, SMALL_SPEC), "", 1),
+    ],
+)
+def test_the_last_layer_of_any_network_is_adams_and_gates_are_told_apart(build, cell, gates):
+    variables, optimizer = build().trainable_variables, Muon(RATE)
+    optimizer.build(variables)
+    kernels = {v.path: i for i, v in enumerate(variables) if v.path.endswith("kernel")}
+    by_adam = {path for path, i in kernels.items() if optimizer._muon_momentums[i] is None}
+    assert len(by_adam) == 1
+    assert "mask_" in by_adam.pop()
+    cells = [i for path, i in kernels.items() if cell and cell in path]
+    assert bool(cells) == bool(cell)
+    assert all(optimizer._num_matrices[i] == (gates if i in cells else 1) for i in kernels.values())
 
 
 def test_a_matrix_moves_as_by_keras():

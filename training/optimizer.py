@@ -19,7 +19,7 @@ class Muon(keras.optimizers.Adam):
     All singular values of the momentum become about 1, so that a layer learns rare directions as fast as common ones.
     Keras' own Muon takes dense kernels alone. Here the kernel of a convolution (taps, inputs, outputs) is a matrix
     (taps · inputs, outputs), and that of a recurrent layer one matrix for each gate. Biases, normalisations and the
-    masks' convolution are moved by Adam.
+    last layer, that of the masks, are moved by Adam.
 
     Args:
         learning_rate: of both.
@@ -58,7 +58,7 @@ class Muon(keras.optimizers.Adam):
 
 
 def _is_matrix(variable) -> bool:
-    return len(variable.shape) > 1 and not variable.path.endswith("bias") and "mask_conv" not in variable.path
+    return len(variable.shape) > 1 and not variable.path.endswith("bias") and "mask_" not in variable.path
 
 
 def orthogonalise(x, iterations: int = 5):
