@@ -158,6 +158,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     gather.add_argument("--data", type=Path, required=True, help="folder of stems with a manifest.csv")
     gather.add_argument("--out", type=Path, required=True, help="folder to make")
+    gather.add_argument("--seconds", type=float, metavar="S", help="of each piece, from its middle (default: all)")
     gather.set_defaults(call=_gather)
 
     compare = commands.add_parser(
@@ -247,13 +248,20 @@ def _add_training_options(parser: argparse.ArgumentParser) -> None:
         help="stop after the last epoch that fits, at least one; the same command goes on",
     )
     parser.add_argument("--devices", type=int, default=1, metavar="N", help="spread each batch over N devices")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="N processes mix, and the device takes the spectra: for accelerators (default: 0, one thread does both)",
+    )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override the configuration")
 
 
 def _training_options(args: argparse.Namespace) -> dict:
     if args.max_minutes is not None and not args.max_minutes > 0:
         raise ValueError(f"--max-minutes: expected minutes above 0. Received: {args.max_minutes:g}")
-    names = ("cache", "dataset", "exclude_shared", "strict", "max_minutes", "devices")
+    names = ("cache", "dataset", "exclude_shared", "strict", "max_minutes", "devices", "workers")
     return {name: getattr(args, name) for name in names}
 
 
@@ -283,7 +291,7 @@ def _run_paper(args: argparse.Namespace) -> None:
 def _gather(args: argparse.Namespace) -> None:
     from training.gather import gather
 
-    print(gather(args.data, args.out))
+    print(gather(args.data, args.out, args.seconds))
 
 
 def _compare(args: argparse.Namespace) -> None:

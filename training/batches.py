@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class WaitClock:
     def __init__(self):
         self.seconds = 0.0
 
-    def timed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+    def timed(self, batches: Iterator[Any]) -> Iterator[Any]:
         """Passes batches on; a generator, because `fit` takes no other iterator."""
         with closing(batches):  # type: ignore[type-var]
             while True:

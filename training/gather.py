@@ -45,10 +45,14 @@ SINGLE = ("guitar", "rhythm")  # file names of single instruments
 FIELDS = ("path", "split", "kind", "seconds", "channels", "licence", "licence_family", "source", "original_path")
 
 
-def gather(data: Path, out: Path) -> str:
+def gather(data: Path, out: Path, seconds: float | None = None) -> str:
     """Makes the data set `out`: links to all of `data`, and music of PACKAGES among its training instrumentals.
 
     The packages' copyright files are kept beside their music.
+
+    Args:
+        seconds: how much of each piece, from its middle and as it is coded, which needs the command ffmpeg: for a
+            machine that little can be sent to. None for all of it.
 
     Returns:
         What was found, in a line.
@@ -60,13 +64,16 @@ def gather(data: Path, out: Path) -> str:
         raise ValueError(f"{out}: expected a folder to be made. Received: one that is there")
     if not (data / "manifest.csv").exists():
         raise ValueError(f"{data}: expected a data set with manifest.csv. Received: none")
-    if missing := [name for name in ("apt-get", "dpkg-deb") if not shutil.which(name)]:
-        raise ValueError(f"gather: expected the commands of Debian. Received: no {', '.join(missing)}")
+    if seconds is not None and not seconds >= SHORTEST_S:
+        raise ValueError(f"--seconds: expected at least {SHORTEST_S:g}. Received: {seconds:g}")
+    commands = ("apt-get", "dpkg-deb", *(("ffmpeg",) if seconds else ()))
+    if missing := [name for name in commands if not shutil.which(name)]:
+        raise ValueError(f"gather: expected the commands {', '.join(commands)}. Received: no {', '.join(missing)}")
     part = out.with_name(f".{out.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
-        rows = _fill(part, data)
+        rows = _fill(part, data, seconds)
         part.rename(out)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -74,13 +81,13 @@ def gather(data: Path, out: Path) -> str:
     return f"{len(rows)} files, {minutes:.0f} minutes of music from {len(PACKAGES)} packages: {out}"
 
 
-def _fill(part: Path, data: Path) -> list[dict[str, str]]:
+def _fill(part: Path, data: Path, seconds: float | None) -> list[dict[str, str]]:
     """Rows of the manifest for what is new in `part`."""
     for source in sorted(p for p in data.resolve().rglob("*") if p.is_file() and p.name != "manifest.csv"):
         link = part / source.relative_to(data.resolve())
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(source)
-    rows = [row for package, where in PACKAGES.items() for row in _fetch(package, where, part)]
+    rows = [row for package, where in PACKAGES.items() for row in _fetch(package, where, part, seconds)]
     with (data / "manifest.csv").open(newline="", encoding="utf-8") as file:
         known = list(csv.DictReader(file))
     with (part / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
@@ -90,7 +97,7 @@ def _fill(part: Path, data: Path) -> list[dict[str, str]]:
     return rows
 
 
-def _fetch(package: str, where: str, root: Path) -> list[dict[str, str]]:
+def _fetch(package: str, where: str, root: Path, seconds: float | None = None) -> list[dict[str, str]]:
     """Rows of the manifest for the music of one package, copied below `root`."""
     print(f"fetching {package}", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -122,13 +129,18 @@ def _fetch(package: str, where: str, root: Path) -> list[dict[str, str]]:
             if info.duration < SHORTEST_S or info.channels > 2:
                 continue
             target = folder_out / original.removeprefix("usr/share/").replace("/", "_").replace(" ", "_")
-            shutil.copy(source, target)
+            length = info.duration if seconds is None else min(seconds, info.duration)
+            if length == info.duration:
+                shutil.copy(source, target)
+            elif problem := _cut(source, target, (info.duration - length) / 2, length):
+                print(f"left out {original}: {problem}", file=sys.stderr, flush=True)
+                continue
             rows.append(
                 {
                     "path": target.relative_to(root).as_posix(),
                     "split": "train",
                     "kind": "instrument_track" if source.stem in SINGLE else "instrumental",
-                    "seconds": f"{info.duration:.1f}",
+                    "seconds": f"{length:.1f}",
                     "channels": str(info.channels),
                     "licence": f"free, see the package's copyright file ({files[0].name.split('_')[1]})",
                     "licence_family": "free",
@@ -137,3 +149,13 @@ def _fetch(package: str, where: str, root: Path) -> list[dict[str, str]]:
                 }
             )
         return rows
+
+
+def _cut(source: Path, target: Path, start: float, seconds: float) -> str:
+    """`seconds` from `start` on, within a block of the coder; returns what is wrong, or nothing."""
+    where = ["-ss", f"{start:.2f}", "-t", f"{seconds:.2f}", "-i", str(source), "-map", "0:a:0"]
+    command = ["ffmpeg", "-v", "error", "-nostdin", *where, "-c", "copy", str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    if done.returncode:
+        target.unlink(missing_ok=True)
+    return done.stderr.strip().splitlines()[-1] if done.returncode else ""

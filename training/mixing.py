@@ -13,6 +13,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -153,6 +154,9 @@ class RandomMixer:
         for stem in pool.voices:
             self._folders.setdefault(PurePosixPath(stem.path).parent, []).append(stem)
         self._activities: dict[int, Activity] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_activities": {}}  # known by addresses, which are another process' own
 
     def num_samples(self, frames: int) -> int:
         return (frames - 1) * self.spec.frame_step + self.spec.frame_length

@@ -40,6 +40,7 @@ def run_paper(
     strict: bool = False,
     max_minutes: float | None = None,
     devices: int = 1,
+    workers: int = 0,
 ) -> str:
     """Trains what is not yet trained, scores what is not yet scored, and writes `out`/table.md.
 
@@ -79,6 +80,7 @@ def run_paper(
             strict=strict,
             max_minutes=left,
             devices=devices,
+            workers=workers,
         ):
             return f"{METHODS[method]} is not finished; the same command goes on"
     methods = [of_run(out / method) for method in METHODS]

@@ -1,4 +1,4 @@
-"""Recurrent layers that train faster on TensorFlow: nothing but the recurrence itself is left in the loop.
+"""Recurrent layers that train faster: nothing but the recurrence itself is left in the loop.
 
 Keras multiplies each frame by the input kernel inside its loop, and adds up both kernels' gradients there: with four
 segments a step, all of a kernel goes through memory for four rows, three times a frame. Here the input's product, and
@@ -17,11 +17,11 @@ from keras import layers, ops
 
 
 def fuse_recurrence(network: keras.Model) -> None:
-    """Lets the float32 GRU and LSTM layers of `network` run as above; other backends are left alone.
+    """Lets the float32 GRU and LSTM layers of `network` run as above, on TensorFlow and JAX.
 
     Layers with dropout, masks or other activations than Keras' own keep their loop. Saved networks know nothing of it.
     """
-    if keras.backend.backend() != "tensorflow":
+    if keras.backend.backend() not in ("tensorflow", "jax"):
         return
     for layer in network._flatten_layers():
         recur = {layers.GRU: _gru, layers.LSTM: _lstm}.get(type(layer))
@@ -61,91 +61,103 @@ def _inner_loop(layer: Any, plain: Callable, recur: Callable) -> Callable:
 
 def _lstm(x, h0, c0, kernel):
     """x (T, B, 4H): the input's part of the gates i, f, g, o. Returns h and c of every frame (T, B, H)."""
-    import tensorflow as tf
 
-    @tf.custom_gradient
     def run(x, h0, c0, kernel):
         def step(state, t):
             (h, c, _), (x_t,) = state, t
-            i, f, g, o = tf.split(x_t + h @ kernel, 4, axis=-1)
-            i, f, g, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
+            i, f, g, o = ops.split(x_t + ops.matmul(h, kernel), 4, axis=-1)
+            i, f, g, o = ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
             c = f * c + i * g
-            return o * tf.tanh(c), c, tf.concat([i, f, g, o], -1)
+            return o * ops.tanh(c), c, ops.concatenate([i, f, g, o], -1)
 
-        h, c, gates = _scan(step, (x,), [h0, c0, tf.zeros_like(x[0])])
+        h, c, gates = _scan(step, (x,), [h0, c0, ops.zeros_like(x[0])])
+        return (h, c), (h0, c0, kernel, h, c, gates)
 
-        def grad(dh, dc_out):
-            c_before = tf.concat([c0[None], c[:-1]], 0)
+    def differentiate(kept, dh, dc_out):
+        h0, c0, kernel, h, c, gates = kept
+        c_before, kernel = ops.concatenate([c0[None], c[:-1]], 0), ops.transpose(kernel)
 
-            def back(state, t):
-                dh_t, dc_t, gates_t, c_t, c_before_t = t
-                i, f, g, o = tf.split(gates_t, 4, axis=-1)
-                dh_all = state[0] + dh_t
-                tanh_c = tf.tanh(c_t)
-                dc = state[1] + dc_t + dh_all * o * (1 - tanh_c * tanh_c)
-                dz = tf.concat(
-                    [
-                        dc * g * i * (1 - i),
-                        dc * c_before_t * f * (1 - f),
-                        dc * i * (1 - g * g),
-                        dh_all * tanh_c * o * (1 - o),
-                    ],
-                    -1,
-                )
-                return tf.matmul(dz, kernel, transpose_b=True), dc * f, dz
+        def back(state, t):
+            dh_t, dc_t, gates_t, c_t, c_before_t = t
+            i, f, g, o = ops.split(gates_t, 4, axis=-1)
+            dh_all = state[0] + dh_t
+            tanh_c = ops.tanh(c_t)
+            dc = state[1] + dc_t + dh_all * o * (1 - tanh_c * tanh_c)
+            parts = [dc * g * i * (1 - i), dc * c_before_t * f * (1 - f), dc * i * (1 - g * g)]
+            dz = ops.concatenate([*parts, dh_all * tanh_c * o * (1 - o)], -1)
+            return ops.matmul(dz, kernel), dc * f, dz
 
-            start = [tf.zeros_like(h0), tf.zeros_like(c0), tf.zeros_like(gates[0])]
-            dh0, dc0, dz = _scan(back, (dh, dc_out, gates, c, c_before), start, reverse=True)
-            h_before = tf.concat([h0[None], h[:-1]], 0)
-            return dz, dh0[0], dc0[0], _outer(h_before, dz)
+        start = [ops.zeros_like(h0), ops.zeros_like(c0), ops.zeros_like(gates[0])]
+        dh0, dc0, dz = _scan(back, (dh, dc_out, gates, c, c_before), start, reverse=True)
+        return dz, dh0[0], dc0[0], _outer(ops.concatenate([h0[None], h[:-1]], 0), dz)
 
-        return (h, c), grad
-
-    return run(x, h0, c0, kernel)
+    return _with_gradient(run, differentiate)(x, h0, c0, kernel)
 
 
 def _gru(x, h0, kernel, bias):
-    """x (T, B, 3H): the input's part of z, r and the candidate. Returns h of every frame (T, B, H), in a list."""
-    import tensorflow as tf
+    """x (T, B, 3H): the input's part of z, r and the candidate. Returns h of every frame (T, B, H), in a tuple."""
 
-    @tf.custom_gradient
     def run(x, h0, kernel, bias):
         def step(state, t):
             (h, _), (x_t,) = state, t
-            x_z, x_r, x_n = tf.split(x_t, 3, axis=-1)
-            inner_z, inner_r, inner_n = tf.split(h @ kernel + bias, 3, axis=-1)
-            z, r = tf.sigmoid(x_z + inner_z), tf.sigmoid(x_r + inner_r)
-            n = tf.tanh(x_n + r * inner_n)
-            return z * h + (1 - z) * n, tf.concat([z, r, n, inner_n], -1)
+            x_z, x_r, x_n = ops.split(x_t, 3, axis=-1)
+            inner_z, inner_r, inner_n = ops.split(ops.matmul(h, kernel) + bias, 3, axis=-1)
+            z, r = ops.sigmoid(x_z + inner_z), ops.sigmoid(x_r + inner_r)
+            n = ops.tanh(x_n + r * inner_n)
+            return z * h + (1 - z) * n, ops.concatenate([z, r, n, inner_n], -1)
 
-        width = 4 * h0.shape[-1]
-        h, gates = _scan(step, (x,), [h0, tf.zeros((tf.shape(h0)[0], width))])
+        h, gates = _scan(step, (x,), [h0, ops.zeros_like(ops.concatenate([x[0], h0], -1))])
+        return (h,), (h0, kernel, x[0], h, gates)
 
-        def grad(dh):
-            h_before = tf.concat([h0[None], h[:-1]], 0)
+    def differentiate(kept, dh):
+        h0, kernel, like, h, gates = kept
+        h_before, kernel = ops.concatenate([h0[None], h[:-1]], 0), ops.transpose(kernel)
 
-            def back(state, t):
-                dh_t, gates_t, h_before_t = t
-                z, r, n, inner_n = tf.split(gates_t, 4, axis=-1)
-                dh_all = state[0] + dh_t
-                dn = dh_all * (1 - z) * (1 - n * n)
-                dz = dh_all * (h_before_t - n) * z * (1 - z)
-                dr = dn * inner_n * r * (1 - r)
-                d_inner = tf.concat([dz, dr, dn * r], -1)
-                before = dh_all * z + tf.matmul(d_inner, kernel, transpose_b=True)
-                return before, d_inner, tf.concat([dz, dr, dn], -1)
+        def back(state, t):
+            dh_t, gates_t, h_before_t = t
+            z, r, n, inner_n = ops.split(gates_t, 4, axis=-1)
+            dh_all = state[0] + dh_t
+            dn = dh_all * (1 - z) * (1 - n * n)
+            dz = dh_all * (h_before_t - n) * z * (1 - z)
+            dr = dn * inner_n * r * (1 - r)
+            d_inner = ops.concatenate([dz, dr, dn * r], -1)
+            return dh_all * z + ops.matmul(d_inner, kernel), d_inner, ops.concatenate([dz, dr, dn], -1)
 
-            empty = tf.zeros_like(x[0])
-            dh0, d_inner, dx = _scan(back, (dh, gates, h_before), [tf.zeros_like(h0), empty, empty], reverse=True)
-            return dx, dh0[0], _outer(h_before, d_inner), tf.reduce_sum(d_inner, (0, 1))
+        empty = ops.zeros_like(like)
+        dh0, d_inner, dx = _scan(back, (dh, gates, h_before), [ops.zeros_like(h0), empty, empty], reverse=True)
+        return dx, dh0[0], _outer(h_before, d_inner), ops.sum(d_inner, (0, 1))
 
-        return h, grad
+    return _with_gradient(run, differentiate)(x, h0, kernel, bias)
 
-    return [run(x, h0, kernel, bias)]
+
+def _with_gradient(run: Callable, differentiate: Callable) -> Callable:
+    """`run(*inputs)` gives outputs and what `differentiate(kept, *of_outputs)` needs for the inputs' gradients."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        differentiable = jax.custom_vjp(lambda *inputs: run(*inputs)[0])
+        differentiable.defvjp(run, lambda kept, of_outputs: differentiate(kept, *of_outputs))
+        return differentiable
+    import tensorflow as tf
+
+    @tf.custom_gradient
+    def function(*inputs):
+        outputs, kept = run(*inputs)
+        return outputs, lambda *of_outputs: differentiate(kept, *of_outputs)
+
+    return function
 
 
 def _scan(step, elements, start, reverse: bool = False):
     """`step(state, element)` over the first axis of a tuple of tensors; every state (T, …), in their order."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        def both(state, t):
+            state = list(step(state, t))
+            return state, state
+
+        return jax.lax.scan(both, list(start), elements, reverse=reverse)[1]
     import tensorflow as tf
 
     length = tf.shape(elements[0])[0]
@@ -163,6 +175,4 @@ def _scan(step, elements, start, reverse: bool = False):
 
 def _outer(a, b):
     """Sum over time and segments of aᵀ b: (T, B, I), (T, B, J) → (I, J)."""
-    import tensorflow as tf
-
-    return tf.matmul(tf.reshape(a, (-1, a.shape[-1])), tf.reshape(b, (-1, b.shape[-1])), transpose_a=True)
+    return ops.matmul(ops.transpose(ops.reshape(a, (-1, a.shape[-1]))), ops.reshape(b, (-1, b.shape[-1])))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -31,6 +32,21 @@ class Stem:
         """float32 (samples, channels), full scale ±1, which a sum of stems may exceed; zeros past the end."""
         block = self.audio[start : start + samples].astype(np.float32) * np.float32(self.scale / 32768)
         return np.pad(block, ((0, samples - len(block)), (0, 0)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For other processes: what is memory-mapped is mapped there, too, and not copied."""
+        if not isinstance(self.audio, np.memmap) or not self.audio.flags.c_contiguous:
+            return self.__dict__
+        root, mapped = self.audio, np.frombuffer(self.audio._mmap, np.uint8)  # type: ignore[attr-defined]
+        begin = root.offset - root.offset % mmap.ALLOCATIONGRANULARITY
+        offset = begin + root.ctypes.data - mapped.ctypes.data
+        return {**self.__dict__, "audio": None, "mapped": (root.filename, offset, root.shape)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if mapped := state.pop("mapped", None):
+            path, offset, shape = mapped
+            state["audio"] = np.memmap(path, np.int16, "r", offset, shape)
+        self.__dict__.update(state)
 
 
 @dataclass

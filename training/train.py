@@ -18,7 +18,7 @@ from keras_sep.separation import Separation
 from keras_sep.spec import StreamSpec
 from keras_sep.teachers import Teacher
 from training import callbacks
-from training.batches import PREFETCH, Batch, WaitClock, random_batches, validation_segments
+from training.batches import PREFETCH, WaitClock, random_batches, validation_segments
 from training.config import TrainConfig
 from training.datasets import load_split
 from training.datasets.leakage import pool_songs, refuse_shared, run_hashes, run_songs, stem_hashes
@@ -31,6 +31,8 @@ from training.recurrence import fuse_recurrence
 from training.runs import load_best, read_config
 from training.start import Rows, heard_before, init_facts, initialise
 from training.stems import StemPool, draw_share, hold_out
+from training.waveforms import WaveformSeparation
+from training.workers import waveform_batches
 
 
 def train(
@@ -44,6 +46,7 @@ def train(
     strict: bool = False,
     max_minutes: float | None = None,
     devices: int = 1,
+    workers: int = 0,
 ) -> bool:
     """Trains until `total_steps`; the same call on the same run goes on from its last checkpoint.
 
@@ -62,6 +65,7 @@ def train(
         strict: a file that cannot be read is an error, not skipped.
         max_minutes: stop after the last epoch that fits into this time, at least one.
         devices: number of devices to spread a batch over.
+        workers: processes that mix, while the device takes the spectra; 0 for both in this process.
 
     Returns:
         Whether the run is finished.
@@ -94,8 +98,9 @@ def train(
     keras.mixed_precision.set_global_policy(config.precision)
     try:
         _require_divisible(config, devices)
+        _require_workers(config, workers, devices)
         with data_parallel(devices):
-            model = _build(config, spec, devices)
+            model = _build(config, spec, devices, workers)
             step = _restore(model, run / "checkpoint.weights.h5")
             mixer = RandomMixer(train_pool, spec, config.segment_frames, Mixing.parse(config.mixing))
             clock = WaitClock()
@@ -109,7 +114,11 @@ def train(
             history = callbacks.cut_history(run / "history.csv", step)
             validation = validation_segments(valid_pool, spec, config.segment_frames, config.validation_segments)
 
-            def batches() -> Iterator[Batch]:
+            def batches() -> Iterator[Any]:
+                if workers:
+                    return clock.timed(
+                        waveform_batches(mixer, config.batch_size, config.seed, workers, first_step=step)
+                    )
                 return clock.timed(
                     random_batches(
                         mixer,
@@ -145,14 +154,15 @@ def train(
     return finished
 
 
-def build_separation(config: TrainConfig, spec: StreamSpec) -> Separation:
-    """The model that `fit` trains, not compiled."""
+def build_separation(config: TrainConfig, spec: StreamSpec, on_waveforms: bool = False) -> Separation:
+    """The model that `fit` trains, not compiled; see `training.waveforms` for one that takes waveforms."""
     if config.architecture == "unet":
         _require_patches(config)
     network = build_network(config.architecture, config.size, spec)
     teacher = Teacher(load_best(Path(config.teacher))[0]).first(config.num_taps) if config.teacher else None
     carry = config.batch_size if config.consecutive > 1 else None
-    return Separation(network, config.compressed_weight, teacher, carry, config.complex_weight)
+    kind = WaveformSeparation if on_waveforms else Separation
+    return kind(network, config.compressed_weight, teacher, carry, config.complex_weight)
 
 
 def _require_patches(config: TrainConfig) -> None:
@@ -183,8 +193,8 @@ def compile_separation(model: Separation, config: TrainConfig) -> None:
     model.compile(optimizer, jit_compile=keras.backend.backend() == "jax")
 
 
-def _build(config: TrainConfig, spec: StreamSpec, devices: int) -> Separation:
-    model = build_separation(config, spec)
+def _build(config: TrainConfig, spec: StreamSpec, devices: int, workers: int) -> Separation:
+    model = build_separation(config, spec, on_waveforms=workers > 0)
     if config.freeze_normalisation:
         for layer in model.network._flatten_layers():
             if isinstance(layer, keras.layers.BatchNormalization):
@@ -231,6 +241,16 @@ def _require_divisible(config: TrainConfig, devices: int) -> None:
         raise ValueError(
             f"--devices: expected 1 with consecutive={config.consecutive}, whose states stay in one place. "
             f"Received: {devices}"
+        )
+
+
+def _require_workers(config: TrainConfig, workers: int, devices: int) -> None:
+    if workers < 0:
+        raise ValueError(f"--workers: expected a number of processes, or 0. Received: {workers}")
+    if workers and (devices > 1 or config.consecutive > 1):
+        raise ValueError(
+            "--workers: expected one device, and segments that do not go on from one another (consecutive=1). "
+            f"Received: --devices {devices}, consecutive={config.consecutive}"
         )
 
 
