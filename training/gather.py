@@ -152,8 +152,9 @@ def _fetch(package: str, where: str, root: Path, seconds: float | None = None) -
 
 
 def _cut(source: Path, target: Path, start: float, seconds: float) -> str:
-    """`seconds` from `start` on, within a block of the coder; returns what is wrong, or nothing."""
-    where = ["-ss", f"{start:.2f}", "-t", f"{seconds:.2f}", "-i", str(source), "-map", "0:a:0"]
+    """`seconds` from `start` on, within a second; returns what is wrong, or nothing."""
+    # Of a fraction of a second ffmpeg makes Opus files that libsndfile takes for broken.
+    where = ["-ss", f"{start:.0f}", "-t", f"{seconds:.2f}", "-i", str(source), "-map", "0:a:0"]
     command = ["ffmpeg", "-v", "error", "-nostdin", *where, "-c", "copy", str(target)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     if done.returncode:
