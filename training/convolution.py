@@ -1,8 +1,7 @@
 """Convolutions as matrix products, for training on GPUs with JAX.
 
-XLA hands convolutions to cuDNN, and some of those along one axis, over thousands of frames, came with more than 100 GB of
-working memory. A product of the shifted inputs side by side with the same kernel needs no more than they take, and runs
-on the matrix units all the same.
+A product of the shifted inputs, side by side, with the same kernel: it runs on the matrix units, and needs no more memory
+than the inputs take.
 """
 
 from __future__ import annotations

@@ -64,13 +64,14 @@ def _lstm(x, h0, c0, kernel):
 
     def run(x, h0, c0, kernel):
         def step(state, t):
-            (h, c, _), (x_t,) = state, t
+            (h, c), (x_t,) = state, t
             i, f, g, o = ops.split(x_t + ops.matmul(h, kernel), 4, axis=-1)
             i, f, g, o = ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
             c = f * c + i * g
-            return o * ops.tanh(c), c, ops.concatenate([i, f, g, o], -1)
+            h = o * ops.tanh(c)
+            return [h, c], [h, c, ops.concatenate([i, f, g, o], -1)]
 
-        h, c, gates = _scan(step, (x,), [h0, c0, ops.zeros_like(x[0])])
+        (_, _), (h, c, gates) = _scan(step, (x,), [h0, c0], (h0, c0, x[0]))
         return (h, c), (h0, c0, kernel, h, c, gates)
 
     def differentiate(kept, dh, dc_out):
@@ -85,11 +86,11 @@ def _lstm(x, h0, c0, kernel):
             dc = state[1] + dc_t + dh_all * o * (1 - tanh_c * tanh_c)
             parts = [dc * g * i * (1 - i), dc * c_before_t * f * (1 - f), dc * i * (1 - g * g)]
             dz = ops.concatenate([*parts, dh_all * tanh_c * o * (1 - o)], -1)
-            return ops.matmul(dz, kernel), dc * f, dz
+            return [ops.matmul(dz, kernel), dc * f], [dz]
 
-        start = [ops.zeros_like(h0), ops.zeros_like(c0), ops.zeros_like(gates[0])]
-        dh0, dc0, dz = _scan(back, (dh, dc_out, gates, c, c_before), start, reverse=True)
-        return dz, dh0[0], dc0[0], _outer(ops.concatenate([h0[None], h[:-1]], 0), dz)
+        start = [ops.zeros_like(h0), ops.zeros_like(c0)]
+        (dh0, dc0), (dz,) = _scan(back, (dh, dc_out, gates, c, c_before), start, (gates[0],), reverse=True)
+        return dz, dh0, dc0, _outer(ops.concatenate([h0[None], h[:-1]], 0), dz)
 
     return _with_gradient(run, differentiate)(x, h0, c0, kernel)
 
@@ -99,14 +100,15 @@ def _gru(x, h0, kernel, bias):
 
     def run(x, h0, kernel, bias):
         def step(state, t):
-            (h, _), (x_t,) = state, t
+            (h,), (x_t,) = state, t
             x_z, x_r, x_n = ops.split(x_t, 3, axis=-1)
             inner_z, inner_r, inner_n = ops.split(ops.matmul(h, kernel) + bias, 3, axis=-1)
             z, r = ops.sigmoid(x_z + inner_z), ops.sigmoid(x_r + inner_r)
             n = ops.tanh(x_n + r * inner_n)
-            return z * h + (1 - z) * n, ops.concatenate([z, r, n, inner_n], -1)
+            h = z * h + (1 - z) * n
+            return [h], [h, ops.concatenate([z, r, n, inner_n], -1)]
 
-        h, gates = _scan(step, (x,), [h0, ops.zeros_like(ops.concatenate([x[0], h0], -1))])
+        _, (h, gates) = _scan(step, (x,), [h0], (h0, ops.concatenate([x[0], h0], -1)))
         return (h,), (h0, kernel, x[0], h, gates)
 
     def differentiate(kept, dh):
@@ -121,11 +123,11 @@ def _gru(x, h0, kernel, bias):
             dz = dh_all * (h_before_t - n) * z * (1 - z)
             dr = dn * inner_n * r * (1 - r)
             d_inner = ops.concatenate([dz, dr, dn * r], -1)
-            return dh_all * z + ops.matmul(d_inner, kernel), d_inner, ops.concatenate([dz, dr, dn], -1)
+            return [dh_all * z + ops.matmul(d_inner, kernel)], [d_inner, ops.concatenate([dz, dr, dn], -1)]
 
-        empty = ops.zeros_like(like)
-        dh0, d_inner, dx = _scan(back, (dh, gates, h_before), [ops.zeros_like(h0), empty, empty], reverse=True)
-        return dx, dh0[0], _outer(h_before, d_inner), ops.sum(d_inner, (0, 1))
+        start, like = [ops.zeros_like(h0)], (like, like)
+        (dh0,), (d_inner, dx) = _scan(back, (dh, gates, h_before), start, like, reverse=True)
+        return dx, dh0, _outer(h_before, d_inner), ops.sum(d_inner, (0, 1))
 
     return _with_gradient(run, differentiate)(x, h0, kernel, bias)
 
@@ -148,29 +150,28 @@ def _with_gradient(run: Callable, differentiate: Callable) -> Callable:
     return function
 
 
-def _scan(step, elements, start, reverse: bool = False):
-    """`step(state, element)` over the first axis of a tuple of tensors; every state (T, …), in their order."""
+def _scan(step, elements, start, like, reverse: bool = False):
+    """`step(state, element)` over the first axis of a tuple of tensors gives a new state and outputs, shaped as `like`.
+
+    Returns the last state, and the outputs (T, …) in the order of the elements.
+    """
     if keras.backend.backend() == "jax":
         import jax
 
-        def both(state, t):
-            state = list(step(state, t))
-            return state, state
-
-        return jax.lax.scan(both, list(start), elements, reverse=reverse)[1]
+        return jax.lax.scan(step, start, elements, reverse=reverse)
     import tensorflow as tf
 
     length = tf.shape(elements[0])[0]
     reads = [tf.TensorArray(e.dtype, length, element_shape=e.shape[1:]).unstack(e) for e in elements]
-    writes = [tf.TensorArray(s.dtype, length, element_shape=s.shape) for s in start]
+    writes = [tf.TensorArray(x.dtype, length, element_shape=x.shape) for x in like]
 
     def body(count, state, written):
         t = length - 1 - count if reverse else count
-        state = step(state, tuple(read.read(t) for read in reads))
-        return count + 1, list(state), [w.write(t, s) for w, s in zip(written, state, strict=True)]
+        state, outputs = step(state, tuple(read.read(t) for read in reads))
+        return count + 1, state, [w.write(t, x) for w, x in zip(written, outputs, strict=True)]
 
-    _, _, written = tf.while_loop(lambda count, *_: count < length, body, [0, list(start), writes])
-    return [w.stack() for w in written]
+    _, state, written = tf.while_loop(lambda count, *_: count < length, body, [0, start, writes])
+    return state, [w.stack() for w in written]
 
 
 def _outer(a, b):
