@@ -20,7 +20,6 @@ from keras_sep.teachers import Teacher
 from training import callbacks
 from training.batches import PREFETCH, WaitClock, random_batches, validation_segments
 from training.config import TrainConfig
-from training.convolution import convolve_by_products
 from training.datasets import load_split
 from training.datasets.leakage import pool_songs, refuse_shared, run_hashes, run_songs, stem_hashes
 from training.files import write_json
@@ -205,7 +204,6 @@ def _build(config: TrainConfig, spec: StreamSpec, devices: int, workers: int) ->
     else:
         fuse_normalisation(model.network)
         fuse_recurrence(model.network)
-        convolve_by_products(model.network)
     model.build((None, config.segment_frames, spec.num_bins, spec.num_channels))
     compile_separation(model, config)
     return model

@@ -52,15 +52,12 @@ class PolyphaseConv1D(layers.Layer):
             columns.append(ops.reshape(x, (-1, length // self.phases, self.phases * channels)))
             kernels.append(self._polyphase(self.kernel[:, first : first + channels]))
             first += channels
-        x = self.convolution_op(ops.concatenate(columns, -1), ops.concatenate(kernels, 1))
+        x = ops.conv(ops.concatenate(columns, -1), ops.concatenate(kernels, 1), padding="same")
         # Beside the convolution, so that it becomes the convolution's own at export.
         x = x + ops.cast(self._by_output(ops.tile(self.bias, self.phases)), x.dtype)
         shape = (-1, inputs[0].shape[1], self.filters // self.num_outputs)
         parts = [ops.reshape(part, shape) for part in ops.split(x, self.num_outputs, axis=-1)]
         return parts if self.num_outputs > 1 else parts[0]
-
-    def convolution_op(self, x, kernel):
-        return ops.conv(x, kernel, padding="same")
 
     def _polyphase(self, kernel):
         """(taps, C, filters) → (3, phases · C, phases · filters)."""
