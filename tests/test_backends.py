@@ -59,6 +59,32 @@ assert history["loss"][-1] < 0.8 * history["loss"][0]
 assert np.all(np.isfinite(history["val_loss"]))
 """
 
+WAVEFORMS = """
+from keras_sep.models import build_or_unet
+from tests.test_or_unet import SMALL, SMALL_SPEC
+from training.recurrence import fuse_recurrence
+from training.waveforms import WaveformSeparation
+keras.utils.set_random_seed(0)
+rng = np.random.default_rng(0)
+x = {"waveforms": rng.standard_normal((4, 3, 2, 19 * 64)).astype("float32")}
+x["waveforms"][:, 0] = np.sin(np.arange(19 * 64) / 3)
+x["curves"] = np.ones((4, 3, 2, 129), "float32") * np.array([1, 0.1, 0.0001], "float32")[:, None, None]
+losses = {}
+for fused in (False, True):
+    keras.utils.set_random_seed(0)
+    model = WaveformSeparation(build_or_unet(SMALL, SMALL_SPEC, levelled=True, recurrent_skips=(1,)), spec=SMALL_SPEC)
+    if fused:
+        fuse_recurrence(model.network)
+        assert "inner_loop" in vars(model.network.get_layer("gru"))
+    model.build((None, 16, 129, 2))
+    model.compile(keras.optimizers.Adam(1e-2))
+    stream = ((x,) for _ in range(12))
+    losses[fused] = model.fit(stream, steps_per_epoch=2, epochs=6, verbose=0).history["loss"]
+print(losses)
+assert losses[True][-1] < 0.8 * losses[True][0]
+np.testing.assert_allclose(losses[True], losses[False], rtol=1e-3)
+"""
+
 
 def run_in_the_other(code: str, folder: Path) -> None:
     blocked = ["tensorflow", "tensorboard"] if OTHER == "jax" else ["jax"]
@@ -94,3 +120,7 @@ def test_weights_of_one_backend_give_the_same_masks_in_the_other(tmp_path):
 
 def test_fit_with_a_teacher_and_carried_state_learns_in_the_other(tmp_path):
     run_in_the_other(FIT, tmp_path)
+
+
+def test_fit_on_waveforms_with_the_recurrence_alone_in_its_loop(tmp_path):
+    run_in_the_other(WAVEFORMS, tmp_path)

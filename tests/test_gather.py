@@ -105,6 +105,28 @@ def test_music_stands_beside_the_data_with_its_licence(data, archive, tmp_path, 
 
 
 @needs_dpkg
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg, which cuts, is missing")
+def test_so_much_of_each_piece_from_its_middle(data, archive, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["gather", "--data", str(data), "--out", str(out), "--seconds", "2.5"]) == 0
+    assert "5 files" in capsys.readouterr().out
+    with (out / "manifest.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["source"]]
+    assert {row["seconds"] for row in rows} == {"2.5"}
+    whole = tmp_path / "files/usr/share/games/tune/music/rock song.ogg"
+    part = out / "train/instrumentals/tune-music/games_tune_music_rock_song.ogg"
+    for row in rows:
+        assert soundfile.info(out / row["path"]).duration == pytest.approx(2.5, abs=0.1)
+    # The noise is that of the piece, from somewhere in it.
+    a, b = (soundfile.read(path)[0][:, 0] for path in (whole, part))
+    size = 1 << 18
+    match = np.fft.irfft(np.fft.rfft(a, size) * np.conj(np.fft.rfft(b[4000:30000], size)))
+    assert match.max() > 0.95 * np.sum(b[4000:30000] ** 2)
+    with pytest.raises(ValueError, match=r"--seconds: expected at least 2. Received: 1"):
+        gather.gather(data, tmp_path / "new", 1)
+
+
+@needs_dpkg
 def test_a_package_that_cannot_be_had_leaves_nothing(data, archive, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(gather, "PACKAGES", {"other-music": ""})
     assert main(["gather", "--data", str(data), "--out", str(tmp_path / "out")]) == 1

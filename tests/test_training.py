@@ -303,6 +303,28 @@ def test_other_ways_to_train(data, tmp_path, setting):
     assert all(np.isfinite(float(row["loss"])) for row in _history(tmp_path / "run"))
 
 
+def test_mixing_in_processes_trains_alike(data, tmp_path):
+    alike = {}
+    for workers in (0, 1):
+        run = tmp_path / str(workers)
+        assert train(_config("total_steps=2"), data, run, workers=workers)
+        alike[workers] = [float(row["loss"]) for row in _history(run)] + load_best(run)[0].get_weights()
+    for a, b in zip(alike[0], alike[1], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"workers": -1}, r"--workers: expected a number of processes, or 0. Received: -1"),
+        ({"workers": 2, "devices": 2}, r"--workers: expected one device.*Received: --devices 2, consecutive=1"),
+    ],
+)
+def test_workers_that_cannot_be_are_named(data, tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        train(_config("total_steps=2"), data, tmp_path / "run", **options)
+
+
 def test_a_share_of_the_data(data, tmp_path):
     assert train(_config("total_steps=2", "data_share=0.5"), data, tmp_path / "run")
     rows = json.loads((tmp_path / "run/manifest.json").read_text())
