@@ -187,8 +187,12 @@ def test_publish_takes_what_passed(verified, tmp_path):
     assert file.quality["sdr_db"] == entry(summary, "mask", "int8")["verification"]["sdr_db"]
     assert set(file.quality["vocals_snr_db"]) == {"1", "100", "200"}
     assert hashlib.sha256((assets / file.file).read_bytes()).hexdigest() == file.sha256
-    _, spec, provenance = load(assets / published["network"]["file"])  # all that one needs is there
+    network, spec, provenance = load(assets / published["network"]["file"])  # all that one needs is there
     assert (spec, provenance) == (SMALL_SPEC, {"size": "tiny"})
+    assert (assets / "small.keras").stat().st_size == published["network"]["bytes"]
+    assert published["network"]["bytes"] < (out / "small.keras").stat().st_size
+    for a, b in zip(network.get_weights(), load_network(out / "small.keras").get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
     # Pages and applications begin with the first one.
     path = assets / "presets.json"
     path.write_text(json.dumps(dict.fromkeys(("small", "a", DEFAULT_PRESET), published)))
