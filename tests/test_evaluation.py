@@ -100,6 +100,16 @@ def test_what_half_suppresses_by_6_db(scored):
     assert rows["half"]["si_sdr"]["all"]["vocals"]["median"] < 5.5
 
 
+def test_two_at_once_do_not_mix_their_stems(tmp_path):
+    with ResultFolder(tmp_path).work_folder() as work:
+        (work / "one.0.npy").write_bytes(b"another's")
+        with pytest.raises(ValueError, match="one that another evaluate is at work in"):
+            evaluate([song("one")], [HALF], tmp_path, RATE)
+        assert (work / "one.0.npy").read_bytes() == b"another's"
+    assert not list(tmp_path.rglob(".*"))
+    assert not evaluate([song("one")], [HALF], tmp_path, RATE)["rows"][0]["failed"]
+
+
 def test_frames_and_voice_activity(scored):
     out, summary = scored
     scores = summary["rows"][1]["scores"]

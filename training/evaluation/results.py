@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -67,14 +67,26 @@ class ResultFolder:
 
     @contextmanager
     def work_folder(self) -> Iterator[Path]:
-        """An empty folder that goes with the context; what a killed process left in it goes first."""
+        """An empty folder that goes with the context; what a killed process left in it goes first.
+
+        Raises:
+            ValueError: another process is at work in it, whose stems would be scored as this one's.
+        """
         folder = self.path / ".work"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        try:
-            yield folder
-        finally:
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("w") as lock:
+            if not _lock(lock):
+                raise ValueError(
+                    f"{self.path}: expected a result folder that nobody else writes. Received: one that another "
+                    "evaluate is at work in; take another --out, or wait"
+                )
             shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+                Path(lock.name).unlink(missing_ok=True)
 
     def rows(self) -> list[dict[str, Any]]:
         """What each row is: by kind as in KINDS, within it in the order in which they were first scored."""
@@ -133,6 +145,19 @@ class ResultFolder:
         for path in (self.path / "songs" / row).glob("*.json"):
             self.delete_song(row, path.stem)
         self.row_file(row).unlink(missing_ok=True)
+
+
+def _lock(file: IO[str]) -> bool:
+    """Whether this process has it now; the system lets go of it when the process ends, however it does."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def read_json(path: Path, *keys: str) -> Any:
