@@ -268,8 +268,8 @@ def on_the_page(test):
     return needs_page(needs_chromium(test))
 
 
-# dynamic_int8 rounds what other kernels add up in another order. Most weights stay within 0.001 of Python's samples, these
-# within 0.002.
+# dynamic_int8 rounds what other kernels add up in another order. Most weights stay within 0.001 of Python's samples,
+# these within 0.002.
 TOLERANCES = {"or-unet-df-free": 2e-3}
 
 
