@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -308,6 +309,7 @@ def test_mixing_in_processes_trains_alike(data, tmp_path):
     for workers in (0, 1):
         run = tmp_path / str(workers)
         assert train(_config("total_steps=2"), data, run, workers=workers)
+        assert multiprocessing.active_children() == []
         alike[workers] = [float(row["loss"]) for row in _history(run)] + load_best(run)[0].get_weights()
     for a, b in zip(alike[0], alike[1], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import multiprocessing
 import pickle
 
 import keras
@@ -14,7 +15,7 @@ from training.batches import random_batches
 from training.mixing import Mixing, RandomMixer
 from training.stems import Stem, StemPool
 from training.waveforms import magnitudes_of
-from training.workers import waveform_batches
+from training.workers import end, waveform_batches
 
 NOISY = Mixing(floor=0.7, floor_db=-40)
 
@@ -24,7 +25,8 @@ def drawn(mixer: RandomMixer, count: int, **options) -> list[dict[str, np.ndarra
     try:
         return [x for (x,) in itertools.islice(batches, count)]
     finally:
-        batches.close()  # type: ignore[attr-defined]
+        end(batches)
+        assert multiprocessing.active_children() == []
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def test_a_batch_stays_when_later_ones_are_made(mixer):
     before = first["waveforms"].copy()
     for _ in range(4):
         next(stream)
-    stream.close()  # type: ignore[attr-defined]
+    end(stream)
     np.testing.assert_array_equal(first["waveforms"], before)
 
 

@@ -7,6 +7,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from training.runs import load_best, read_config
 from training.start import Rows, heard_before, init_facts, initialise
 from training.stems import StemPool, draw_share, hold_out
 from training.waveforms import WaveformSeparation
-from training.workers import waveform_batches
+from training.workers import end, waveform_batches
 
 
 def train(
@@ -99,7 +100,7 @@ def train(
     try:
         _require_divisible(config, devices)
         _require_workers(config, workers, devices)
-        with data_parallel(devices):
+        with data_parallel(devices), ExitStack() as streams:
             model = _build(config, spec, devices, workers)
             step = _restore(model, run / "checkpoint.weights.h5")
             mixer = RandomMixer(train_pool, spec, config.segment_frames, Mixing.parse(config.mixing))
@@ -116,9 +117,10 @@ def train(
 
             def batches() -> Iterator[Any]:
                 if workers:
-                    return clock.timed(
-                        waveform_batches(mixer, config.batch_size, config.seed, workers, first_step=step)
-                    )
+                    drawn = waveform_batches(mixer, config.batch_size, config.seed, workers, first_step=step)
+                    timed = clock.timed(drawn)
+                    streams.callback(end, timed)
+                    return timed
                 return clock.timed(
                     random_batches(
                         mixer,

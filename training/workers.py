@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import signal
+import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -64,7 +65,17 @@ def waveform_batches(
                 waveforms, curves = (array.copy() for array in _arrays(slots[slot], batch_size, mixer))
                 yield ({"waveforms": waveforms, "curves": curves},)
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(cancel_futures=True)
+
+
+def end(batches: Iterator[Any]) -> None:
+    """Ends what `waveform_batches` yields, and its processes, also where a thread of the backend draws ahead."""
+    for _ in range(100):
+        try:
+            batches.close()  # type: ignore[attr-defined]
+            return
+        except ValueError:  # it is being drawn from
+            time.sleep(0.1)
 
 
 def _shapes(spec: StreamSpec, num_frames: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
