@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.test_audio import needs_ffmpeg
 from training import gather
 from training.__main__ import main
 from training.datasets import load_split
@@ -105,7 +106,7 @@ def test_music_stands_beside_the_data_with_its_licence(data, archive, tmp_path, 
 
 
 @needs_dpkg
-@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg, which cuts, is missing")
+@needs_ffmpeg
 def test_so_much_of_each_piece_from_its_middle(data, archive, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["gather", "--data", str(data), "--out", str(out), "--seconds", "2.5"]) == 0
@@ -124,6 +125,19 @@ def test_so_much_of_each_piece_from_its_middle(data, archive, tmp_path, capsys):
     assert match.max() > 0.95 * np.sum(b[4000:30000] ** 2)
     with pytest.raises(ValueError, match=r"--seconds: expected at least 2. Received: 1"):
         gather.gather(data, tmp_path / "new", 1)
+
+
+@needs_dpkg
+@pytest.mark.parametrize(("says", "reason"), [("echo torn >&2;", "torn"), ("", "ffmpeg ended with 3")])
+def test_a_piece_that_cannot_be_cut_is_left_out(data, archive, tmp_path, capsys, says, reason):
+    broken = tmp_path / "bin/ffmpeg"
+    broken.write_text(f"#!/bin/sh\n{says} exit 3\n")
+    broken.chmod(0o755)
+    assert main(["gather", "--data", str(data), "--out", str(tmp_path / "out"), "--seconds", "4.5"]) == 0
+    found = capsys.readouterr()
+    assert f"packed.ogg: {reason}" in found.err
+    assert "3 files" in found.out  # those that are shorter; another was too long, as well
+    assert not list((tmp_path / "out").rglob("*packed*"))
 
 
 @needs_dpkg

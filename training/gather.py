@@ -157,6 +157,7 @@ def _cut(source: Path, target: Path, start: float, seconds: float) -> str:
     where = ["-ss", f"{start:.0f}", "-t", f"{seconds:.2f}", "-i", str(source), "-map", "0:a:0"]
     command = ["ffmpeg", "-v", "error", "-nostdin", *where, "-c", "copy", str(target)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
-    if done.returncode:
-        target.unlink(missing_ok=True)
-    return done.stderr.strip().splitlines()[-1] if done.returncode else ""
+    if not done.returncode:
+        return ""
+    target.unlink(missing_ok=True)
+    return (done.stderr.strip().splitlines() or [f"ffmpeg ended with {done.returncode}"])[-1]
