@@ -6,13 +6,15 @@ copy of the network that could differ from the first.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import keras
 from keras import layers, ops
 
-from keras_sep.models.framewise import at_reference_level, join, loudness
+from keras_sep.models.framewise import at_reference_level, decode, join, loudness
 from keras_sep.models.level import LevelCell
 from keras_sep.models.recurrent_skip import RecurrentSkip
 
@@ -40,21 +42,27 @@ def build_step(model: keras.Model, *, batch_size: int = 1) -> keras.Model:
 
     Source: Doire (2019), eq. (1). The state is explicit, our choice.
     """
-    encoder, level, skip_memories, recurrent, decoder = _parts(model)
-    magnitude = keras.Input((1, *encoder.inputs[0].shape[1:]), batch_size=batch_size, name="magnitude")
-    states = _state_inputs([*level, *skip_memories, *recurrent], batch_size)
-    of_level, of_skips, of_recurrent = _split(states, level, skip_memories)
-    frame, new_states = ops.squeeze(magnitude, axis=1), []
-    if level:
-        found, new_states = _through(level, loudness(frame), of_level, _run_cell)
-        frame = at_reference_level(frame, found)
-    vector, *skips = encoder(frame)
-    for layer, (state,) in zip(skip_memories, of_skips, strict=True):
-        skips[layer.index], new = _SkipStep(layer)(skips[layer.index], state)
-        new_states.append(new)
-    vector, new = _through(recurrent, vector, of_recurrent, _run_cell)
-    masks = {name: ops.expand_dims(mask, 1) for name, mask in decoder([vector, *skips]).items()}
-    return _with_states(f"{model.name}_step", magnitude, states, masks, new_states + new)
+    parts = _parts(model)
+    magnitude = keras.Input((1, *parts.encoder.inputs[0].shape[1:]), batch_size=batch_size, name="magnitude")
+    states, new_states = _state_inputs(parts.stateful, batch_size), []
+
+    def through(layer, x):
+        advance = _run_memory_step if isinstance(layer, RecurrentSkip) else _run_cell
+        x, new = advance(layer, x, states[layer.name])
+        new_states.extend(new)
+        return x
+
+    frame = ops.squeeze(magnitude, axis=1)
+    if parts.level:
+        frame = at_reference_level(frame, through(parts.level, loudness(frame)))
+    vector, *skips = parts.encoder(frame)
+    for layer in parts.skip_memories:
+        skips[layer.index] = through(layer, skips[layer.index])
+    for layer in parts.recurrent:
+        vector = through(layer, vector)
+    masks = decode(parts.stages_through(through), parts.decoder, vector, skips)
+    masks = {name: ops.expand_dims(mask, 1) for name, mask in masks.items()}
+    return _with_states(f"{model.name}_step", magnitude, states, masks, new_states)
 
 
 def build_chunk(model: keras.Model, *, batch_size: int | None = None, num_frames: int | None = None) -> keras.Model:
@@ -63,32 +71,25 @@ def build_chunk(model: keras.Model, *, batch_size: int | None = None, num_frames
     For training on consecutive segments and for offline use in bounded memory. Names and shapes are
     those of `build_step`, with T frames for 1.
     """
-    encoder, level, skip_memories, recurrent, decoder = _parts(model)
-    magnitude = keras.Input((num_frames, *encoder.inputs[0].shape[1:]), batch_size=batch_size, name="magnitude")
-    states = _state_inputs([*level, *skip_memories, *recurrent], batch_size)
-    of_level, of_skips, of_recurrent = _split(states, level, skip_memories)
-    new_states: list = []
+    parts = _parts(model)
+    magnitude = keras.Input((num_frames, *parts.encoder.inputs[0].shape[1:]), batch_size=batch_size, name="magnitude")
+    states, new_states = _state_inputs(parts.stateful, batch_size), []
 
-    def through(chosen: list[layers.RNN], own: list[list]) -> Callable:
-        def run(sequence):
-            sequence, new = _through(chosen, sequence, own, _run_layer)
-            new_states.extend(new)
-            return sequence
+    def through(layer, sequence):
+        advance = _run_memory if isinstance(layer, RecurrentSkip) else _run_layer
+        sequence, new = advance(layer, sequence, states[layer.name])
+        new_states.extend(new)
+        return sequence
 
-        return run
-
-    def along(layer: RecurrentSkip, state) -> Callable:
-        def run(skip):
-            skip, new = layer(skip, state)
-            new_states.append(new)
-            return skip
-
-        return run
+    def remember(sequence):
+        for layer in parts.recurrent:
+            sequence = through(layer, sequence)
+        return sequence
 
     # `join` calls them in this order, in which the states are numbered.
-    follow = through(level, of_level) if level else None
-    alongs = {layer.index: along(layer, state) for layer, (state,) in zip(skip_memories, of_skips, strict=True)}
-    masks = join(encoder, through(recurrent, of_recurrent), decoder, magnitude, follow, alongs)
+    follow = functools.partial(through, parts.level) if parts.level else None
+    along = {layer.index: functools.partial(through, layer) for layer in parts.skip_memories}
+    masks = join(parts.encoder, remember, parts.decoder, magnitude, follow, along, parts.stages_through(through))
     return _with_states(f"{model.name}_chunk", magnitude, states, masks, new_states)
 
 
@@ -120,53 +121,67 @@ def is_online(model: keras.Model) -> bool:
     return True
 
 
-def _parts(
-    model: keras.Model,
-) -> tuple[keras.Model, list[layers.RNN], list[RecurrentSkip], list[layers.RNN], keras.Model]:
-    """Encoder, the layer of the running level, if any, memories of skip connections, recurrent layers, decoder."""
+@dataclass(frozen=True)
+class _Parts:
+    """What a model of `build_sequence_model` was made of; its arguments say what each is."""
+
+    encoder: keras.Model
+    level: layers.RNN | None
+    skip_memories: list[RecurrentSkip]
+    recurrent: list[layers.RNN]
+    stages: list[tuple[keras.Model, RecurrentSkip]]
+    decoder: keras.Model
+
+    @property
+    def stateful(self) -> list[layers.RNN | RecurrentSkip]:
+        """In the order in which a frame goes through them."""
+        level = [self.level] if self.level else []
+        return [*level, *self.skip_memories, *self.recurrent, *(memory for _, memory in self.stages)]
+
+    def stages_through(self, run: Callable) -> list[tuple[keras.Model, Callable]]:
+        return [(part, functools.partial(run, memory)) for part, memory in self.stages]
+
+
+def _parts(model: keras.Model) -> _Parts:
     names = [layer.name for layer in model.layers]
     if "encoder" not in names or "decoder" not in names:
         raise ValueError(
             f"build_step: expected an online model, which has an encoder and a decoder of one frame. "
             f"Received: {model.name!r}, which has neither"
         )
-    level, skip_memories, recurrent = [], [], []
+    level, memories, recurrent = None, [], []
     for layer in model.layers:
         if isinstance(layer, layers.Bidirectional) or getattr(layer, "go_backwards", False):
             raise ValueError(f"build_step: the model must be causal. Received: {layer.name!r}, which looks ahead")
         if isinstance(layer, layers.RNN) and isinstance(layer.cell, LevelCell):
-            level.append(layer)
+            level = layer
         elif isinstance(layer, RecurrentSkip):
-            skip_memories.append(layer)
+            memories.append(layer)
         elif isinstance(layer, layers.RNN):
             if not isinstance(layer, _RECURRENT):
                 raise ValueError(f"build_step: recurrent layers must be GRU or LSTM. Received: {layer.name!r}")
             recurrent.append(layer)
-    skip_memories.sort(key=lambda layer: layer.index)
-    return model.get_layer("encoder"), level, skip_memories, recurrent, model.get_layer("decoder")
+    memories.sort(key=lambda layer: layer.index)
+    stages = [(f"decoder_to_{layer.index}", layer) for layer in reversed(memories) if layer.name.startswith("decoder")]
+    return _Parts(
+        encoder=model.get_layer("encoder"),
+        level=level,
+        skip_memories=[layer for layer in memories if not layer.name.startswith("decoder")],
+        recurrent=recurrent,
+        stages=[(model.get_layer(part), layer) for part, layer in stages],
+        decoder=model.get_layer("decoder"),
+    )
 
 
-def _state_inputs(recurrent: list, batch_size: int | None) -> list[list]:
-    """Inputs `state_<i>` (B, units): a list for each layer, one for a GRU, two for an LSTM."""
+def _state_inputs(stateful: list, batch_size: int | None) -> dict[str, list]:
+    """Inputs `state_<i>` (B, units) of each layer by its name: one for a GRU, two for an LSTM."""
     index = itertools.count()
-    return [
-        [keras.Input((size,), batch_size=batch_size, name=f"state_{next(index)}") for size in _state_sizes(layer)]
-        for layer in recurrent
-    ]
-
-
-def _split(states: list[list], first: list, second: list) -> tuple[list[list], list[list], list[list]]:
-    """States of `first`, of `second` and of what follows them."""
-    a, b = len(first), len(first) + len(second)
-    return states[:a], states[a:b], states[b:]
-
-
-def _through(recurrent: list[layers.RNN], x, states: list[list], advance: Callable) -> tuple:
-    new_states: list = []
-    for layer, own in zip(recurrent, states, strict=True):
-        x, new = advance(layer, x, own)
-        new_states.extend(new)
-    return x, new_states
+    return {
+        layer.name: [
+            keras.Input((size,), batch_size=batch_size, name=f"state_{next(index)}") for size in _state_sizes(layer)
+        ]
+        for layer in stateful
+    }
 
 
 class _Cell(layers.Layer):
@@ -180,15 +195,25 @@ class _Cell(layers.Layer):
         return self.cell(x, states)
 
 
-class _SkipStep(layers.Layer):
+class _MemoryStep(layers.Layer):
     """One frame through a `RecurrentSkip`."""
 
-    def __init__(self, skip: RecurrentSkip):
-        super().__init__(name=f"{skip.name}_step", dtype=skip.dtype_policy)
-        self.skip = skip
+    def __init__(self, memory: RecurrentSkip):
+        super().__init__(name=f"{memory.name}_step", dtype=memory.dtype_policy)
+        self.memory = memory
 
     def call(self, x, state):
-        return self.skip.step(x, state)
+        return self.memory.step(x, state)
+
+
+def _run_memory_step(layer: RecurrentSkip, x, states: list) -> tuple:
+    x, new = _MemoryStep(layer)(x, *states)
+    return x, [new]
+
+
+def _run_memory(layer: RecurrentSkip, sequence, states: list) -> tuple:
+    sequence, new = layer(sequence, *states)
+    return sequence, [new]
 
 
 def _run_cell(layer: layers.RNN, x, states: list) -> tuple:
@@ -204,8 +229,8 @@ def _run_layer(layer: layers.RNN, sequence, states: list) -> tuple:
     return sequence, new
 
 
-def _with_states(name: str, magnitude, states: list[list], masks: dict, new_states: list) -> keras.Model:
-    inputs = {"magnitude": magnitude, **{state.name: state for own in states for state in own}}
+def _with_states(name: str, magnitude, states: dict[str, list], masks: dict, new_states: list) -> keras.Model:
+    inputs = {"magnitude": magnitude, **{state.name: state for own in states.values() for state in own}}
     return keras.Model(inputs, {**masks, **{f"new_state_{i}": new for i, new in enumerate(new_states)}}, name=name)
 
 

@@ -57,7 +57,31 @@ def test_options_without_weights_may_differ_from_where_it_begins(monkeypatch):
     for weight, other in zip(network.get_weights(), begun.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, other)
     with pytest.raises(ValueError, match="init: expected the architecture and size"):
-        initialise(build_or_unet(SMALL, SMALL_SPEC, recurrent_skips=(1,)), "a run", lambda: magnitude(4))
+        initialise(build_lstm(SMALL_LSTM, SMALL_SPEC), "a run", lambda: magnitude(4))
+
+
+def test_memories_may_be_more_and_wider_than_where_it_begins(monkeypatch):
+    keras.utils.set_random_seed(9)
+    begun = build_or_unet(SMALL, SMALL_SPEC, levelled=True, recurrent_skips=(2,))
+    network = build_or_unet(
+        SMALL, SMALL_SPEC, levelled=True, recurrent_skips=(2,), decoder_memories=(1, 2), memory_units=19
+    )
+    rng = np.random.default_rng(9)
+    for weight in begun.get_layer("skip_memory_2").weights:  # as after training
+        weight.assign(rng.standard_normal(weight.shape))
+    monkeypatch.setattr(start, "load_init", lambda init: begun)
+    initialise(network, "a run", lambda: magnitude(4))
+    x = magnitude(9)
+    np.testing.assert_allclose(masks(network, x), masks(begun, x), atol=1e-5)
+    # What is new hears and can learn.
+    assert np.abs(network.get_layer("skip_memory_2").gru.get_weights()[1][:, -1]).min() > 0
+    for fewer in ((), (1,)):
+        with pytest.raises(ValueError, match="init: expected the architecture and size"):
+            initialise(build_or_unet(SMALL, SMALL_SPEC, recurrent_skips=fewer), "a run", lambda: magnitude(4))
+    with pytest.raises(ValueError, match="init: expected the architecture and size"):
+        initialise(
+            build_or_unet(SMALL, SMALL_SPEC, recurrent_skips=(2,), memory_units=2), "a run", lambda: magnitude(4)
+        )
 
 
 def test_a_preset_is_where_training_begins(data, tmp_path, monkeypatch):  # noqa: F811

@@ -81,7 +81,8 @@ def initialise(network: keras.Model, init: str, magnitude: Callable[[], np.ndarr
     """Gives `network` the weights that `init` names.
 
     Args:
-        network: built, of the same architecture and size; level and masks that sum to one, without weights, may differ.
+        network: built, of the same architecture and size; level and masks that sum to one, without weights, may differ,
+            and memories of bins may be more or wider: what they add begins with zeros.
         init: a preset or a run folder.
         magnitude: gives mixtures (B, T, F, C), to find the statistics of normalisation that a preset lacks.
 
@@ -89,16 +90,42 @@ def initialise(network: keras.Model, init: str, magnitude: Callable[[], np.ndarr
         ValueError: another architecture or size.
     """
     other = load_init(init)
-    weights = other.get_weights()
-    shapes = [tuple(w.shape) for w in network.weights]
-    if [w.shape for w in weights] != shapes:
+    weights = {weight.path: keras.ops.convert_to_numpy(weight) for weight in other.weights}
+    grown = [_grown(weight, weights.pop(weight.path, None)) for weight in network.weights]
+    if weights or any(value is None for value in grown):
         raise ValueError(
             f"init: expected the architecture and size of the configuration, {network.name} with "
             f"{network.count_params()} parameters. Received: {init}, {other.name} with {other.count_params()}"
         )
-    network.set_weights(weights)
+    network.set_weights(grown)
     if init in presets():
         restore_normalisation(network, magnitude())
+
+
+def _grown(weight: Any, value: np.ndarray | None) -> np.ndarray | None:
+    """`value` as it fits into `weight`, of a memory's part that is new the weight's own; None if it does not fit.
+
+    The first units of a memory are the former ones, and hear nothing of the new ones; these are not heard by its Dense.
+    """
+    own = keras.ops.convert_to_numpy(weight)
+    if value is not None and value.shape == own.shape:
+        return value
+    layer, kind = weight.path.split("/")[0], weight.path.split("/")[-1]
+    if "_memory_" not in layer:
+        return None
+    if value is None:
+        return own
+    if value.ndim != own.ndim or any(a > b for a, b in zip(value.shape, own.shape, strict=True)):
+        return None
+    if "/dense/" in weight.path:  # (U, C)
+        return np.pad(value, ((0, len(own) - len(value)), (0, 0)))
+    # (C, 3U), (U, 3U) and (2, 3U): a block for each gate.
+    blocks, former = own.reshape(len(own), 3, -1).copy(), value.reshape(len(value), 3, -1)
+    units = former.shape[-1]
+    if kind == "recurrent_kernel":
+        blocks[units:, :, :units] = 0
+    blocks[: len(former), :, :units] = former
+    return blocks.reshape(own.shape)
 
 
 def restore_normalisation(network: keras.Model, magnitude: np.ndarray) -> None:

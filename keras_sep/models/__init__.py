@@ -20,14 +20,20 @@ from keras_sep.models.polyphase import PolyphaseConv1D
 from keras_sep.models.unet import UnetConfig, build_unet
 from keras_sep.spec import StreamSpec
 
-RECURRENT_SKIPS = (2,)  # of 256 bins, 86 Hz each
+MEMORIES = (2,)  # levels of 256 bins, 86 Hz each
 
 ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
     "or_unet": build_or_unet,
     "or_unet_levelled": functools.partial(build_or_unet, levelled=True),
-    "or_unet_recurrent_skips": functools.partial(build_or_unet, levelled=True, recurrent_skips=RECURRENT_SKIPS),
-    "or_unet_sum_to_one": functools.partial(
-        build_or_unet, levelled=True, recurrent_skips=RECURRENT_SKIPS, sum_to_one=True
+    "or_unet_recurrent_skips": functools.partial(build_or_unet, levelled=True, recurrent_skips=MEMORIES),
+    "or_unet_sum_to_one": functools.partial(build_or_unet, levelled=True, recurrent_skips=MEMORIES, sum_to_one=True),
+    "or_unet_memories": functools.partial(
+        build_or_unet,
+        levelled=True,
+        recurrent_skips=MEMORIES,
+        decoder_memories=MEMORIES,
+        memory_units=72,
+        sum_to_one=True,
     ),
     "unet": build_unet,
     "lstm": build_lstm,

@@ -2,8 +2,8 @@
 
 Such a network is three parts: an `encoder` of one frame, recurrent layers, and a `decoder` of one
 frame that also sees the encoder's skip connections. The encoder's input may be divided by its running
-level, and skip connections may have a memory of their own. The sequence model below and the one-frame
-step of `keras_sep.streaming` put the same parts together in two ways.
+level, and skip connections and levels of the decoder may have a memory of their own. The sequence model
+below and the one-frame step of `keras_sep.streaming` put the same parts together in two ways.
 
 Shapes: B batch, T frames, F bins, C audio channels. Encoder and decoder see (B·T, …): frames are
 folded into the batch, which is three times as fast as `TimeDistributed`.
@@ -84,6 +84,7 @@ def build_sequence_model(
     *,
     level: layers.RNN | None = None,
     recurrent_skips: Sequence[RecurrentSkip] = (),
+    stages: Sequence[tuple[keras.Model, RecurrentSkip]] = (),
     batch_size: int | None = None,
     num_frames: int | None = None,
     name: str,
@@ -98,6 +99,9 @@ def build_sequence_model(
             connections) to a dict of masks (N, F, C) in [0, 1].
         level: see `keras_sep.models.level.level_layer`; None leaves the encoder's input as it is.
         recurrent_skips: of skip connections that have a memory.
+        stages: what the decoder begins with, if levels of it have a memory: for each, a model like `decoder`, from the
+            last output and the skip connections that are left, as many of the last as it takes, to (N, F, C), and the
+            memory that this goes through.
         batch_size, num_frames: fixed B and T, or None for any.
 
     Returns:
@@ -111,8 +115,12 @@ def build_sequence_model(
             sequence = layer(sequence)
         return sequence
 
-    along = {layer.index: lambda x, layer=layer: layer(x)[0] for layer in recurrent_skips}
-    return keras.Model(magnitude, join(encoder, remember, decoder, magnitude, level, along), name=name)
+    def through(layer: RecurrentSkip) -> Callable:
+        return lambda x: layer(x)[0]
+
+    along = {layer.index: through(layer) for layer in recurrent_skips}
+    begin = [(part, through(memory)) for part, memory in stages]
+    return keras.Model(magnitude, join(encoder, remember, decoder, magnitude, level, along, begin), name=name)
 
 
 def join(
@@ -122,6 +130,7 @@ def join(
     magnitude,
     follow: Callable | None = None,
     along: Mapping[int, Callable] | None = None,
+    stages: Sequence[tuple[keras.Model, Callable]] = (),
 ) -> dict:
     """Masks by name (B, T, F, C) of `magnitude`.
 
@@ -131,16 +140,29 @@ def join(
         magnitude: (B, T, F, C), linear.
         follow: what turns loudness into the running level, if the encoder's input is divided by it.
         along: what skip connections go through, (B, T, F, C) each, by their index.
+        stages: as for `build_sequence_model`, with what each goes through, (B, T, F, C).
     """
+
+    def over_time(run: Callable, name: str) -> Callable:
+        return lambda x: FoldFrames(name=f"fold_{name}")(run(UnfoldFrames(name=f"unfold_{name}")(x, magnitude)))
+
     seen = magnitude if follow is None else at_reference_level(magnitude, follow(loudness(magnitude)))
     vector, *skips = encoder(FoldFrames(name="fold")(seen))
     for index, run in (along or {}).items():
-        sequence = run(UnfoldFrames(name=f"unfold_skip_{index}")(skips[index], magnitude))
-        skips[index] = FoldFrames(name=f"fold_skip_{index}")(sequence)
+        skips[index] = over_time(run, f"skip_{index}")(skips[index])
     sequence = remember(UnfoldFrames(name="unfold_vector")(vector, magnitude))
-    masks = decoder([FoldFrames(name="fold_sequence")(sequence), *skips])
+    folded = [(part, over_time(run, part.name)) for part, run in stages]
+    masks = decode(folded, decoder, FoldFrames(name="fold_sequence")(sequence), skips)
     unfold = UnfoldFrames(dtype="float32", name="unfold")
     return {key: unfold(mask, magnitude) for key, mask in masks.items()}
+
+
+def decode(stages: Sequence[tuple[keras.Model, Callable]], decoder: keras.Model, x, skips: Sequence) -> dict:
+    """Masks by name from the last recurrent layer's output and the skip connections, through `stages` if any."""
+    for part, run in stages:
+        left = len(skips) - (len(part.inputs) - 1)
+        x, skips = run(part([x, *skips[left:]])), skips[:left]
+    return decoder([x, *skips])
 
 
 def loudness(magnitude):

@@ -5,9 +5,9 @@ is its only memory, so the network is causal. It outputs two time-varying masks,
 
     (MV_t, MB_t) = f(X_t, h_{t-1})
 
-Ours, not the paper's, are three options: `levelled`, the network sees each frame divided by the running level of the
-stream, `recurrent_skips`, skip connections with a memory of their own, and `sum_to_one`, masks that share out the
-whole mixture.
+Ours, not the paper's, are options: `levelled`, the network sees each frame divided by the running level of the stream,
+`recurrent_skips` and `decoder_memories`, skip connections and levels of the decoder with a memory for each bin, and
+`sum_to_one`, masks that share out the whole mixture.
 
 The structure is the paper's. It publishes no sizes: input compression, depth, kernels, channels,
 normalisation, activations and GRU units are our choices.
@@ -69,6 +69,8 @@ def build_or_unet(
     *,
     levelled: bool = False,
     recurrent_skips: tuple[int, ...] = (),
+    decoder_memories: tuple[int, ...] = (),
+    memory_units: int | None = None,
     sum_to_one: bool = False,
     stateful: bool = False,
     batch_size: int | None = None,
@@ -83,6 +85,9 @@ def build_or_unet(
             gets the same masks. Two more states of a step.
         recurrent_skips: levels, 1 to the encoder's depth, whose skip connections have a `RecurrentSkip`; one more
             state of a step for each.
+        decoder_memories: levels at which the decoder has a `RecurrentSkip`, over the skip connection and what comes
+            from below; one more state of a step for each.
+        memory_units: of each `RecurrentSkip`, ≥ 1; None for as many as it has channels.
         sum_to_one: whether each mask is divided by the sum of all, so that the stems add up to the mixture, as their
             references do.
         stateful: the GRU carries its state from one call to the next, until
@@ -107,22 +112,26 @@ def build_or_unet(
             f"OR-U-Net: {depth} levels need num_bins - 1 divisible by {2**depth}. "
             f"Received: num_bins={spec.num_bins} (fft_length={spec.fft_length})"
         )
-    if not set(recurrent_skips) <= set(range(1, depth + 1)):
-        raise ValueError(
-            f"OR-U-Net: recurrent_skips must be levels from 1 to {depth}. Received: recurrent_skips={recurrent_skips}"
-        )
+    for name, levels in (("recurrent_skips", recurrent_skips), ("decoder_memories", decoder_memories)):
+        if not set(levels) <= set(range(1, depth + 1)):
+            raise ValueError(f"OR-U-Net: {name} must be levels from 1 to {depth}. Received: {name}={levels}")
     encoder = _build_encoder(config, spec)
     gru = layers.GRU(config.gru_units, return_sequences=True, stateful=stateful, name="gru")
-    decoder = _build_decoder(config, spec, encoder, sum_to_one)
+    *parts, decoder = _build_decoder(config, spec, encoder, sum_to_one, decoder_memories)
     skips = encoder.outputs[1:]
+
+    def memory(level: int, x, name: str) -> RecurrentSkip:
+        return RecurrentSkip(level, x.shape[1], x.shape[2], stateful, memory_units, name=f"{name}_{level}")
+
     return build_sequence_model(
         encoder,
         [gru],
         decoder,
         level=level_layer(stateful=stateful) if levelled else None,
-        recurrent_skips=[
-            RecurrentSkip(i, skips[i].shape[1], skips[i].shape[2], stateful, name=f"skip_memory_{i}")
-            for i in sorted(recurrent_skips)
+        recurrent_skips=[memory(i, skips[i], "skip_memory") for i in sorted(recurrent_skips)],
+        stages=[
+            (part, memory(i, part.outputs[0], "decoder_memory"))
+            for part, i in zip(parts, sorted(decoder_memories, reverse=True), strict=True)
         ],
         batch_size=batch_size,
         num_frames=num_frames,
@@ -144,15 +153,22 @@ def _build_encoder(config: OrUnetConfig, spec: StreamSpec) -> keras.Model:
     return keras.Model(magnitude, outputs, name="encoder")
 
 
-def _build_decoder(config: OrUnetConfig, spec: StreamSpec, encoder: keras.Model, sum_to_one: bool) -> keras.Model:
-    """Sub-pixel up-sampling with skip connections, then the masks."""
-    recurrent = keras.Input((config.gru_units,), name="recurrent")
+def _build_decoder(
+    config: OrUnetConfig, spec: StreamSpec, encoder: keras.Model, sum_to_one: bool, memories: tuple[int, ...]
+) -> list[keras.Model]:
+    """Sub-pixel up-sampling with skip connections, then the masks: a model up to each of `memories`, then the rest."""
+    parts: list[keras.Model] = []
+    begin = keras.Input((config.gru_units,), name="recurrent")
     skips = [keras.Input(t.shape[1:], name=f"skip_{i}") for i, t in enumerate(encoder.outputs[1:])]
-    bins = skips[-1].shape[1]
-    x = layers.Dense(bins * config.expand_channels, activation="relu", name="expand")(recurrent)
+    bins, end = skips[-1].shape[1], len(skips)
+    x = layers.Dense(bins * config.expand_channels, activation="relu", name="expand")(begin)
     x = layers.Reshape((bins, config.expand_channels), name="expand_reshape")(x)
     for level, filters in zip(range(len(skips) - 1, 0, -1), config.decoder_channels, strict=True):
         x = layers.Concatenate(name=f"up_{level}_skip")([x, skips[level]])
+        if level in memories:
+            parts.append(keras.Model([begin, *skips[level:end]], x, name=f"decoder_to_{level}"))
+            x = begin = keras.Input(x.shape[1:], name=f"remembered_{level}")
+            end = level
         # (F, 2C) → (2F, C) after the normalisation, so that it folds into the convolution at export.
         x = _conv_block(x, 2 * filters, config.decoder_kernel, 1, f"up_{level}")
         bins *= 2
@@ -168,7 +184,7 @@ def _build_decoder(config: OrUnetConfig, spec: StreamSpec, encoder: keras.Model,
         total = sum(masks[1:], masks[0]) + 1e-6  # no zero below, however sure a network is
         masks = [mask / total for mask in masks]
     masks = [ops.concatenate([mask, mask[:, -1:]], axis=1) for mask in masks]
-    return keras.Model([recurrent, *skips], named_masks(masks, spec), name="decoder")
+    return [*parts, keras.Model([begin, *skips[:end]], named_masks(masks, spec), name="decoder")]
 
 
 def _conv_block(x, filters: int, kernel: int, strides: int, name: str):
