@@ -42,7 +42,7 @@ Samples = Callable[[], Iterable[tuple[str, dict[str, Any]]]]
 # What stays float32, by the names that Keras layers give to tensors inside the network. In int8: and all outside it.
 _COMPRESSION = r"_step_\d+/Squeeze|encoder_\d+/(strided_slice|Sqrt)"
 _LEVEL = r"_step_\d+/(level_step|Sqrt|Mean|ExpandDims|Maximum|truediv|Square|Mul)"
-_STATE = r"_cell(_\d+)?/(add_\d|Sigmoid|Tanh|mul|sub|split|strided_slice)|skip_memory_\d+_step_\d+/Reshape_[13]\b"
+_STATE = r"_cell(_\d+)?/(add_\d|Sigmoid|Tanh|mul|sub|split|strided_slice)|_memory_\d+_step_\d+/Reshape_[13]\b"
 _MASKS = r"mask_conv_\d+/split|mask_sigmoid|decoder_\d+/(strided_slice|concat|split|Add|truediv)"
 _FLOAT_BESIDE_INT8 = re.compile("|".join([_COMPRESSION, _LEVEL, r"/down_1_", _STATE, _MASKS]))
 _FLOAT_BESIDE_INT16 = re.compile("|".join([_COMPRESSION, _LEVEL, _STATE, _MASKS, r"PartitionedCall:\d+_int16$"]))

@@ -104,11 +104,13 @@ def test_rounding_is_there(converted):
     assert min(kinds.values()) > 20
 
 
-def test_level_memory_and_shares_are_not_rounded(tmp_path):
-    """The linear magnitude before and after the level, states of a skip connection, the quotient of the masks."""
-    model = as_if_trained(seed=4, levelled=True, recurrent_skips=(1,), sum_to_one=True)
-    dense = model.get_layer("skip_memory_1").dense
-    dense.kernel.assign(np.random.default_rng(4).normal(0, 1, dense.kernel.shape))  # zeros: no memory
+def test_level_memories_and_shares_are_not_rounded(tmp_path):
+    """The linear magnitude before and after the level, states of bins, the quotient of the masks."""
+    options = {"recurrent_skips": (1,), "decoder_memories": (1,), "memory_units": 12}
+    model = as_if_trained(seed=4, levelled=True, sum_to_one=True, **options)
+    for name in ("skip_memory_1", "decoder_memory_1"):
+        kernel = model.get_layer(name).dense.kernel
+        kernel.assign(np.random.default_rng(4).normal(0, 1, kernel.shape))  # zeros: no memory
     wanted = {"graphs": ("mask",), "precisions": ("int8", "int16x8"), "calibration": music()}
     for file in convert(model, SMALL_SPEC, tmp_path, "all", **wanted):
         assert file["agreement"]["snr_db"] > {"int8": 30, "int16x8": 35}[file["precision"]]
