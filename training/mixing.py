@@ -265,7 +265,7 @@ class RandomMixer:
             pitch = tempo = _ratio(rng, 0.33)
         elif change < 0.7:  # each for itself
             pitch, tempo = _ratio(rng, 0.33), _ratio(rng, 0.25)
-        voice = self._phrases(stem, _needed(samples, tempo), _wanted_share(rng), rng)
+        voice = self._phrases(stem, _needed(samples, tempo, pitch), _wanted_share(rng), rng)
         voice = effects.change_pitch_and_tempo(voice, pitch, tempo, self.spec.sample_rate)[:, :samples]
         return effects.change_width(voice, rng.uniform(0.0, 1.4)) if len(voice) == 2 and rng.random() < 0.3 else voice
 
@@ -417,9 +417,9 @@ def _read(stem: Stem, start: int, samples: int) -> Waveform:
     return np.ascontiguousarray(stem.read(start, samples).T)
 
 
-def _needed(samples: int, ratio: float) -> int:
+def _needed(samples: int, ratio: float, pitch: float = 1.0) -> int:
     """Samples to read for `samples` played `ratio` times as fast, and a few for the filters' rounding."""
-    return samples if ratio == 1.0 else int(np.ceil(samples * ratio)) + 64
+    return samples if ratio == pitch == 1.0 else int(np.ceil(samples * ratio)) + 64
 
 
 def _ratio(rng: np.random.Generator, octaves: float) -> float:
