@@ -10,7 +10,7 @@ from keras_sep.spec import StreamSpec
 from training import effects
 from training.batches import random_batches, validation_segments
 from training.excerpts import Excerpt
-from training.mixing import Activity, Mixing, RandomMixer
+from training.mixing import Activity, Mixing, RandomMixer, _needed
 from training.stems import Song, Stem, StemPool
 
 RATE = 8000
@@ -508,3 +508,12 @@ def test_a_share_is_what_it_says(name, heard):
     for share in (0.0, 1.0):
         mixer = RandomMixer(POOLS["pools"](), SPEC, FRAMES, Mixing(**{"narrow": 0.0, name: share}))
         assert {bool(heard(excerpt)) for excerpt in draws(mixer, 20)} == {bool(share)}
+
+
+def test_a_voice_has_all_its_samples_when_its_pitch_alone_changes():
+    """By 1.26, soxr and the stretching that follows round a sample of 3 s away."""
+    pitch, samples = 1.26, 132608
+    voice = np.zeros((1, _needed(samples, 1.0, pitch)), np.float32)
+    assert effects.change_pitch_and_tempo(voice, pitch, 1.0, 44100).shape[1] >= samples
+    assert effects.change_pitch_and_tempo(voice[:, :samples], pitch, 1.0, 44100).shape[1] < samples
+    assert _needed(samples, 1.0) == samples
