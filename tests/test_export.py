@@ -181,6 +181,6 @@ def test_a_file_whose_tensors_do_not_fit_its_spec_is_refused(converted, tmp_path
 
 def test_the_shipped_network_is_the_shipped_file():
     network, spec, provenance = load_saved(ASSETS / f"{DEFAULT_PRESET}.keras")
-    assert (provenance["architecture"], provenance["size"]) == ("or_unet_sum_to_one", "m")
+    assert (provenance["architecture"], provenance["size"]) == ("or_unet_memories", "m")
     path = get_preset(DEFAULT_PRESET).file("mask", "float16").path()
     assert check_file(path, network, spec, "float16").snr_db > 50
