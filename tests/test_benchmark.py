@@ -31,7 +31,7 @@ from export.benchmark.peers import Gtcrn, Ours, load_peers, require_peers
 from export.convert import convert
 from export.quantise import PRECISIONS, REFUSED, to_tflite
 from keras_sep import Separator
-from keras_sep.models import RECURRENT_SKIPS
+from keras_sep.models import MEMORIES, MEMORY_UNITS
 from keras_sep.models.or_unet import CONFIGS
 from tests.test_or_unet import SMALL, SMALL_SPEC, as_if_trained
 
@@ -97,14 +97,15 @@ def test_multiplications_of_the_shipped_files_are_those_of_the_architecture():
     assert bins == 1024
     # Four positions at once: a kernel of 3 over 4 · (channels + 2), three quarters of them zeros, to 4 · 4 masks.
     total += bins // 4 * (4 * 4) * 3 * (4 * (channels + 2))
-    # The memory of a skip connection: both products of a GRU and the Dense layer, for each of its bins.
-    for level in RECURRENT_SKIPS:
-        channels = config.encoder_channels[level - 1]
-        total += 1024 // 2**level * (2 * 3 + 1) * channels**2
+    # The memories of a skip connection and of the decoder: both products of a GRU and the Dense layer, for each bin.
+    for level in MEMORIES:
+        skip, below = config.encoder_channels[level - 1], config.decoder_channels[-level - 1]
+        for channels in (skip, skip + below):
+            total += 1024 // 2**level * (3 * MEMORY_UNITS * (channels + MEMORY_UNITS) + MEMORY_UNITS * channels)
     assert {file.label: macs.multiplications(file.path) for file in shipped()} == {
         file.label: total for file in shipped()
     }
-    assert 2 * total / 1e6 == pytest.approx(45.4, abs=0.1)
+    assert 2 * total / 1e6 == pytest.approx(71.8, abs=0.1)
 
 
 def test_both_formats_multiply_alike(models):

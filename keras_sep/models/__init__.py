@@ -21,6 +21,7 @@ from keras_sep.models.unet import UnetConfig, build_unet
 from keras_sep.spec import StreamSpec
 
 MEMORIES = (2,)  # levels of 256 bins, 86 Hz each
+MEMORY_UNITS = 72
 
 ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
     "or_unet": build_or_unet,
@@ -32,7 +33,7 @@ ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
         levelled=True,
         recurrent_skips=MEMORIES,
         decoder_memories=MEMORIES,
-        memory_units=72,
+        memory_units=MEMORY_UNITS,
         sum_to_one=True,
     ),
     "unet": build_unet,
