@@ -44,14 +44,8 @@ def build_step(model: keras.Model, *, batch_size: int = 1) -> keras.Model:
     """
     parts = _parts(model)
     magnitude = keras.Input((1, *parts.encoder.inputs[0].shape[1:]), batch_size=batch_size, name="magnitude")
-    states, new_states = _state_inputs(parts.stateful, batch_size), []
-
-    def through(layer, x):
-        advance = _run_memory_step if isinstance(layer, RecurrentSkip) else _run_cell
-        x, new = advance(layer, x, states[layer.name])
-        new_states.extend(new)
-        return x
-
+    states = _state_inputs(parts.stateful, batch_size)
+    through, new_states = _through(states, _run_cell, _run_memory_step)
     frame = ops.squeeze(magnitude, axis=1)
     if parts.level:
         frame = at_reference_level(frame, through(parts.level, loudness(frame)))
@@ -73,13 +67,8 @@ def build_chunk(model: keras.Model, *, batch_size: int | None = None, num_frames
     """
     parts = _parts(model)
     magnitude = keras.Input((num_frames, *parts.encoder.inputs[0].shape[1:]), batch_size=batch_size, name="magnitude")
-    states, new_states = _state_inputs(parts.stateful, batch_size), []
-
-    def through(layer, sequence):
-        advance = _run_memory if isinstance(layer, RecurrentSkip) else _run_layer
-        sequence, new = advance(layer, sequence, states[layer.name])
-        new_states.extend(new)
-        return sequence
+    states = _state_inputs(parts.stateful, batch_size)
+    through, new_states = _through(states, _run_layer, _run_memory)
 
     def remember(sequence):
         for layer in parts.recurrent:
@@ -182,6 +171,18 @@ def _state_inputs(stateful: list, batch_size: int | None) -> dict[str, list]:
         ]
         for layer in stateful
     }
+
+
+def _through(states: dict[str, list], run: Callable, run_memory: Callable) -> tuple[Callable, list]:
+    """What takes a layer and its input to its output, and the list in which it leaves the new states."""
+    new_states: list = []
+
+    def through(layer: layers.RNN | RecurrentSkip, x):
+        x, new = (run_memory if isinstance(layer, RecurrentSkip) else run)(layer, x, states[layer.name])
+        new_states.extend(new)
+        return x
+
+    return through, new_states
 
 
 class _Cell(layers.Layer):
