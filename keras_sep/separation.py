@@ -12,6 +12,7 @@ from keras_sep.losses import (
     complex_spectrogram_loss,
     compressed_spectrogram_loss,
     feature_loss,
+    snr_loss,
     spectrogram_loss,
     total_loss,
 )
@@ -28,7 +29,7 @@ class Separation(keras.Model):
     magnitude, so that loud and quiet songs count alike (ours, as are the compressed and the complex term).
 
     Metrics: `loss`; each of its terms, before weighting: `spectrogram_loss`, `compressed_loss` and
-    `complex_loss` (if any), `feature_loss_<tap>`; and `<source>_si_sdr`, dB.
+    `complex_loss`, `snr_loss` (if any), `feature_loss_<tap>`; and `<source>_si_sdr`, dB.
 
     Args:
         network: from magnitude to a dict of `<source>_mask`, such as `build_or_unet()`.
@@ -40,6 +41,7 @@ class Separation(keras.Model):
             `carry` (B,), 1 where a row continues its last segment, 0 where it begins anew. Bare
             magnitudes (validation) begin anew.
         complex_weight: weight ≥ 0 of the distance of complex spectra beside eq. (2); two sources.
+        snr_weight: weight ≥ 0, for each dB, of the error's energy beside eq. (2); two sources.
     """
 
     def __init__(
@@ -49,18 +51,18 @@ class Separation(keras.Model):
         teacher: Teacher | None = None,
         carry_batch: int | None = None,
         complex_weight: float = 0.0,
+        snr_weight: float = 0.0,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        for name, weight in (("compressed_weight", compressed_weight), ("complex_weight", complex_weight)):
+        self.weights_beside = {"compressed": compressed_weight, "complex": complex_weight, "snr": snr_weight}
+        for name, weight in self.weights_beside.items():
             if weight < 0:
-                raise ValueError(f"Separation: {name} must be ≥ 0. Received: {name}={weight}")
+                raise ValueError(f"Separation: {name}_weight must be ≥ 0. Received: {name}_weight={weight}")
         self.network = network
-        self.compressed_weight, self.complex_weight = compressed_weight, complex_weight
         self.teacher = teacher
         names = ["spectrogram_loss"]
-        names += ["compressed_loss"] if compressed_weight else []
-        names += ["complex_loss"] if complex_weight else []
+        names += [f"{name}_loss" for name, weight in self.weights_beside.items() if weight]
         names += [f"feature_loss_{tap}" for tap in teacher.taps] if teacher else []
         self._term_metrics = [keras.metrics.Mean(name=name) for name in names]
         sources = [name.removesuffix("_mask") for name in network.output]
@@ -104,7 +106,7 @@ class Separation(keras.Model):
     def total_loss(self, terms: list):
         """Eq. (4) of `loss_terms`; the compressed and the complex term count with l_0."""
         spectrogram, *features = terms
-        for weight in (self.compressed_weight, self.complex_weight):
+        for weight in self.weights_beside.values():
             if weight:
                 spectrogram = spectrogram + weight * features.pop(0)
         return total_loss([spectrogram, *features])
@@ -117,11 +119,13 @@ class Separation(keras.Model):
         references = {source: y[source] * scale for source in y}
         estimates = {source: masks[f"{source}_mask"] * (x * scale) for source in y}
         terms = [spectrogram_loss(references, estimates)]
-        if self.compressed_weight:
+        if self.weights_beside["compressed"]:
             terms.append(compressed_spectrogram_loss(references, estimates))
-        if self.complex_weight:
-            by_source = {source: masks[f"{source}_mask"] for source in y}
+        by_source = {source: masks[f"{source}_mask"] for source in y}
+        if self.weights_beside["complex"]:
             terms.append(complex_spectrogram_loss(x * scale, references, by_source))
+        if self.weights_beside["snr"]:
+            terms.append(snr_loss(x * scale, references, by_source))
         if self.teacher is not None:
             # At the level of the song: the teacher has learned from such.
             of_references = {source: self.teacher(y[source]) for source in y}

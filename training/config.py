@@ -31,6 +31,7 @@ class TrainConfig:
         freeze_normalisation: whether batch normalisations keep the statistics, scales and shifts of `init`.
         compressed_weight: of the L1 on square-root magnitudes beside eq. (2), ≥ 0.
         complex_weight: of the distance of complex spectra beside eq. (2), ≥ 0.
+        snr_weight: of the error's energy in dB, for each of them, beside eq. (2), ≥ 0.
         mixing: what differs from `training.mixing.Mixing`, "name=value,name=value"; "" for nothing.
         segment_frames: frames T of a segment.
         consecutive: segments that follow one another with the recurrent state carried over, 1 for none.
@@ -58,6 +59,7 @@ class TrainConfig:
     freeze_normalisation: bool
     compressed_weight: float
     complex_weight: float
+    snr_weight: float
     mixing: str
     segment_frames: int
     consecutive: int
@@ -88,6 +90,7 @@ class TrainConfig:
         self._require(self.learning_rate > 0, "learning_rate", "above 0")
         self._require(self.compressed_weight >= 0, "compressed_weight", "at least 0")
         self._require(self.complex_weight >= 0, "complex_weight", "at least 0")
+        self._require(self.snr_weight >= 0, "snr_weight", "at least 0")
         self._require(self.clipnorm > 0, "clipnorm", "above 0")
         self._require(0 <= self.ema_momentum < 1, "ema_momentum", "from 0 to below 1")
         self._require(self.early_stopping_epochs >= 0, "early_stopping_epochs", "at least 0")

@@ -13,7 +13,7 @@ from keras_sep.spec import StreamSpec
 from training.callbacks import read_history
 
 # Settings that runs had before they could choose.
-BEFORE = {"optimizer": "adam", "data_share": 1.0}
+BEFORE = {"optimizer": "adam", "data_share": 1.0, "snr_weight": 0.0}
 
 
 def read_config(run: Path) -> dict[str, Any]:

@@ -164,7 +164,7 @@ def build_separation(config: TrainConfig, spec: StreamSpec, on_waveforms: bool =
     teacher = Teacher(load_best(Path(config.teacher))[0]).first(config.num_taps) if config.teacher else None
     carry = config.batch_size if config.consecutive > 1 else None
     kind = WaveformSeparation if on_waveforms else Separation
-    return kind(network, config.compressed_weight, teacher, carry, config.complex_weight)
+    return kind(network, config.compressed_weight, teacher, carry, config.complex_weight, config.snr_weight)
 
 
 def _require_patches(config: TrainConfig) -> None:
