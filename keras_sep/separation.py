@@ -55,14 +55,14 @@ class Separation(keras.Model):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.weights_beside = {"compressed": compressed_weight, "complex": complex_weight, "snr": snr_weight}
-        for name, weight in self.weights_beside.items():
+        self.term_weights = {"compressed": compressed_weight, "complex": complex_weight, "snr": snr_weight}
+        for name, weight in self.term_weights.items():
             if weight < 0:
                 raise ValueError(f"Separation: {name}_weight must be ≥ 0. Received: {name}_weight={weight}")
         self.network = network
         self.teacher = teacher
         names = ["spectrogram_loss"]
-        names += [f"{name}_loss" for name, weight in self.weights_beside.items() if weight]
+        names += [f"{name}_loss" for name, weight in self.term_weights.items() if weight]
         names += [f"feature_loss_{tap}" for tap in teacher.taps] if teacher else []
         self._term_metrics = [keras.metrics.Mean(name=name) for name in names]
         sources = [name.removesuffix("_mask") for name in network.output]
@@ -106,7 +106,7 @@ class Separation(keras.Model):
     def total_loss(self, terms: list):
         """Eq. (4) of `loss_terms`; the compressed and the complex term count with l_0."""
         spectrogram, *features = terms
-        for weight in self.weights_beside.values():
+        for weight in self.term_weights.values():
             if weight:
                 spectrogram = spectrogram + weight * features.pop(0)
         return total_loss([spectrogram, *features])
@@ -119,12 +119,12 @@ class Separation(keras.Model):
         references = {source: y[source] * scale for source in y}
         estimates = {source: masks[f"{source}_mask"] * (x * scale) for source in y}
         terms = [spectrogram_loss(references, estimates)]
-        if self.weights_beside["compressed"]:
+        if self.term_weights["compressed"]:
             terms.append(compressed_spectrogram_loss(references, estimates))
         by_source = {source: masks[f"{source}_mask"] for source in y}
-        if self.weights_beside["complex"]:
+        if self.term_weights["complex"]:
             terms.append(complex_spectrogram_loss(x * scale, references, by_source))
-        if self.weights_beside["snr"]:
+        if self.term_weights["snr"]:
             terms.append(snr_loss(x * scale, references, by_source))
         if self.teacher is not None:
             # At the level of the song: the teacher has learned from such.

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from keras_sep.losses import (
+    SNR_WINDOW,
     complex_spectrogram_loss,
     compressed_spectrogram_loss,
     feature_loss,
     l1,
     loss_weights,
+    snr_loss,
     spectrogram_loss,
     total_loss,
 )
@@ -82,6 +84,38 @@ def test_the_complex_loss_wants_less_where_the_phase_is_wrong():
     assert min(losses, key=losses.__getitem__) == 0.5
 
 
-def test_the_complex_loss_needs_two_sources():
-    with pytest.raises(ValueError, match="two sources"):
-        complex_spectrogram_loss(np.ones(1), {"vocals": np.ones(1)}, {"vocals": np.ones(1)})
+@pytest.mark.parametrize("loss", [complex_spectrogram_loss, snr_loss])
+def test_a_loss_of_complex_spectra_needs_two_sources(loss):
+    with pytest.raises(ValueError, match=f"{loss.__name__}: expected two sources"):
+        loss(np.ones((1, 1, 1, 1)), {"vocals": np.ones(1)}, {"vocals": np.ones(1)})
+
+
+def test_the_snr_loss_is_the_error_of_each_second_beside_the_mixture_in_decibels():
+    rng = np.random.default_rng(8)
+    shape = (2, 3 * SNR_WINDOW, 20, 2)
+    vocals, accompaniment = rng.standard_normal((2, *shape)) + 1j * rng.standard_normal((2, *shape))
+    vocals *= np.linspace(0.1, 3.0, shape[1])[:, None, None]
+    mixture, masks = vocals + accompaniment, {"vocals": rng.random(shape), "accompaniment": rng.random(shape)}
+
+    def energy(x):
+        return (np.abs(x) ** 2).reshape(2, 3, -1).sum(axis=2)
+
+    expected = sum(
+        (10 * np.log10(energy(v - masks[n] * mixture) / energy(mixture) + 1e-3)).mean()
+        for n, v in (("vocals", vocals), ("accompaniment", accompaniment))
+    )
+    references = {"vocals": np.abs(vocals), "accompaniment": np.abs(accompaniment)}
+    assert float(snr_loss(np.abs(mixture), references, masks)) == pytest.approx(expected, rel=1e-4)
+    # A window more, not whole, counts like the others; a second alone is one window.
+    for frames in (SNR_WINDOW + 9, 10):
+        part = {name: x[:, :frames] for name, x in references.items()}
+        found = snr_loss(np.abs(mixture)[:, :frames], part, {name: x[:, :frames] for name, x in masks.items()})
+        assert np.isfinite(float(found))
+
+
+def test_the_snr_loss_ends_at_its_floor():
+    x = np.ones((1, SNR_WINDOW, 4, 2))
+    references, right = {"vocals": x, "accompaniment": 0 * x}, {"vocals": x, "accompaniment": 0 * x}
+    assert float(snr_loss(x, references, right)) == pytest.approx(-60.0, abs=0.01)
+    assert float(snr_loss(x, references, {"vocals": 0.5 * x, "accompaniment": 0.5 * x})) == pytest.approx(-12.0, abs=0.1)
+    assert np.isfinite(float(snr_loss(0 * x, {name: 0 * x for name in references}, right)))  # silence

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_sep.losses import complex_spectrogram_loss, compressed_spectrogram_loss, loss_weights, spectrogram_loss
+from keras_sep.losses import (
+    complex_spectrogram_loss,
+    compressed_spectrogram_loss,
+    loss_weights,
+    snr_loss,
+    spectrogram_loss,
+)
 from keras_sep.models import build_lstm, build_or_unet, build_unet
 from keras_sep.separation import Separation, si_sdr_of_masks
 from keras_sep.signal import OverlapAdd, StreamingStft
@@ -39,18 +45,20 @@ def masks_of(model: keras.Model, x) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("weight", "complex_weight", "num_taps", "terms"),
+    ("weight", "complex_weight", "snr_weight", "num_taps", "terms"),
     [
-        (0.0, 0.0, 0, []),
-        (1.0, 0.0, 0, ["compressed_loss"]),
-        (0.0, 2.0, 0, ["complex_loss"]),
-        (0.0, 0.0, 1, ["feature_loss_down_1"]),
-        (0.5, 0.7, 2, ["compressed_loss", "complex_loss", "feature_loss_down_1", "feature_loss_down_2"]),
+        (0.0, 0.0, 0.0, 0, []),
+        (1.0, 0.0, 0.0, 0, ["compressed_loss"]),
+        (0.0, 2.0, 0.0, 0, ["complex_loss"]),
+        (0.0, 0.0, 0.05, 0, ["snr_loss"]),
+        (0.0, 0.0, 0.0, 1, ["feature_loss_down_1"]),
+        (0.5, 0.7, 0.1, 2, ["compressed_loss", "complex_loss", "snr_loss", "feature_loss_down_1", "feature_loss_down_2"]),
     ],
 )
-def test_each_term_is_reported_and_the_loss_is_their_weighted_sum(weight, complex_weight, num_taps, terms):
+def test_each_term_is_reported_and_the_loss_is_their_weighted_sum(weight, complex_weight, snr_weight, num_taps, terms):
     phi = teacher(num_taps) if num_taps else None
-    model, (x, y) = build(compressed_weight=weight, teacher=phi, complex_weight=complex_weight), song()
+    weights = {"compressed_weight": weight, "complex_weight": complex_weight, "snr_weight": snr_weight}
+    model, (x, y) = build(teacher=phi, **weights), song()
     found = model.evaluate(x, y, verbose=0, return_dict=True)
     si_sdrs = {"vocals_si_sdr", "accompaniment_si_sdr"}
     assert set(found) == {"loss", "spectrogram_loss", *terms, *si_sdrs}
@@ -63,12 +71,14 @@ def test_each_term_is_reported_and_the_loss_is_their_weighted_sum(weight, comple
         by_hand["compressed_loss"] = float(compressed_spectrogram_loss(references, estimates))
     if complex_weight:
         by_hand["complex_loss"] = float(complex_spectrogram_loss(x * scale, references, masks))
+    if snr_weight:
+        by_hand["snr_loss"] = float(snr_loss(x * scale, references, masks))
     for i, tap in enumerate(phi.taps if phi else []):
         pairs = [(phi(y[s])[i], phi(masks[s] * x)[i]) for s in y]  # at the level of the song
         by_hand[f"feature_loss_{tap}"] = sum(float(np.mean(np.abs(np.subtract(*pair)))) for pair in pairs)
     assert {name: found[name] for name in by_hand} == pytest.approx(by_hand, rel=1e-4)
     l_0 = by_hand["spectrogram_loss"] + weight * by_hand.get("compressed_loss", 0.0)
-    l_0 += complex_weight * by_hand.get("complex_loss", 0.0)
+    l_0 += complex_weight * by_hand.get("complex_loss", 0.0) + snr_weight * by_hand.get("snr_loss", 0.0)
     weighted = [l_0, *(value for name, value in by_hand.items() if name.startswith("feature"))]
     expected = sum(w * term for w, term in zip(loss_weights(num_taps), weighted, strict=True))
     assert found["loss"] == pytest.approx(expected, rel=1e-4)
@@ -86,7 +96,7 @@ def test_the_loss_does_not_change_with_the_level():
 
 
 def test_a_negative_weight_is_refused():
-    for name in ("compressed_weight", "complex_weight"):
+    for name in ("compressed_weight", "complex_weight", "snr_weight"):
         with pytest.raises(ValueError, match=f"{name}=-1"):
             Separation(build_or_unet(SMALL, SMALL_SPEC), **{name: -1})
 
