@@ -52,7 +52,13 @@ def masks_of(model: keras.Model, x) -> np.ndarray:
         (0.0, 2.0, 0.0, 0, ["complex_loss"]),
         (0.0, 0.0, 0.05, 0, ["snr_loss"]),
         (0.0, 0.0, 0.0, 1, ["feature_loss_down_1"]),
-        (0.5, 0.7, 0.1, 2, ["compressed_loss", "complex_loss", "snr_loss", "feature_loss_down_1", "feature_loss_down_2"]),
+        (
+            0.5,
+            0.7,
+            0.1,
+            2,
+            ["compressed_loss", "complex_loss", "snr_loss", "feature_loss_down_1", "feature_loss_down_2"],
+        ),
     ],
 )
 def test_each_term_is_reported_and_the_loss_is_their_weighted_sum(weight, complex_weight, snr_weight, num_taps, terms):
