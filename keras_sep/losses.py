@@ -63,7 +63,7 @@ def complex_spectrogram_loss(mixture, references: Mapping[str, Any], masks: Mapp
 
 
 def snr_loss(mixture, references: Mapping[str, Any], masks: Mapping[str, Any]):
-    """Energy of the complex error |V − M ⊙ X|² beside the mixture's, in dB: mean of windows of a second, sum of sources.
+    """Energy of the complex error |V − M ⊙ X|² beside the mixture's, in dB: mean of seconds, sum of sources.
 
     Ours, not the paper's: it falls by a dB where the signal-to-noise ratio rises by one, down to −30 dB, from where
     on a window counts no more. Beside the mixture, not the source: a silent one has no ratio of its own (thresholded
