@@ -455,6 +455,19 @@ def test_the_limiter_keeps_the_peak_and_what_is_below_it():
     assert np.abs(np.diff(gains)).max() < 2e-3
 
 
+@pytest.mark.parametrize(("power", "share"), [(0.0, 0.5), (0.5, 0.75), (1.0, 0.9)])
+def test_a_longer_song_may_be_drawn_more_often(power, share):
+    pool = StemPool(songs=[song(0, 4.0), song(1, 36.0)])
+    for together, used in ((1.0, "vocals"), (0.0, "vocals"), (0.0, "accompaniment")):
+        mixer = RandomMixer(pool, SPEC, FRAMES, Mixing(song_length=power, together=together))
+        LoggedStem.reads.clear()
+        rng = np.random.default_rng(4)
+        for _ in range(300):
+            mixer.draw(rng)
+        paths = [path for path, _ in LoggedStem.reads if used in path]
+        assert np.mean(["/1/" in path for path in paths]) == pytest.approx(share, abs=0.09)
+
+
 def test_silence_fades_outside_of_its_bounds():
     for start, stop in ((100, 200), (-50, 30), (950, 1200), (-10, 0), (1000, 1000)):
         x = np.ones((2, 1000), np.float32)

@@ -38,10 +38,11 @@ FLOOR_DB = -100.0  # RMS of the quietest noise floor: 16 bits
 
 @dataclass(frozen=True)
 class Mixing:
-    """What a configuration may change: shares of excerpts from 0 to 1, and a level.
+    """What a configuration may change: shares of excerpts from 0 to 1, an exponent and a level.
 
     Args:
         together: vocals and accompaniment of one song, else each from anywhere.
+        song_length: songs are drawn in proportion to this power of their length: 0, each as often as any other, to 1.
         melodised: of voices, from synthetic syllables, which are long and few.
         band: of music, put together from single instruments.
         voice_silent, music_silent: for the whole excerpt.
@@ -54,6 +55,7 @@ class Mixing:
     """
 
     together: float = 0.3
+    song_length: float = 0.0
     melodised: float = 0.2
     band: float = 0.25
     voice_silent: float = 0.07
@@ -154,6 +156,8 @@ class RandomMixer:
         for stem in pool.voices:
             self._folders.setdefault(PurePosixPath(stem.path).parent, []).append(stem)
         self._activities: dict[int, Activity] = {}
+        lengths = np.array([len(song.vocals.audio) for song in pool.songs]) ** self.mixing.song_length
+        self._song_draw = lengths / lengths.sum() if self.mixing.song_length else None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_activities": {}}  # known by addresses, which are another process' own
@@ -166,7 +170,7 @@ class RandomMixer:
         samples = self.num_samples(consecutive * self.num_frames)
         song = None
         if self.pool.songs and rng.random() < self.mixing.together:
-            song = self.pool.songs[rng.integers(len(self.pool.songs))]
+            song = self._one_song(rng)
             voice, music = self._song(song, samples, rng)
         else:
             voice, music = self._voice(samples, rng), self._music(samples, rng)
@@ -238,7 +242,11 @@ class RandomMixer:
         _limit(vocals, accompaniment, 1.0, 6.0)
         return Excerpt(vocals, accompaniment, self.spec, self.num_frames)
 
-    # --- voices
+    # --- songs
+
+    def _one_song(self, rng: np.random.Generator) -> Song:
+        songs = self.pool.songs
+        return _one(songs, rng) if self._song_draw is None else songs[rng.choice(len(songs), p=self._song_draw)]
 
     def _song(self, song: Song, samples: int, rng: np.random.Generator) -> tuple[Waveform, Waveform]:
         """Both stems of one place in a song; one in three faster and higher, or slower and lower."""
@@ -251,10 +259,12 @@ class RandomMixer:
         )
         return voice, music
 
+    # --- voices
+
     def _voice(self, samples: int, rng: np.random.Generator) -> Waveform:
         kind, songs = rng.random(), self._song_share(len(self._voices), bool(self.pool.voices))
         if kind < songs:
-            stem = _one(self.pool.songs, rng).vocals
+            stem = self._one_song(rng).vocals
         elif self._melodised and (kind < songs + self.mixing.melodised or not self._voices):
             stem = _one(self._melodised, rng)
         else:
@@ -324,7 +334,7 @@ class RandomMixer:
             return self._band(samples, rng)
         stems = self.pool.instrumentals or tracks
         if rng.random() < self._song_share(len(stems), bool(stems)):
-            return self._take(_one(self.pool.songs, rng).accompaniment, samples, rng)
+            return self._take(self._one_song(rng).accompaniment, samples, rng)
         return self._take(_one(stems, rng), samples, rng)
 
     def _take(self, stem: Stem, samples: int, rng: np.random.Generator) -> Waveform:
