@@ -173,6 +173,17 @@ def main(argv: list[str] | None = None) -> int:
     compare.add_argument("--preset", default="", metavar="NAME", help="adds a row of a preset, with --data")
     compare.set_defaults(call=_compare)
 
+    average = commands.add_parser(
+        "average",
+        allow_abbrev=False,
+        help="a network whose weights are the mean of several runs'",
+        description="Weights of runs that went on from the same ones: their mean is a network too, often a better one.",
+    )
+    average.add_argument("runs", type=Path, nargs="+", metavar="RUN")
+    average.add_argument("--shares", type=float, nargs="+", metavar="X", help="of the mean (default: equal)")
+    average.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a run folder to make")
+    average.set_defaults(call=_average)
+
     gap = commands.add_parser(
         "gap",
         allow_abbrev=False,
@@ -298,6 +309,13 @@ def _compare(args: argparse.Namespace) -> None:
     from training.compare import compare
 
     print(compare(args.runs, args.data, args.cache, args.preset))
+
+
+def _average(args: argparse.Namespace) -> None:
+    from training.average import average
+
+    average(args.runs, args.shares or [1.0] * len(args.runs), args.out)
+    print(f"{args.out}: the mean of {', '.join(map(str, args.runs))}")
 
 
 def _gap(args: argparse.Namespace) -> None:

@@ -1,0 +1,53 @@
+"""`python -m training average`: one network whose weights are the mean of several runs' (Wortsman et al., ICML 2022).
+
+Runs that went on from the same weights, each in its own way, lie close enough to one another that the mean of their
+weights is a network too, often a better one than each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training.callbacks import save_network
+from training.files import sha256_of, write_json
+from training.runs import load_best, read_config
+from training.start import heard_before
+
+
+def average(runs: Sequence[Path], shares: Sequence[float], out: Path) -> None:
+    """Writes best.keras, config.json and manifest.json of the mean: enough for `init`, `convert`, `evaluate` and others.
+
+    The configuration is the first run's; `average` names all of them, with share and hash.
+
+    Args:
+        runs: of one architecture and size, best.keras of each.
+        shares: of the mean, one for each run, above 0; what counts is their ratio.
+        out: a folder that does not exist yet.
+
+    Raises:
+        ValueError: folders that are no runs or do not fit together, other shares, or a folder that exists.
+    """
+    if len(runs) < 2 or len(shares) != len(runs) or min(shares) <= 0:
+        raise ValueError(f"average: expected two runs or more, a share above 0 for each. Received: {runs}, {shares}")
+    if out.exists():
+        raise ValueError(f"average: expected a new folder. Received: --out {out}, which exists")
+    total, mean, facts, heard = sum(shares), [], [], heard_before("")
+    for run, share in zip(runs, shares, strict=True):
+        network, spec = load_best(run)
+        weights = [(share / total) * weight.astype(np.float64) for weight in network.get_weights()]
+        if mean and [x.shape for x in mean] != [x.shape for x in weights]:
+            raise ValueError(f"average: expected networks of one architecture and size. Received: {runs[0]} and {run}")
+        mean = [a + b for a, b in zip(mean, weights, strict=True)] if mean else weights
+        facts.append({"run": str(run), "share": round(share / total, 4), "sha256": sha256_of(run / "best.keras")})
+        for split, rows in heard_before(str(run)).items():
+            heard[split] += [row for row in rows if row not in heard[split]]
+    network.set_weights([x.astype(np.float32) for x in mean])
+    config: dict[str, Any] = {**read_config(runs[0]), "average": facts}
+    out.mkdir(parents=True)
+    save_network(network, out / "best.keras")
+    write_json(out / "manifest.json", heard)
+    write_json(out / "config.json", config)
