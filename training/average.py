@@ -19,7 +19,7 @@ from training.start import heard_before
 
 
 def average(runs: Sequence[Path], shares: Sequence[float], out: Path) -> None:
-    """Writes best.keras, config.json and manifest.json of the mean: enough for `init`, `convert`, `evaluate` and others.
+    """Writes best.keras, config.json and manifest.json of the mean: enough to go on from, to convert and to score.
 
     The configuration is the first run's; `average` names all of them, with share and hash.
 
@@ -32,15 +32,18 @@ def average(runs: Sequence[Path], shares: Sequence[float], out: Path) -> None:
         ValueError: folders that are no runs or do not fit together, other shares, or a folder that exists.
     """
     if len(runs) < 2 or len(shares) != len(runs) or min(shares) <= 0:
-        raise ValueError(f"average: expected two runs or more, a share above 0 for each. Received: {runs}, {shares}")
+        received = f"{', '.join(map(str, runs))}; shares {', '.join(f'{share:g}' for share in shares)}"
+        raise ValueError(f"average: expected two runs or more, and a share above 0 for each. Received: {received}")
     if out.exists():
         raise ValueError(f"average: expected a new folder. Received: --out {out}, which exists")
     total, mean, facts, heard = sum(shares), [], [], heard_before("")
-    for run, share in zip(runs, shares, strict=True):
-        network, spec = load_best(run)
-        weights = [(share / total) * weight.astype(np.float64) for weight in network.get_weights()]
-        if mean and [x.shape for x in mean] != [x.shape for x in weights]:
+    kinds = [[read_config(run)[key] for key in ("architecture", "size", "spec")] for run in runs]
+    for run, kind in zip(runs, kinds, strict=True):
+        if kind != kinds[0]:
             raise ValueError(f"average: expected networks of one architecture and size. Received: {runs[0]} and {run}")
+    for run, share in zip(runs, shares, strict=True):
+        network, _ = load_best(run)
+        weights = [(share / total) * weight.astype(np.float64) for weight in network.get_weights()]
         mean = [a + b for a, b in zip(mean, weights, strict=True)] if mean else weights
         facts.append({"run": str(run), "share": round(share / total, 4), "sha256": sha256_of(run / "best.keras")})
         for split, rows in heard_before(str(run)).items():
