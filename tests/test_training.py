@@ -61,12 +61,12 @@ def test_the_shipped_configurations(path):
 
 
 def test_the_defaults_recipe_is_a_configuration():
-    """But for what goes on from there: more steps with other segments, and at last with feature losses."""
+    """But for what goes on from there: more steps with other segments and the snr loss, at last with feature losses."""
     recipe = TrainConfig.load(CONFIGS / "or_unet_memories.toml").to_dict()
     last = ("init", "freeze_normalisation", "teacher", "num_taps", "learning_rate", "warmup_steps", "total_steps")
     provenance = get_preset(DEFAULT_PRESET).provenance
     differs = {name for name, value in recipe.items() if provenance[name] != value}
-    assert differs == {*last, "steps_per_epoch", "mixing", "seed"}
+    assert differs == {*last, "steps_per_epoch", "mixing", "snr_weight", "seed"}
 
 
 def test_overrides():
