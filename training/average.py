@@ -36,7 +36,8 @@ def average(runs: Sequence[Path], shares: Sequence[float], out: Path) -> None:
         raise ValueError(f"average: expected two runs or more, and a share above 0 for each. Received: {received}")
     if out.exists():
         raise ValueError(f"average: expected a new folder. Received: --out {out}, which exists")
-    total, mean, facts, heard = sum(shares), [], [], heard_before("")
+    total, facts, heard = sum(shares), [], heard_before("")
+    mean: list[np.ndarray] = []
     kinds = [[read_config(run)[key] for key in ("architecture", "size", "spec")] for run in runs]
     for run, kind in zip(runs, kinds, strict=True):
         if kind != kinds[0]:
