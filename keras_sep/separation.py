@@ -26,7 +26,7 @@ class Separation(keras.Model):
     `fit` takes x, the mixture's magnitude (B, T, F, C), and y, a dict of the sources' magnitudes by
     name. Estimates are V̂ = MV ⊙ X and B̂ = MB ⊙ X, Doire (2019), eq. (1); the masks multiply the
     linear magnitude. For the spectrogram losses each segment is divided by its mixture's mean
-    magnitude, so that loud and quiet songs count alike (ours, as are the compressed and the complex term).
+    magnitude, so that loud and quiet songs count alike (ours, as are the compressed, the complex and the snr term).
 
     Metrics: `loss`; each of its terms, before weighting: `spectrogram_loss`, `compressed_loss` and
     `complex_loss`, `snr_loss` (if any), `feature_loss_<tap>`; and `<source>_si_sdr`, dB.
@@ -104,7 +104,7 @@ class Separation(keras.Model):
         return self.get_metrics_result()
 
     def total_loss(self, terms: list):
-        """Eq. (4) of `loss_terms`; the compressed and the complex term count with l_0."""
+        """Eq. (4) of `loss_terms`; the compressed, the complex and the snr term count with l_0."""
         spectrogram, *features = terms
         for weight in self.term_weights.values():
             if weight:
@@ -112,20 +112,20 @@ class Separation(keras.Model):
         return total_loss([spectrogram, *features])
 
     def loss_terms(self, x, y, masks) -> list:
-        """Terms before weighting, for x (B, T, F, C), y and masks by name: l_0, the compressed and the complex term
-        if they have a weight, then l_1 … l_N.
+        """Terms before weighting, for x (B, T, F, C), y and masks by name: l_0; of the compressed, the complex and the
+        snr term those that have a weight; then l_1 … l_N.
         """
         scale = 1.0 / (ops.mean(x, axis=(1, 2, 3), keepdims=True) + 1e-6)
+        mixture, by_source = x * scale, {source: masks[f"{source}_mask"] for source in y}
         references = {source: y[source] * scale for source in y}
-        estimates = {source: masks[f"{source}_mask"] * (x * scale) for source in y}
+        estimates = {source: mask * mixture for source, mask in by_source.items()}
         terms = [spectrogram_loss(references, estimates)]
         if self.term_weights["compressed"]:
             terms.append(compressed_spectrogram_loss(references, estimates))
-        by_source = {source: masks[f"{source}_mask"] for source in y}
         if self.term_weights["complex"]:
-            terms.append(complex_spectrogram_loss(x * scale, references, by_source))
+            terms.append(complex_spectrogram_loss(mixture, references, by_source))
         if self.term_weights["snr"]:
-            terms.append(snr_loss(x * scale, references, by_source))
+            terms.append(snr_loss(mixture, references, by_source))
         if self.teacher is not None:
             # At the level of the song: the teacher has learned from such.
             of_references = {source: self.teacher(y[source]) for source in y}

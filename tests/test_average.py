@@ -36,6 +36,13 @@ def test_the_mean_of_runs_is_a_run_to_go_on_from(runs, data, tmp_path, capsys): 
     assert {row["path"] for row in manifest["train"]} == {
         row["path"] for run in runs for row in json.loads((run / "manifest.json").read_text())["train"]
     }
+    assert {path.name for path in out.iterdir()} == {"best.keras", "config.json", "manifest.json"}
+    capsys.readouterr()
+    assert main(["compare", str(runs[0]), str(out), "--data", str(data), "--cache", str(tmp_path / "cache")]) == 0
+    head, *_, row = ([c.strip() for c in line.split("|")[1:-1]] for line in capsys.readouterr().out.splitlines())
+    assert row[:2] == ["mean", f"0.75 {runs[0]} + 0.25 {runs[1]}"]
+    assert float(row[head.index("validation: l_0")]) > 0
+    assert row[head.index("mean V / A")]
     assert train(_config("total_steps=2", f"init={out}"), data, tmp_path / "on", cache=tmp_path / "cache")
 
 
@@ -48,6 +55,7 @@ def test_what_has_no_mean_is_refused(runs, data, tmp_path, capsys):  # noqa: F81
     assert "two runs or more" in message(runs[0], "--out", out)
     assert "a share above 0 for each" in message(*runs, "--shares", 1, "--out", out)
     assert "a share above 0 for each" in message(*runs, "--shares", 1, 0, "--out", out)
+    assert "a share above 0 for each" in message(*runs, "--shares", 1, "nan", "--out", out)
     assert "expected a run folder" in message(runs[0], tmp_path / "none", "--out", out)
     other = tmp_path / "lstm"
     train(_config("total_steps=2", "architecture=lstm"), data, other, cache=tmp_path / "cache")

@@ -106,11 +106,18 @@ def test_the_snr_loss_is_the_error_of_each_second_beside_the_mixture_in_decibels
     )
     references = {"vocals": np.abs(vocals), "accompaniment": np.abs(accompaniment)}
     assert float(snr_loss(np.abs(mixture), references, masks)) == pytest.approx(expected, rel=1e-4)
-    # A window more, not whole, counts like the others; a second alone is one window.
-    for frames in (SNR_WINDOW + 9, 10):
-        part = {name: x[:, :frames] for name, x in references.items()}
-        found = snr_loss(np.abs(mixture)[:, :frames], part, {name: x[:, :frames] for name, x in masks.items()})
-        assert np.isfinite(float(found))
+    # What is no whole number of seconds is cut evenly, less than one is a window.
+    for frames, windows in ((SNR_WINDOW + 10, [(0, 48), (48, 96)]), (10, [(0, 10)])):
+        expected = 0.0
+        for name, source in (("vocals", vocals), ("accompaniment", accompaniment)):
+            error = source - masks[name] * mixture
+            ratios = [
+                (np.abs(error[:, a:b]) ** 2).sum(axis=(1, 2, 3)) / (np.abs(mixture[:, a:b]) ** 2).sum(axis=(1, 2, 3))
+                for a, b in windows
+            ]
+            expected += (10 * np.log10(np.array(ratios) + 1e-3)).mean()
+        cut = [{name: x[:, :frames] for name, x in group.items()} for group in (references, masks)]
+        assert float(snr_loss(np.abs(mixture)[:, :frames], *cut)) == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_snr_loss_ends_at_its_floor():

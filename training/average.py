@@ -6,6 +6,8 @@ weights is a network too, often a better one than each.
 
 from __future__ import annotations
 
+import math
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -31,17 +33,17 @@ def average(runs: Sequence[Path], shares: Sequence[float], out: Path) -> None:
     Raises:
         ValueError: folders that are no runs or do not fit together, other shares, or a folder that exists.
     """
-    if len(runs) < 2 or len(shares) != len(runs) or min(shares) <= 0:
+    if len(runs) < 2 or len(shares) != len(runs) or not all(0 < share < math.inf for share in shares):
         received = f"{', '.join(map(str, runs))}; shares {', '.join(f'{share:g}' for share in shares)}"
         raise ValueError(f"average: expected two runs or more, and a share above 0 for each. Received: {received}")
     if out.exists():
         raise ValueError(f"average: expected a new folder. Received: --out {out}, which exists")
-    total, facts, heard = sum(shares), [], heard_before("")
-    mean: list[np.ndarray] = []
     kinds = [[read_config(run)[key] for key in ("architecture", "size", "spec")] for run in runs]
     for run, kind in zip(runs, kinds, strict=True):
         if kind != kinds[0]:
             raise ValueError(f"average: expected networks of one architecture and size. Received: {runs[0]} and {run}")
+    total, facts, heard = sum(shares), [], heard_before("")
+    mean: list[np.ndarray] = []
     for run, share in zip(runs, shares, strict=True):
         network, _ = load_best(run)
         weights = [(share / total) * weight.astype(np.float64) for weight in network.get_weights()]
@@ -51,7 +53,10 @@ def average(runs: Sequence[Path], shares: Sequence[float], out: Path) -> None:
             heard[split] += [row for row in rows if row not in heard[split]]
     network.set_weights([x.astype(np.float32) for x in mean])
     config: dict[str, Any] = {**read_config(runs[0]), "average": facts}
-    out.mkdir(parents=True)
-    save_network(network, out / "best.keras")
-    write_json(out / "manifest.json", heard)
-    write_json(out / "config.json", config)
+    part = out.with_name(f".{out.name}.part")  # renamed at the end: no folder that holds half a run
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    save_network(network, part / "best.keras")
+    write_json(part / "manifest.json", heard)
+    write_json(part / "config.json", config)
+    part.replace(out)

@@ -35,7 +35,8 @@ def compare(runs: Sequence[Path], data: Path | None, cache: Path, preset: str = 
     alike; the curve is the first of them along the run. With `data`, each best network also separates the validation
     songs, in Keras: the signal-to-noise ratio of 1 s frames, which is BSS Eval's SDR without its distortion filter,
     median of the voice-active frames of each song's 80 s with most voice. First come the mixture itself and, if one is
-    named, a preset's float network, with its losses on the first run's validation segments.
+    named, a preset's float network, with its losses on the first run's validation segments, as has a run without a
+    history, the mean of others.
 
     Raises:
         ValueError: a folder that is no run.
@@ -54,7 +55,13 @@ def compare(runs: Sequence[Path], data: Path | None, cache: Path, preset: str = 
             losses = _losses(network, configs[0], pool)
             rows.append([f"preset {preset}", *[""] * 5, *losses, "", *_scores(network, songs)])
     for run, config in zip(runs, configs, strict=True):
-        best, history = best_row(run), read_history(run / "history.csv")
+        history = read_history(run / "history.csv")
+        if not history:  # of `average`: a network without steps of its own
+            network = load_best(run)[0]
+            losses = _losses(network, configs[0], pool) if data else [""] * len(LOSSES)
+            rows.append([run.name, _settings(config, configs[0]), *[""] * 4, *losses, "", *_scores(network, songs)])
+            continue
+        best = best_row(run)
         hours = sum(float(row["seconds"]) for row in history) / 3600
         cells = [run.name, _settings(config, configs[0]), str(config.get("commit", ""))[:7], f"{best['step']:.0f}"]
         cells += [f"{best['step'] * config['batch_size'] * config['segment_frames'] / 1e3:.0f} k", f"{hours:.2f}"]
@@ -65,7 +72,9 @@ def compare(runs: Sequence[Path], data: Path | None, cache: Path, preset: str = 
 
 
 def _settings(config: dict[str, Any], first: dict[str, Any]) -> str:
-    """What differs from the first run; of that one, what there is to know."""
+    """What differs from the first run; of that one, or of a mean of runs, what there is to know."""
+    if "average" in config:
+        return " + ".join(f"{part['share']:g} {part['run']}" for part in config["average"])
     if config is first:
         names = ["architecture", "size", *(n for n in ("init", "teacher") if config.get(n)), "learning_rate"]
     else:

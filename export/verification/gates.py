@@ -10,7 +10,7 @@ from typing import Any
 MAX_ERROR = {"float32": 1e-4}  # of masks and samples, absolute
 # Of the vocals, in every window of `verify`; see `FIRST_STEP` and `LONG`. A waveform graph whose stems are rounded to
 # 8 bits has 23 dB. In float16 the plain network has 60 dB; that with memories of bins, in which a rounded weight moves
-# 256 states a step, 45 at the worst place of a song, without a hundredth of a decibel of SDR.
+# 256 states a step, 45 to 52 (by the weights) at the worst place of a song, without a hundredth of a decibel of SDR.
 MIN_SNR_DB = {"float32": 100.0, "float16": 45.0, "dynamic_int8": 20.0, "int8": 25.0, "int16x8": 25.0}
 # After minutes: (steps, dB of float32). Recurrent units that remember for minutes add up the rounding of every step:
 # after 20000 Keras itself, in float32, is 98.5 dB from Keras in float64, and 117 dB after 2000.
