@@ -11,7 +11,14 @@ import tensorflow as tf
 from export.convert import add_metadata, convert
 from export.graphs import GRAPHS, MaskCore
 from export.network import load_saved
-from export.verification.agreement import MAX_ERROR, VerificationError, check_file, compare, probe_signal
+from export.verification.agreement import (
+    MAX_ERROR,
+    VerificationError,
+    check_file,
+    compare,
+    keras_masks,
+    probe_signal,
+)
 from keras_sep import Separator
 from keras_sep.errors import ModelFileError
 from keras_sep.metadata import read_metadata
@@ -184,3 +191,10 @@ def test_the_shipped_network_is_the_shipped_file():
     assert (provenance["architecture"], provenance["size"]) == ("or_unet_memories", "m")
     path = get_preset(DEFAULT_PRESET).file("mask", "float16").path()
     assert check_file(path, network, spec, "float16").snr_db > 50
+
+
+def test_a_trained_network_finds_a_voice_in_the_probe():
+    network, spec, _ = load_saved(ASSETS / f"{DEFAULT_PRESET}.keras")
+    spectrum = StreamingStft(spec).push(probe_signal(spec))
+    for mask in keras_masks(network, spectrum, spec):  # neither source is next to nothing
+        assert np.sum(np.abs(mask * spectrum) ** 2) > 0.02 * np.sum(np.abs(spectrum) ** 2)

@@ -1,4 +1,4 @@
-"""OR-U-Nets of other sizes with random weights: what they would cost, without the training."""
+"""The default preset's network in other sizes, with random weights: what it would cost, without the training."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from export.benchmark.example import example
 from keras_sep.metadata import FORMAT
+from keras_sep.presets import DEFAULT_PRESET, get_preset
 from keras_sep.spec import StreamSpec
 
 # Of keras_sep.models.or_unet.CONFIGS, which cannot be asked without importing Keras.
@@ -30,11 +31,11 @@ def convert_random(size: str, out: str) -> dict[str, Any]:
     from export.convert import add_metadata
     from export.graphs import GRAPHS
     from export.quantise import PRECISIONS, REFUSED, to_tflite
-    from keras_sep.models import build_or_unet
+    from keras_sep.models import build_network
 
     spec = StreamSpec()
     keras.utils.set_random_seed(0)
-    model = build_or_unet(size, spec)
+    model = build_network(get_preset(DEFAULT_PRESET).provenance["architecture"], size, spec)
     music = [example(spec.sample_rate, spec.num_channels)[: round(SECONDS * spec.sample_rate)]]
     files = []
     for kind, graph in GRAPHS.items():
