@@ -19,7 +19,7 @@ from keras_sep.signal import OverlapAdd, StreamingStft
 from keras_sep.spec import StreamSpec
 
 NUM_FRAMES = 400
-FORMANTS_HZ = np.array(  # of a, i, u, e, o: the first three
+FORMANTS_HZ = np.array(  # of a, i, u, e, o, the first three (men's: Peterson and Barney, JASA 1952)
     [[730, 1090, 2440], [270, 2290, 3010], [300, 870, 2240], [530, 1840, 2480], [570, 840, 2410]]
 )
 
