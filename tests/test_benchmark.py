@@ -33,6 +33,7 @@ from export.quantise import PRECISIONS, REFUSED, to_tflite
 from keras_sep import Separator
 from keras_sep.models import MEMORIES, MEMORY_UNITS
 from keras_sep.models.or_unet import CONFIGS
+from keras_sep.presets import DEFAULT_PRESET, get_preset
 from tests.test_or_unet import SMALL, SMALL_SPEC, as_if_trained
 
 ROOT = Path(__file__).parents[1]
@@ -306,8 +307,12 @@ def test_random_files_come_in_every_precision_there_is(tmp_path, monkeypatch):
     pairs = {(file.graph, file.precision) for file in files}
     assert pairs == {(g, p) for g in ("mask", "waveform") for p in PRECISIONS} - REFUSED.keys()
     assert all(file.random and file.size == "s" for file in files)
+    shipped = {
+        graph: load(get_preset(DEFAULT_PRESET).file(graph, "dynamic_int8").path()) for graph in ("mask", "waveform")
+    }
     for file in files:
         step = load(file.path)
+        assert step.states().keys() == shipped[step.graph].states().keys()  # of its architecture: the plain has fewer
         x = step_inputs(step.graph, step.spec)[1000]
         assert np.isfinite(np.stack(step(x))).all()
 
