@@ -10,7 +10,10 @@ PAGE_SOURCES := $(wildcard web_demo/*.html web_demo/*.ts web_demo/*.json web_dem
 NODE_IS_NEW := const [a, b] = process.versions.node.split("."); process.exit(+(a < 20 || (a == 20 && b < 19)))
 NODE := $(shell node -e '$(NODE_IS_NEW)' 2>/dev/null && npm --version 2>/dev/null)
 
-.PHONY: help demo web page android test test-android apk lint bench bench-browser bench-training endurance
+# Every core runs tests of its own, a file's on one of them; CI prints the slowest.
+PYTEST = $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(if $(CI),--durations=30)
+
+.PHONY: help demo web page android test test-slow test-all test-android coverage apk lint bench bench-browser bench-training endurance
 .PHONY: check-install check-runtimes check-arm system node jdk clean
 
 help:
@@ -18,7 +21,8 @@ help:
 	@echo "make web            build the page that separates in the browser, and open it (Node.js 20.19 or newer)"
 	@echo "make page           build it only, into keras_sep/page: for a wheel, or for any static host"
 	@echo "make android        what the Android project is built from: models, a song, golden vectors"
-	@echo "make test           all tests of Python, the page and the C program"
+	@echo "make test           the tests of a few minutes, and the whole job once"
+	@echo "make test-all       every test, half an hour: also training runs, commands, page, C program, sound and Android"
 	@echo "make test-android   the Kotlin library against Python's samples, the application on the JVM (JDK 17, Maven)"
 	@echo "make apk            the application put together without Google's tools, and inspected; Debian's tools"
 	@echo "make lint           ruff, mypy and tsc"
@@ -42,10 +46,19 @@ page: node $(PAGE)
 android: .venv/.dev
 	$(BIN)/python -m export android
 
+test: .venv/.dev
+	$(PYTEST) -m "not slow or end_to_end"
+
 # Without Node.js the page's tests are skipped, and say so.
-test: .venv/.dev $(if $(NODE),$(PAGE))
+test-slow: .venv/.dev $(if $(NODE),$(PAGE))
 	$(if $(NODE),npm --prefix web_demo test --silent)
-	$(BIN)/python -m pytest
+	$(PYTEST) -m "slow and not end_to_end"
+
+test-all: test test-slow test-android
+
+# Lines and branches that the Python tests reach, those of processes they start among them.
+coverage: .venv/.dev $(if $(NODE),$(PAGE))
+	$(PYTEST) --cov
 
 # The library's tests print the parity with Python, and write it to android_demo/core/target/parity.md.
 test-android: android jdk

@@ -71,7 +71,9 @@ def main(argv: list[str] | None = None) -> int:
         "folders", type=Path, nargs="*", metavar="DIR", help="of `convert` (default: the files of the shipped preset)"
     )
     benchmark.add_argument(
-        "--random", metavar="SIZES", help="comma-separated: s, m, l; OR-U-Nets with random weights, for their cost"
+        "--random",
+        metavar="SIZES",
+        help="comma-separated: tiny, s, m, l; OR-U-Nets with random weights, for their cost",
     )
     benchmark.add_argument("--peers", type=Path, metavar="DIR", help="holds dtln/ and gtcrn/, measured beside")
     benchmark.add_argument("--out", type=Path, metavar="JSON", help="file for the figures")

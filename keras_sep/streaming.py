@@ -25,7 +25,7 @@ def build_step(model: keras.Model, *, batch_size: int = 1) -> keras.Model:
     """One-frame view of `model` that shares its layers.
 
     Feeding frames in order from zero states reproduces `model` on the whole sequence
-    (tests/test_streaming.py, atol 1e-5).
+    (tests/keras_sep/test_streaming.py, atol 1e-5).
 
     Args:
         model: made by `keras_sep.models.framewise.build_sequence_model`; its weights are shared,

@@ -1,15 +1,43 @@
-"""Shared fixtures: a model that is known by heart, and something to separate."""
+"""The tiers of the tests, and fixtures that any of them may use.
+
+`make test` runs what is not `slow`, and the one test of the whole job, `end_to_end`; `make test-all` runs everything.
+What makes a test slow is its marker: it trains a run, starts a command, needs a browser …, see `SLOW`. Whatever else
+takes more than a few seconds is marked `slow`, with its reason.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
-GOLDEN = Path(__file__).parent / "golden"
+from tests.support.paths import GOLDEN
+from tests.support.runs import write_data
+
+# Each puts a test into the slow tier; what they mean is in pyproject.toml.
+SLOW = ("trains", "whole_size", "command", "browser", "sound", "compiler")
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # a core for each worker, none of them for another one's threads
+    for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(variable, "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Orders the tests, and marks as slow what one of `SLOW` makes slow; a bare `slow` has to say why."""
+    # First what takes longest and is alone in its file: at the end, all but one worker would wait for it.
+    items.sort(key=lambda item: item.get_closest_marker("end_to_end") is None)
+    for item in items:
+        for marker in item.iter_markers("slow"):
+            if not (marker.args and isinstance(marker.args[0], str)):
+                raise pytest.UsageError(f"{item.nodeid}: expected slow(reason). Received: no reason")
+        for name in SLOW:
+            if item.get_closest_marker(name):
+                item.add_marker(pytest.mark.slow(name))
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +45,32 @@ def seeded() -> None:
     """Every test draws the same initial weights, whatever ran before it."""
     if "keras" in sys.modules:
         sys.modules["keras"].utils.set_random_seed(10)
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """once(name, make) → a folder that `make` fills, once for all workers of a session. Not to be written to."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    def once(name: str, make: Callable[[Path], None]) -> Path:
+        folder = root / f"once-{name}"
+        with FileLock(root / f"once-{name}.lock"):
+            if not folder.exists():
+                partial = root / f"once-{name}.part"
+                partial.mkdir()
+                make(partial)
+                partial.rename(folder)
+        return folder
+
+    return once
+
+
+@pytest.fixture(scope="session")
+def data(once) -> Path:
+    """A small folder of stems at 8 kHz; see `tests.support.runs.write_data`. Not to be written to."""
+    return once("data", write_data)
 
 
 @pytest.fixture(scope="session")

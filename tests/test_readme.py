@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 import soundfile
 
 from keras_sep import Separator
+from tests.support.paths import EXAMPLE, ROOT
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"(?:^    .*\n|^\n)+", README, re.MULTILINE)
 EXAMPLES = [re.sub(r"^    ", "", block, flags=re.MULTILINE).strip() for block in BLOCKS if "import " in block]
@@ -25,19 +24,27 @@ def folder(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def test_the_examples_of_separating_run(folder):
+def test_the_examples_of_separating_run(tmp_path, monkeypatch):
+    """On six seconds of the song that they name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples" / "lithium").mkdir(parents=True)
+    song, rate = soundfile.read(EXAMPLE / "mixture.flac", frames=6 * 44100)
+    soundfile.write("examples/lithium/mixture.flac", song, rate)
     examples = [example for example in EXAMPLES if ".fit(" not in example]
     assert len(examples) == 2
     assert all(len(example.splitlines()) <= 10 for example in examples)
     names: dict = {}
     for example in examples:
         exec(example, names)
-    assert (folder / "karaoke.wav").stat().st_size > 1e6
+    assert (tmp_path / "karaoke.wav").stat().st_size > 1e6
     assert np.abs(names["rest"]["vocals"]).max() > 0
 
 
+@pytest.mark.trains
 def test_the_example_of_training_runs(folder):
     """From recordings to .tflite files; one epoch instead of ten."""
+    import keras
+
     (example,) = (example for example in EXAMPLES if ".fit(" in example)
     assert len(example.splitlines()) < 30
     assert example.count("epochs=10") == 1

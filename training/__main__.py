@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from keras_sep.presets import DEFAULT_PRESET
+from keras_sep.spec import StreamSpec
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -91,7 +92,10 @@ def main(argv: list[str] | None = None) -> int:
     )
     evaluate.add_argument("--excerpt", type=int, metavar="S", help="score the S seconds with the most voice only")
     evaluate.add_argument(
-        "--jobs", type=int, default=2, help="scoring processes, about 5 GB each for a song of 5 minutes (default: 2)"
+        "--jobs",
+        type=int,
+        default=2,
+        help="scoring processes, about 5 GB each for a song of 5 minutes (default: 2); 0 scores in the command's own",
     )
     evaluate.add_argument("--save-estimates", action="store_true", help="keep the stems in DIR/estimates")
     evaluate.add_argument(
@@ -147,7 +151,7 @@ def main(argv: list[str] | None = None) -> int:
     paper.add_argument("--split", default="test", help="whose songs are scored (default: test)")
     paper.add_argument("--excerpt", type=int, metavar="S", help="score the S seconds with the most voice only")
     paper.add_argument("--protocols", default="v4", metavar="A,B", help="v4 (default) or v4,v3, as for evaluate")
-    paper.add_argument("--jobs", type=int, default=2, help="scoring processes (default: 2)")
+    paper.add_argument("--jobs", type=int, default=2, help="scoring processes (default: 2), as for evaluate")
     paper.set_defaults(call=_run_paper)
 
     gather = commands.add_parser(
@@ -201,7 +205,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     benchmark.add_argument("--data", type=Path, help="folder of stems; adds the figures of fit on mixed data")
     benchmark.add_argument("--cache", type=Path, help="folder of its decoded audio (default: a temporary one)")
-    benchmark.add_argument("--size", default="m", help="s, m or l (default: m)")
+    benchmark.add_argument("--size", default="m", help="tiny, s, m or l (default: m)")
     benchmark.add_argument(
         "--steps", type=int, default=10, help="timed steps, of which the median counts (default: 10)"
     )
@@ -369,7 +373,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     else:
         method, provenance = methods.of_file(args.preset, args.model, args.graph, args.precision, name=args.name)
         heard = heard_by_file(provenance, args.split, method.row)
-    rate = method.sample_rate or 44100
+    rate = method.sample_rate or StreamSpec().sample_rate
     with scored_songs(
         args.data,
         args.split,
@@ -407,11 +411,13 @@ def _alone(args: argparse.Namespace) -> None:
     from training.evaluation import methods
     from training.evaluation.alone import alone
 
-    rate = 44100
     chosen = [
         methods.of_file(name, None, name=name)[0] if name in presets() else methods.of_run(Path(name))
         for name in args.models
     ]
+    rate, *others = sorted({method.sample_rate for method in chosen if method.sample_rate})
+    if others:
+        raise ValueError(f"expected networks of one sample rate. Received: {rate} and {others[0]} Hz")
     print(alone(load_split(args.data, args.split, args.cache, rate), chosen, rate))
 
 

@@ -1,4 +1,4 @@
-"""Training configuration: a flat TOML file, checked field by field."""
+"""Training configuration: a TOML file, checked field by field."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from keras_sep.spec import StreamSpec
 from training.mixing import Mixing
 
 if sys.version_info >= (3, 11):
@@ -49,6 +50,7 @@ class TrainConfig:
         licences: "all", or "free" for recordings that anybody may use.
         data_share: of the training songs, voices and music, by number; a smaller share is part of a larger one.
         seed: of initial weights, mixing and held-out songs.
+        spec: sample rate and frames; the table [spec] names what differs from the defaults of `StreamSpec`.
     """
 
     architecture: str
@@ -77,6 +79,7 @@ class TrainConfig:
     licences: str
     data_share: float
     seed: int
+    spec: StreamSpec = dataclasses.field(default_factory=StreamSpec)
 
     def __post_init__(self) -> None:
         for name in ("segment_frames", "consecutive", "batch_size", "total_steps", "steps_per_epoch"):
@@ -116,27 +119,45 @@ class TrainConfig:
 
     @classmethod
     def load(cls, path: Path, overrides: list[str] | None = None) -> TrainConfig:
-        """Reads a TOML file, then `key=value` overrides (values in TOML syntax, or bare words)."""
+        """Reads a TOML file, then `key=value` or `spec.key=value` overrides (values in TOML syntax, or bare words)."""
         try:
             fields = tomllib.loads(path.read_text(encoding="utf-8"))
         except tomllib.TOMLDecodeError as error:
             raise ValueError(f"{path}: not a TOML file: {error}") from error
         for override in overrides or []:
-            key, equals, value = override.partition("=")
+            key, equals, text = override.partition("=")
             if not equals:
                 raise ValueError(f"--set: expected key=value. Received: {override!r}")
             try:
-                fields[key] = tomllib.loads(f"value = {value}")["value"]
+                value = tomllib.loads(f"value = {text}")["value"]
             except tomllib.TOMLDecodeError:
+                value = text
+            if key.startswith("spec."):
+                fields["spec"] = {**_table(fields.get("spec", {})), key.removeprefix("spec."): value}
+            else:
                 fields[key] = value
-        expected = {field.name: field.type for field in dataclasses.fields(cls)}
+        spec = _spec(fields.pop("spec", {}))
+        expected = {field.name: field.type for field in dataclasses.fields(cls) if field.name != "spec"}
         unknown, missing = set(fields) - set(expected), set(expected) - set(fields)
         if unknown or missing:
             raise ValueError(f"{path} and --set: unknown keys {sorted(unknown)}, missing keys {sorted(missing)}")
-        return cls(**{name: _typed(name, value, str(expected[name])) for name, value in fields.items()})
+        return cls(**{name: _typed(name, value, str(expected[name])) for name, value in fields.items()}, spec=spec)
 
     def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        return {**dataclasses.asdict(self), "spec": self.spec.to_dict()}
+
+
+def _table(spec: Any) -> dict[str, Any]:
+    if not isinstance(spec, dict):
+        raise ValueError(f"configuration: spec must be a table. Received: spec={spec!r}")
+    return spec
+
+
+def _spec(fields: Any) -> StreamSpec:
+    defaults = StreamSpec().to_dict()
+    if unknown := sorted(set(_table(fields)) - set(defaults)):
+        raise ValueError(f"configuration: [spec] has {', '.join(defaults)}. Received: {', '.join(unknown)}")
+    return StreamSpec.from_dict({**defaults, **fields})
 
 
 def _typed(name: str, value: Any, expected: str) -> Any:

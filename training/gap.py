@@ -14,11 +14,11 @@ import keras
 import numpy as np
 
 from keras_sep.separation import Separation, si_sdr_of_masks
-from keras_sep.spec import StreamSpec
 from training.batches import Arrays, validation_segments
 from training.datasets import load_split
 from training.evaluation.oracles import vocals_mask
 from training.evaluation.report.text import decibels
+from training.runs import same_spec
 from training.start import load_init
 from training.stems import Stem, StemPool
 
@@ -34,9 +34,13 @@ def gap(networks: Sequence[str], data: Path, cache: Path, num_frames: int, count
         cache: folder of its decoded audio.
         num_frames: frames of a mixture.
         count: mixtures of a row.
+
+    Raises:
+        ValueError: neither a preset nor a run, or networks of different specs.
     """
-    spec = StreamSpec()
-    models = [Separation(load_init(name)) for name in networks]
+    found = {name: load_init(name) for name in networks}
+    spec = same_spec({name: spec for name, (_, spec) in found.items()})
+    models = [Separation(network) for network, _ in found.values()]
     for model in models:
         model.compile()
     pools = {split: load_split(data, split, cache, spec.sample_rate) for split in SPLITS}

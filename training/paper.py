@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_sep.spec import StreamSpec
 from training.config import TrainConfig
 from training.evaluation.evaluate import evaluate, require_counts
 from training.evaluation.methods import REFERENCES, of_run
@@ -56,14 +55,16 @@ def run_paper(
     """
     import museval  # noqa: F401  # what would fail at the end fails at once
 
-    begin, cache, rate = time.monotonic(), cache or out / "cache", StreamSpec().sample_rate
+    begin, cache = time.monotonic(), cache or out / "cache"
+    configs = {method: TrainConfig.load(CONFIGS / f"{method}.toml", overrides) for method in METHODS}
+    rate = configs["or_unet"].spec.sample_rate  # of all four: the overrides are
     require_counts(excerpt, jobs)
     open_songs = functools.partial(scored_songs, data, split, rate, dataset=dataset, cache=cache, strict=strict)
     with open_songs() as songs:
         if not songs:
             raise ValueError(f"{data}: expected {split} songs with stems to score. Received: none")
     for method in METHODS:
-        config = TrainConfig.load(CONFIGS / f"{method}.toml", overrides)
+        config = configs[method]
         if method == "or_unet_df":
             config = dataclasses.replace(config, teacher=str(out / "unet"))
         left = None if max_minutes is None else max_minutes - (time.monotonic() - begin) / 60

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,21 @@ def read_config(run: Path) -> dict[str, Any]:
         return {**BEFORE, **json.loads((run / "config.json").read_text(encoding="utf-8"))}
     except (OSError, TypeError, ValueError) as error:
         raise ValueError(f"{run}: expected a run folder of `python -m training train`: {error}") from error
+
+
+def same_spec(specs: Mapping[str, StreamSpec]) -> StreamSpec:
+    """The spec that all of these have, by the name of whose it is.
+
+    Raises:
+        ValueError: names two that differ, and in what.
+    """
+    (first, spec), *others = specs.items()
+    for name, other in others:
+        differs = [key for key, value in spec.to_dict().items() if other.to_dict()[key] != value]
+        if differs:
+            found = ", ".join(f"{key}={getattr(spec, key)} and {getattr(other, key)}" for key in differs)
+            raise ValueError(f"expected networks of one spec. Received: {first} and {name} with {found}")
+    return spec
 
 
 def load_best(run: Path) -> tuple[keras.Model, StreamSpec]:

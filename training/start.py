@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_sep.models import load_network
 from keras_sep.presets import ASSETS, presets
+from keras_sep.spec import StreamSpec
 from training.runs import load_best, read_config
 
 Rows = dict[str, list[dict[str, str]]]
@@ -32,10 +33,10 @@ def require_init(init: str) -> Path:
     return path
 
 
-def load_init(init: str) -> keras.Model:
-    """The network that `init` names; raises ValueError as `require_init`."""
+def load_init(init: str) -> tuple[keras.Model, StreamSpec]:
+    """The network that `init` names, and its spec; raises ValueError as `require_init`."""
     path = require_init(init)
-    return load_network(path) if init in presets() else load_best(Path(init))[0]
+    return (load_network(path), presets()[init].spec) if init in presets() else load_best(Path(init))
 
 
 def overrides_of(preset: str) -> list[str]:
@@ -89,7 +90,7 @@ def initialise(network: keras.Model, init: str, magnitude: Callable[[], np.ndarr
     Raises:
         ValueError: another architecture or size.
     """
-    other = load_init(init)
+    other, _ = load_init(init)
     weights = {weight.path: keras.ops.convert_to_numpy(weight) for weight in other.weights}
     grown = [_grown(weight, weights.pop(weight.path, None)) for weight in network.weights]
     if weights or any(value is None for value in grown):

@@ -29,8 +29,8 @@ from training.mixing import Mixing, RandomMixer
 from training.optimizer import Muon
 from training.parallel import data_parallel, distributable, synchronise_normalisation
 from training.recurrence import fuse_recurrence
-from training.runs import load_best, read_config
-from training.start import Rows, heard_before, init_facts, initialise
+from training.runs import load_best, read_config, same_spec
+from training.start import Rows, heard_before, init_facts, initialise, load_init
 from training.stems import StemPool, draw_share, hold_out
 from training.waveforms import WaveformSeparation
 from training.workers import end, waveform_batches
@@ -74,7 +74,7 @@ def train(
     Raises:
         ValueError: if `run` holds a run of another configuration or of other files, or the data are refused.
     """
-    begin, spec = time.monotonic(), StreamSpec()
+    begin, spec = time.monotonic(), config.spec
     run.mkdir(parents=True, exist_ok=True)
     facts = {**config.to_dict(), "dataset": dataset, **_teacher_facts(config), **init_facts(config.init)}
     _check_same_run(facts, run)
@@ -107,9 +107,10 @@ def train(
             clock = WaitClock()
             if config.init and not step:
                 initialise(model.network, config.init, lambda: _first_mixtures(mixer, config))
+                same_spec({"the configuration": spec, config.init: load_init(config.init)[1]})
             # Nothing has been refused: the folder is this run's, and it is not finished.
             if not (run / "config.json").exists():
-                write_json(run / "config.json", {**facts, "spec": spec.to_dict(), "commit": _commit()})
+                write_json(run / "config.json", {**facts, "commit": _commit()})
             write_json(run / "manifest.json", manifest)
             (run / "last.keras").unlink(missing_ok=True)
             history = callbacks.cut_history(run / "history.csv", step)
@@ -161,10 +162,14 @@ def build_separation(config: TrainConfig, spec: StreamSpec, on_waveforms: bool =
     if config.architecture == "unet":
         _require_patches(config)
     network = build_network(config.architecture, config.size, spec)
-    teacher = Teacher(load_best(Path(config.teacher))[0]).first(config.num_taps) if config.teacher else None
+    teacher = None
+    if config.teacher:
+        trained, trained_spec = load_best(Path(config.teacher))
+        same_spec({"the configuration": spec, config.teacher: trained_spec})
+        teacher = Teacher(trained).first(config.num_taps)
     carry = config.batch_size if config.consecutive > 1 else None
-    kind = WaveformSeparation if on_waveforms else Separation
-    return kind(network, config.compressed_weight, teacher, carry, config.complex_weight, config.snr_weight)
+    weights = (config.compressed_weight, teacher, carry, config.complex_weight, config.snr_weight)
+    return WaveformSeparation(network, *weights, spec=spec) if on_waveforms else Separation(network, *weights)
 
 
 def _require_patches(config: TrainConfig) -> None:
@@ -208,6 +213,8 @@ def _build(config: TrainConfig, spec: StreamSpec, devices: int, workers: int) ->
         fuse_recurrence(model.network)
     model.build((None, config.segment_frames, spec.num_bins, spec.num_channels))
     compile_separation(model, config)
+    # Variables that the first step would make have it traced twice.
+    model.optimizer.build(model.trainable_variables)
     return model
 
 
@@ -259,7 +266,6 @@ def _require_workers(config: TrainConfig, workers: int, devices: int) -> None:
 def _restore(model: Separation, checkpoint: Path) -> int:
     """Loads a checkpoint if there is one; returns the number of steps done."""
     if checkpoint.exists():
-        model.optimizer.build(model.trainable_variables)
         try:
             model.load_weights(checkpoint)
         except (OSError, ValueError, KeyError) as error:

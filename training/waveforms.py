@@ -45,9 +45,9 @@ def magnitudes_of(x: dict[str, Any], spec: StreamSpec):
 class WaveformSeparation(Separation):
     """Trains on waveforms; validates on magnitudes, as `Separation` does."""
 
-    def __init__(self, network, *args: Any, spec: StreamSpec | None = None, **kwargs: Any):
+    def __init__(self, network, *args: Any, spec: StreamSpec, **kwargs: Any):
         super().__init__(network, *args, **kwargs)
-        self._spec = spec or StreamSpec()
+        self._spec = spec
 
     def train_step(self, *state_and_data):
         # A backend with variables passes the data alone, one without them its state before.

@@ -6,7 +6,7 @@ our mask engine. Real-time separators of music publish no weights.
 
 from __future__ import annotations
 
-from contextlib import suppress
+import importlib.util
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -140,6 +140,6 @@ def load_peers(folder: Path) -> dict[str, Stream]:
         f"DTLN ({kind})": Dtln(dtln / f"{first}.tflite", dtln / f"{second}.tflite")
         for kind, (first, second) in DTLN_FILES.items()
     }
-    with suppress(ImportError):
+    if importlib.util.find_spec("onnxruntime"):
         streams["GTCRN (float32, onnx)"] = Gtcrn(folder / "gtcrn" / GTCRN_FILE)
     return streams

@@ -14,7 +14,7 @@ from keras_sep.presets import DEFAULT_PRESET, get_preset
 from keras_sep.spec import StreamSpec
 
 # Of keras_sep.models.or_unet.CONFIGS, which cannot be asked without importing Keras.
-SIZES = ("s", "m", "l")
+SIZES = ("tiny", "s", "m", "l")
 SECONDS = 2  # of music that calibrates: the ranges cost nothing
 
 

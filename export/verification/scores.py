@@ -30,7 +30,7 @@ def sdr_frames(references: Array, estimates: Array, sample_rate: int) -> npt.NDA
 
     In v4 the distortions towards the source's image, the other sources and everything else add up to
     estimate − reference, whatever the distortion filters are, so that they need not be computed: these are
-    museval's values (tests/test_scores.py) in a thousandth of its time.
+    museval's values (tests/export/verification/test_scores.py) in a thousandth of its time.
 
     Source: Stöter, Liutkus and Ito (2018), section 2; Vincent et al. (2012) for images.
     """

@@ -29,6 +29,7 @@ class LstmConfig:
 
 
 CONFIGS = {
+    "tiny": LstmConfig((12, 10, 8)),
     "s": LstmConfig((128, 128, 128)),
     "m": LstmConfig((256, 256, 256)),  # the paper's
     "l": LstmConfig((512, 512, 512)),
@@ -46,7 +47,7 @@ def build_lstm(
     """The LSTM baseline as a functional model.
 
     Args:
-        size: "s", "m" (the paper's 3 × 256), "l", or an `LstmConfig`.
+        size: "tiny" (for tests and first tries), "s", "m" (the paper's 3 × 256), "l", or an `LstmConfig`.
         spec, stateful, batch_size, num_frames: as for `build_or_unet`.
 
     Returns:

@@ -57,6 +57,7 @@ class OrUnetConfig:
 
 
 CONFIGS = {
+    "tiny": OrUnetConfig((6, 8, 10), (10, 8, 6), squeeze_channels=4, gru_units=12, expand_channels=6),
     "s": OrUnetConfig((16, 24, 32, 48, 64, 80), (64, 48, 32, 24, 16, 12), 16, 208, 24),
     "m": OrUnetConfig((24, 32, 48, 64, 96, 128), (96, 64, 48, 32, 24, 16), 24, 448, 48),
     "l": OrUnetConfig((48, 64, 96, 128, 192, 256), (192, 128, 96, 64, 48, 32), 48, 960, 96),
@@ -79,7 +80,7 @@ def build_or_unet(
     """The OR-U-Net as a functional model.
 
     Args:
-        size: "s", "m" (base), "l", or an `OrUnetConfig`.
+        size: "tiny" (for tests and first tries), "s", "m" (base), "l", or an `OrUnetConfig`.
         spec: stream format; the default is 44.1 kHz stereo, 2048 / 512.
         levelled: whether frames are divided by the running level of the stream: a song that is ten times as loud
             gets the same masks. Two more states of a step.

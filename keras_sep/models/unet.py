@@ -47,6 +47,7 @@ class UnetConfig:
 
 
 CONFIGS = {
+    "tiny": UnetConfig((4, 6, 8)),
     "s": UnetConfig((8, 16, 32, 64, 128, 256)),
     "m": UnetConfig((16, 32, 64, 128, 256, 512)),  # Jansson's
     "l": UnetConfig((32, 64, 128, 256, 512, 1024)),

@@ -1,5 +1,5 @@
 """Songs that two data sets share. MUSDB18's test half holds 46 songs of DSD100, 23 of its Dev and 23 of its Test part;
-its train half holds the other 27 + 27 and 46 songs of MedleyDB (tests/test_leakage.py counts them).
+its train half holds the other 27 + 27 and 46 songs of MedleyDB (tests/training/datasets/test_leakage.py counts them).
 
 Songs are compared by name, which agree apart from numbering, punctuation and case, and files by SHA-256.
 """

@@ -13,7 +13,7 @@ import platform
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -78,7 +78,7 @@ def evaluate(
         conditions: of CONDITIONS; each adds a row to every method of kind "model".
         protocols: of PROTOCOLS, "v4" among them.
         excerpt: score only the this many seconds in which the voice is most active.
-        jobs: scoring processes.
+        jobs: scoring processes; 0 scores in this one.
         dataset, split: for the record.
         save_estimates: keep the stems, as float wav.
         overwrite: score anew what was scored with other weights or versions.
@@ -123,9 +123,9 @@ def tables(out: Path) -> str:
 
 
 def require_counts(excerpt: int | None, jobs: int) -> None:
-    for name, value in (("--excerpt", 1 if excerpt is None else excerpt), ("--jobs", jobs)):
-        if value < 1:
-            raise ValueError(f"{name}: expected at least 1. Received: {value}")
+    for name, value, least in (("--excerpt", 1 if excerpt is None else excerpt, 1), ("--jobs", jobs, 0)):
+        if value < least:
+            raise ValueError(f"{name}: expected at least {least}. Received: {value}")
 
 
 def require_known(option: str, names: Sequence[str], known: Any) -> None:
@@ -286,7 +286,7 @@ class _Evaluation:
         return sum(part.stop - part.start for part in windows) / self.sample_rate
 
     def _separated(
-        self, song: Song, rows: dict[Row, tuple[str, ...]], work: Path, pool: ProcessPoolExecutor, bar: tqdm
+        self, song: Song, rows: dict[Row, tuple[str, ...]], work: Path, pool: Executor, bar: tqdm
     ) -> Iterator[_Unit]:
         """The song separated by each row, on the disk and being scored."""
         try:
@@ -389,7 +389,7 @@ class _Unit:
     warnings: list[str]
     scores: dict[str, list[Future[dict[str, Values]]]]
 
-    def submit(self, protocol: str, pool: ProcessPoolExecutor, sample_rate: int, bar: tqdm) -> None:
+    def submit(self, protocol: str, pool: Executor, sample_rate: int, bar: tqdm) -> None:
         samples = self.part.stop - self.part.start
         windows = PROTOCOLS[protocol].windows(samples, sample_rate)
         # v4's filter belongs to the whole song; windows of v3 are independent, and long.

@@ -1,4 +1,4 @@
-"""Scoring in processes of their own, for museval uses one core and is slow."""
+"""Scoring in processes of their own, because museval uses one core and is slow; or, without any, in this one."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ ENVIRONMENT |= {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
 
 
 def score_window(path: Path, protocol: str, part: slice, sample_rate: int) -> dict[str, Values]:
-    """BSS Eval of a stretch of the signals in a file, in a process of its own.
+    """BSS Eval of a stretch of the signals in a file.
 
     Args:
         path: .npy of (references, then estimates; samples; channels).
@@ -47,9 +48,24 @@ def _start() -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
+class _InThisProcess(Executor):
+    """Runs what is submitted before `submit` returns."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(function(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
 @contextmanager
-def processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """Scoring processes, which end with the context, however it ends."""
+def processes(jobs: int) -> Iterator[Executor]:
+    """Scoring processes, which end with the context, however it ends; with 0 jobs this process does the scoring."""
+    if not jobs:
+        yield _InThisProcess()
+        return
     before = {name: os.environ.get(name) for name in ENVIRONMENT}
     os.environ.update(ENVIRONMENT)
     # Spawned: a process that has threads, as every Keras backend has, cannot safely be forked.

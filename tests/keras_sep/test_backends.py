@@ -1,0 +1,134 @@
+"""Another Keras backend, in a process without this one: the same weights give the same masks, and `fit` learns."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from keras_sep.models import build_lstm, build_or_unet, build_unet, load_network
+from tests.support.networks import SMALL, SMALL_LSTM, SMALL_SPEC, SMALL_UNET, as_if_trained, magnitude, masks_of
+from tests.support.paths import ROOT
+
+OTHER = "jax" if keras.backend.backend() == "tensorflow" else "tensorflow"
+pytestmark = [
+    pytest.mark.skipif(
+        importlib.util.find_spec(OTHER) is None, reason=f"{OTHER} is not installed: pip install {OTHER}"
+    ),
+    pytest.mark.command,
+]
+
+NETWORKS = {
+    "or_unet": lambda: as_if_trained(41),
+    "recurrent_skips": lambda: build_or_unet(SMALL, SMALL_SPEC, levelled=True, recurrent_skips=(1,)),
+    "unet": lambda: build_unet(SMALL_UNET, SMALL_SPEC),
+    "lstm": lambda: build_lstm(SMALL_LSTM, SMALL_SPEC),
+}
+
+# One process runs all of it: what a function of it raises is what its test reads.
+CODE = """
+import sys
+for name in {blocked}:
+    sys.modules[name] = None  # as if it were not installed
+import traceback
+import keras
+import numpy as np
+from keras_sep.models import build_or_unet, build_unet, load_network
+from keras_sep.separation import Separation
+from keras_sep.teachers import Teacher
+from tests.support.networks import SMALL, SMALL_SPEC, SMALL_UNET, song
+from training.recurrence import fuse_recurrence
+from training.waveforms import WaveformSeparation
+assert keras.backend.backend() == {other!r}
+
+
+def masks():
+    x = np.load("x.npy")
+    for name in {networks}:
+        np.savez(f"{{name}}.npz", **load_network(f"{{name}}.keras").predict(x, verbose=0))
+
+
+def carried_state():
+    keras.utils.set_random_seed(0)
+    x, y = song(frames=8, batch=4)
+    network = build_or_unet(SMALL, SMALL_SPEC, levelled=True, recurrent_skips=(1,))
+    model = Separation(network, teacher=Teacher(build_unet(SMALL_UNET, SMALL_SPEC)), carry_batch=2)
+    model.compile(keras.optimizers.Adam(1e-2))
+    chunks = {{"magnitude": x, "carry": np.array([0, 0, 1, 1], "float32")}}
+    history = model.fit(chunks, y, batch_size=2, epochs=6, shuffle=False, validation_data=(x, y), verbose=0).history
+    assert history["loss"][-1] < 0.8 * history["loss"][0], history["loss"]
+    assert np.all(np.isfinite(history["val_loss"])), history["val_loss"]
+
+
+def waveforms():
+    rng = np.random.default_rng(0)
+    x = {{"waveforms": rng.standard_normal((4, 3, 2, 11 * 64)).astype("float32")}}
+    x["waveforms"][:, 0] = np.sin(np.arange(11 * 64) / 3)
+    x["curves"] = np.ones((4, 3, 2, 129), "float32") * np.array([1, 0.1, 0.0001], "float32")[:, None, None]
+    losses = {{}}
+    for fused in (False, True):
+        keras.utils.set_random_seed(0)
+        network = build_or_unet(SMALL, SMALL_SPEC, levelled=True, recurrent_skips=(1,))
+        model = WaveformSeparation(network, spec=SMALL_SPEC)
+        if fused:
+            fuse_recurrence(model.network)
+            assert "inner_loop" in vars(model.network.get_layer("gru"))
+        model.build((None, 8, 129, 2))
+        model.compile(keras.optimizers.Adam(1e-2))
+        stream = ((x,) for _ in range(12))
+        losses[fused] = model.fit(stream, steps_per_epoch=2, epochs=6, verbose=0).history["loss"]
+    assert losses[True][-1] < 0.8 * losses[True][0], losses
+    np.testing.assert_allclose(losses[True], losses[False], rtol=1e-3)
+
+
+for run in (masks, carried_state, waveforms):
+    try:
+        run()
+        open(f"{{run.__name__}}.txt", "w").close()
+    except Exception:
+        open(f"{{run.__name__}}.txt", "w").write(traceback.format_exc())
+"""
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory) -> Path:
+    """A folder with networks, their input `x.npy`, and what `CODE` has left in it on the other backend."""
+    folder = tmp_path_factory.mktemp("other")
+    keras.utils.set_random_seed(41)
+    np.save(folder / "x.npy", magnitude(8, batch=2))
+    for name, build in NETWORKS.items():
+        build().save(folder / f"{name}.keras")
+    blocked = ["tensorflow", "tensorboard"] if OTHER == "jax" else ["jax"]
+    code = CODE.format(blocked=blocked, other=OTHER, networks=list(NETWORKS))
+    environment = {**os.environ, "KERAS_BACKEND": OTHER, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
+    environment["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # compiles twice as fast
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    return folder
+
+
+def test_weights_of_one_backend_give_the_same_masks_in_the_other(other):
+    assert (other / "masks.txt").read_text() == ""
+    x = np.load(other / "x.npy")
+    for name in NETWORKS:
+        expected, found = masks_of(load_network(other / f"{name}.keras"), x), np.load(other / f"{name}.npz")
+        assert set(found) == set(expected)
+        for mask in expected:
+            np.testing.assert_allclose(found[mask], expected[mask], atol=1e-4)
+            assert np.abs(np.roll(found[mask], 1, axis=2) - expected[mask]).max() > 1e-2  # a shifted bin is seen
+
+
+def test_fit_with_a_teacher_and_carried_state_learns_in_the_other(other):
+    assert (other / "carried_state.txt").read_text() == ""
+
+
+def test_fit_on_waveforms_with_the_recurrence_alone_in_its_loop(other):
+    assert (other / "waveforms.txt").read_text() == ""
