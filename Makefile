@@ -52,7 +52,8 @@ test: .venv/.dev
 # Without Node.js the page's tests are skipped, and say so.
 test-slow: .venv/.dev $(if $(NODE),$(PAGE))
 	$(if $(NODE),npm --prefix web_demo test --silent)
-	$(PYTEST) -m "slow and not end_to_end"
+	$(PYTEST) -m "slow and not end_to_end and not sound"
+	$(BIN)/python -m pytest -m sound  # alone: sound cards wait for nobody
 
 test-all: test test-slow test-android
 
