@@ -29,14 +29,14 @@ def main(argv: list[str] | None = None) -> int:
     convert.add_argument(
         "--precisions",
         default="float32,dynamic_int8",
-        help="comma-separated: float32, float16, dynamic_int8, int8, int16x8",
+        help="comma-separated: float32, float16, dynamic_int8, int8",
     )
     convert.add_argument("--formats", default="tflite", help="comma-separated: tflite, onnx (mask, float32)")
     convert.add_argument(
         "--data",
         type=Path,
         metavar="DIR",
-        help="calibrates int8 and int16x8: holds train/songs/<song>/{vocals,accompaniment}.*",
+        help="calibrates int8: holds train/songs/<song>/{vocals,accompaniment}.*",
     )
     convert.set_defaults(call=_convert)
 
@@ -135,6 +135,18 @@ def main(argv: list[str] | None = None) -> int:
     )
     endure.set_defaults(call=_endure)
 
+    migrate = commands.add_parser(
+        "migrate", allow_abbrev=False, help="a .keras file of the first release to one that this release loads"
+    )
+    migrate.add_argument(
+        "old",
+        type=Path,
+        metavar="OLD.keras",
+        help="an or_unet_memories network, with its <name>.json or presets.json beside it",
+    )
+    migrate.add_argument("-o", "--out", type=Path, required=True, metavar="NEW.keras")
+    migrate.set_defaults(call=_migrate)
+
     android = commands.add_parser(
         "android", allow_abbrev=False, help="models, catalogue and golden vectors into the Android demo"
     )
@@ -168,27 +180,26 @@ def _convert(args: argparse.Namespace) -> None:
     # Heavy imports inside commands: --help stays quick, benchmark needs no TensorFlow.
     from export.calibration import read_calibration
     from export.convert import FORMATS, convert, load
-    from export.graphs import GRAPHS
-    from export.quantise import CALIBRATED, PRECISIONS
+    from keras_sep.tflite.graphs import GRAPHS
+    from keras_sep.tflite.quantise import CALIBRATED, PRECISIONS
 
     asked = (("graphs", graphs, GRAPHS), ("precisions", precisions, PRECISIONS), ("formats", formats, FORMATS))
     for name, values, known in asked:
         if unknown := [value for value in values if value not in known]:
             raise ValueError(f"--{name}: expected some of {', '.join(known)}. Received: {', '.join(unknown)}")
-    model, spec, config = load(args.run)
+    network, provenance = load(args.run)
     name = args.name or args.run.resolve().name.removesuffix(".keras").replace("_", "-")
     # Music is read only where it is needed.
-    calibration = read_calibration(args.data, spec) if args.data and set(precisions) & set(CALIBRATED) else None
+    calibration = read_calibration(args.data, network.spec) if args.data and set(precisions) & set(CALIBRATED) else None
     files = convert(
-        model,
-        spec,
+        network,
         args.out,
         name,
         graphs=graphs,
         precisions=precisions,
         formats=formats,
         calibration=calibration,
-        provenance=config,
+        provenance=provenance,
     )
     for file in files:
         agreement = ", ".join(f"{key} {value:g}" for key, value in file["agreement"].items())
@@ -251,6 +262,12 @@ def _endure(args: argparse.Namespace) -> None:
     from export.verification.endurance import endure
 
     endure(args.paths, args.hours, args.data)
+
+
+def _migrate(args: argparse.Namespace) -> None:
+    from export.migrate import migrate_file
+
+    print(migrate_file(args.old, args.out))
 
 
 def _android(args: argparse.Namespace) -> None:

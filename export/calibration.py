@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from export.graphs import Graph
 from export.songs import open_stem, song_folders, stem_files
-from keras_sep.signal import StreamingStft
+from keras_sep.signal import StreamingStft, magnitude_views
 from keras_sep.spec import StreamSpec
+from keras_sep.tflite.graphs import Graph
 
 Array = npt.NDArray[np.float32]
 SECONDS = 8.0  # of each song, from its middle: intros are quiet
@@ -85,7 +85,7 @@ def step_inputs(module: Graph, mixtures: list[Array]) -> Iterator[dict[str, Arra
     spec = module.spec
     for mixture in mixtures:
         if module.kind == "mask":
-            frames = np.abs(StreamingStft(spec).push(mixture))[:, None, None]
+            frames = magnitude_views(StreamingStft(spec).push(mixture), spec)[:, None, None]
         else:
             whole = len(mixture) // spec.frame_step * spec.frame_step
             frames = mixture[:whole].reshape(-1, 1, spec.frame_step, spec.num_channels)

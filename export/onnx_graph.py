@@ -12,17 +12,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from export.graphs import Graph
 from export.onnx_step import OnnxStep
 from export.verification.agreement import Agreement, compare, keras_masks, probe_signal
 from keras_sep.errors import ModelFileError
 from keras_sep.metadata import ENTRY
-from keras_sep.signal import StreamingStft
-from keras_sep.spec import StreamSpec
+from keras_sep.models import OnlineNetwork
+from keras_sep.signal import StreamingStft, magnitude_views
+from keras_sep.tflite.graphs import Graph
 
 OPSET = 18
 
@@ -49,18 +48,18 @@ def to_onnx(module: Graph) -> bytes:
     return model.SerializeToString()
 
 
-def check(content: bytes, model: keras.Model, spec: StreamSpec) -> Agreement:
+def check(content: bytes, network: OnlineNetwork) -> Agreement:
     """Streams the probe through the graph in ONNX Runtime, step by step, and through Keras.
 
     Raises:
         export.verification.agreement.VerificationError: as `check_file`, with the tolerance of float32.
         ValueError: onnxruntime is not installed.
     """
+    spec = network.spec
     step = OnnxStep(content, spec)
     spectrum = StreamingStft(spec).push(probe_signal(spec))
-    magnitude = np.abs(spectrum)
-    found = list(np.stack([step(frame) for frame in magnitude], axis=1))
-    return compare(keras_masks(model, spectrum, spec), found, "float32", weight=magnitude)
+    found = list(np.stack([step(frame) for frame in magnitude_views(spectrum, spec)], axis=1))
+    return compare(keras_masks(network, spectrum), found, "float32", weight=np.abs(spectrum))
 
 
 def read_metadata(content: bytes) -> dict[str, Any]:

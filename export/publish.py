@@ -9,8 +9,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from export.files import write_json, written_beside
-from export.network import read_summary
+from common.files import write_json, written_beside
+from export.float_network import read_summary
 from keras_sep.presets import ASSETS, DEFAULT_PRESET
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from export.verification.scores import active_frames
+from common.scores import active_frames
 from keras_sep.spec import StreamSpec
 
 Array = npt.NDArray[np.float32]

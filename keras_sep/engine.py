@@ -3,7 +3,7 @@
     analyse (samples → frames)  →  infer (the network, frame by frame)  →  synthesise (→ stems)
 
 Every stage gives the same bits however its input is cut into blocks, so streaming and offline use are
-one computation. Stems lag behind by `delay` samples.
+one computation. Stems lag behind by `spec.stem_delay` samples.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sep.runtime import StepModel
-from keras_sep.signal import OverlapAdd, StreamingStft
+from keras_sep.signal import OverlapAdd, StreamingStft, magnitude_views
 from keras_sep.spec import StreamSpec
 
 Array = npt.NDArray[np.float32]
@@ -38,11 +38,6 @@ class Engine(Protocol):
         """Returns the stems (sources, frames · frame_step, C)."""
 
 
-def delay(spec: StreamSpec) -> int:
-    """Samples by which an engine's stems lag behind: a frame less its own step."""
-    return spec.frame_length - spec.frame_step
-
-
 def build_engine(step: StepModel) -> Engine:
     return WaveformEngine(step) if step.graph == "waveform" else MaskEngine(step)
 
@@ -64,12 +59,11 @@ class MaskEngine:
 
     def analyse(self, samples: Array) -> tuple[Spectrum, Array]:
         spectrum = self._stft.push(samples)
-        # Not np.abs: its rounding depends on where a number lies in the array. In the step's own order of axes.
-        return spectrum, np.ascontiguousarray(np.sqrt(spectrum.real**2 + spectrum.imag**2))
+        return spectrum, magnitude_views(spectrum, self.spec)
 
     def infer(self, analysed: tuple[Spectrum, Array]) -> tuple[Spectrum, list[Array]]:
         spectrum, magnitude = analysed
-        masks = [np.empty(magnitude.shape, np.float32) for _ in self.spec.sources]
+        masks = [np.empty(spectrum.shape, np.float32) for _ in self.spec.sources]
         for t in range(len(magnitude)):
             self.step(magnitude[t], [mask[t] for mask in masks])
         return spectrum, masks

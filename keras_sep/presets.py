@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from typing import Any
 from keras_sep.errors import ModelFileError
 from keras_sep.spec import StreamSpec
 
-DEFAULT_PRESET = "or-unet-df"
-# What is taken of a preset where nothing else is said: fast and small first, then exact; the last has no fast kernels.
-PREFERENCE = ("dynamic_int8", "float32", "float16", "int8", "int16x8")
+DEFAULT_PRESET = "base"
+# What the first release called them.
+FORMER_NAMES = {"or-unet-df": "base", "or-unet-df-s": "small", "or-unet": "small-l1", "or-unet-df-free": "base-free"}
+# What is taken of a preset where nothing else is said: fast and small first, then exact.
+PREFERENCE = ("dynamic_int8", "float32", "float16", "int8")
 _GRAPHS = ("mask", "waveform")  # the faster one first
 ASSETS = Path(__file__).parent / "assets"
 
@@ -88,9 +91,21 @@ def presets() -> dict[str, Preset]:
     return result
 
 
+def current_name(name: str) -> str:
+    """Today's name of a preset that the first release called otherwise, with a warning; any other name as it is."""
+    if name not in FORMER_NAMES:
+        return name
+    warnings.warn(f"the preset {name} is called {FORMER_NAMES[name]} now", FutureWarning, stacklevel=3)
+    return FORMER_NAMES[name]
+
+
 def get_preset(name: str) -> Preset:
-    """Raises ModelFileError, which lists the presets, for an unknown name."""
+    """A shipped model by its name, or by the one it had in the first release.
+
+    Raises:
+        ModelFileError: an unknown name; lists the presets.
+    """
     try:
-        return presets()[name]
+        return presets()[current_name(name)]
     except KeyError:
         raise ModelFileError(f"unknown preset {name!r}: expected one of {', '.join(sorted(presets()))}") from None

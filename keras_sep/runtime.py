@@ -40,7 +40,7 @@ class StepModel:
 
     Attributes:
         spec: StreamSpec of the file.
-        graph: "mask", a step from magnitude (F, C) to one mask (F, C) a source, or "waveform", from
+        graph: "mask", a step from magnitude (F, V) to one mask (F, C) a source, or "waveform", from
             samples (frame_step, C) to one stem (frame_step, C) a source, late by frame_length − frame_step.
         metadata: everything the file says about itself.
         recoveries: steps undone since the file was opened; `reset` does not clear it.
@@ -93,16 +93,17 @@ class StepModel:
         """One step.
 
         Args:
-            x: float32, (F, C) magnitude or (frame_step, C) samples, by `graph`.
-            out: a contiguous float32 array of the same shape for each source, filled and returned; None for new ones.
+            x: float32, by `graph`: (F, V) magnitude, as `keras_sep.signal.magnitude_views`, or (frame_step, C) samples.
+            out: a contiguous float32 array (F, C) or (frame_step, C) for each source, filled and returned; None for new
+                ones.
 
         Returns:
-            One array of the same shape for each of `spec.sources`.
+            One such array for each of `spec.sources`.
         """
         if x.shape != self._frame_shape:
             raise ValueError(f"expected a frame of shape {self._frame_shape}. Received: {x.shape}")
         if out is None:
-            out = [np.empty(x.shape, np.float32) for _ in self._outputs]
+            out = [np.empty(self._output_shape, np.float32) for _ in self._outputs]
         power = _power(x)
         if math.isfinite(power):
             power = self._run(x, out)
@@ -137,16 +138,17 @@ class StepModel:
         spec = self.spec
         if self.graph == "mask":
             shape: tuple[int, ...] = (1, 1, spec.num_bins, spec.num_channels)
+            input_shape: tuple[int, ...] = (1, 1, spec.num_bins, spec.num_views)
             names = [f"{source}_mask" for source in spec.sources]
         else:
-            shape = (1, spec.frame_step, spec.num_channels)
+            shape = input_shape = (1, spec.frame_step, spec.num_channels)
             names = list(spec.sources)
-        self._require_shape(inputs, self._input_name, shape)
+        self._require_shape(inputs, self._input_name, input_shape)
         for name in names:
             self._require_shape(outputs, name, shape)
         view = self._interpreter.tensor  # index → function that returns a view
-        self._frame_shape = shape[-2:]
-        self._input_shape = shape
+        self._frame_shape, self._output_shape = input_shape[-2:], shape[-2:]
+        self._input_shape = input_shape
         self._set_input = functools.partial(self._interpreter.set_tensor, inputs[self._input_name]["index"])
         self._outputs = [view(outputs[name]["index"]) for name in names]
         self._carry = {}

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sep.audio import BLOCK, FORMATS, LOUDEST, AudioReader, AudioWriter, require_sample_rate
-from keras_sep.engine import build_engine, delay
+from keras_sep.engine import build_engine
 from keras_sep.errors import AudioError, ModelFileError, UnsupportedModelError
 from keras_sep.presets import DEFAULT_PRESET, get_preset
 from keras_sep.resampler import Resampler
@@ -87,7 +87,7 @@ class StreamingSeparator:
         # It lasts one step longer: steps come whole, samples come singly, and so there is always enough.
         shape = (len(self.spec.sources), self.algorithmic_latency, self.spec.num_channels)
         self._ready: Array = np.zeros(shape, np.float32)
-        self._late = delay(self.spec)
+        self._late = self.spec.stem_delay
 
     def push(self, block: npt.ArrayLike) -> dict[str, Array]:
         """Takes the next samples of the mixture, returns as many of each stem.
@@ -305,7 +305,7 @@ class Separator:
                     yield ahead.popleft().result()
 
         resample_back = Resampler(model_rate, sample_rate, len(spec.sources) * width)
-        late, sent = delay(spec), 0
+        late, sent = spec.stem_delay, 0
         recoveries = sum(e.step.recoveries for e in engines)
         ending = [None]  # one round more, to empty the resampler
         with contextlib.closing(inferred()) as results:

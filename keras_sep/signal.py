@@ -59,6 +59,20 @@ def stft(waveform: npt.ArrayLike, spec: StreamSpec) -> ComplexArray:
     return spectrum.astype(np.complex64, copy=False).transpose(0, 2, 1)
 
 
+def magnitude_views(spectrum: ComplexArray, spec: StreamSpec) -> Array:
+    """What a network sees of a stereo (or other) spectrum: linear magnitudes (frames, bins, views), contiguous.
+
+    Of each channel, and behind them, if `spec.views` has them, of mid and side, |L + R| / √2 and |L − R| / √2: what is
+    in phase in the centre, where voices are, cannot be told from |L| and |R|.
+    """
+    if spec.num_views > spec.num_channels:
+        left, right = spectrum[..., :1], spectrum[..., 1:2]
+        half = np.float32(np.sqrt(0.5))
+        spectrum = np.concatenate([spectrum, (left + right) * half, (left - right) * half], axis=-1)
+    # Not np.abs: its rounding depends on where a number lies in the array. In a step's own order of axes.
+    return np.ascontiguousarray(np.sqrt(spectrum.real**2 + spectrum.imag**2))
+
+
 def inverse_frames(spectrum: npt.ArrayLike, spec: StreamSpec) -> Array:
     """Windowed time frames (frames, channels, frame_length), ready to be added up."""
     frames = np.fft.irfft(np.asarray(spectrum).transpose(0, 2, 1), n=spec.fft_length, axis=-1)

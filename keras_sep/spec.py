@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 WINDOWS = ("hann",)
+CHANNEL_VIEWS = {1: ("mono",), 2: ("left", "right")}
+MID_SIDE = ("mid", "side")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class StreamSpec:
         fft_length: points of the Fourier transform, even, ≥ `frame_length` (zero-padded behind).
         window: "hann", periodic; used for analysis and for synthesis.
         sources: names of the stems, in the order of the masks.
+        views: what a network sees of the mixture: the channels themselves, ("left", "right") of two, and behind them
+            "mid" and "side", |L + R| / √2 and |L − R| / √2, if it has them. None for the channels.
 
     Raises:
         ValueError: names the field, the value received and what was expected.
@@ -42,6 +46,7 @@ class StreamSpec:
     fft_length: int = 2048
     window: str = "hann"
     sources: tuple[str, ...] = ("vocals", "accompaniment")
+    views: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for name in ("sample_rate", "num_channels", "frame_length", "frame_step", "fft_length"):
@@ -50,6 +55,8 @@ class StreamSpec:
                 raise ValueError(f"StreamSpec: {name} must be an integer. Received: {name}={value!r}")
             object.__setattr__(self, name, int(value))
         object.__setattr__(self, "sources", tuple(self.sources))
+        channels = CHANNEL_VIEWS.get(self.num_channels, tuple(f"channel_{i + 1}" for i in range(self.num_channels)))
+        object.__setattr__(self, "views", channels if self.views is None else tuple(self.views))
         self._require(8000 <= self.sample_rate <= 192000, "sample_rate", "from 8000 to 192000 Hz")
         self._require(self.num_channels >= 1, "num_channels", "at least 1")
         self._require(
@@ -76,6 +83,8 @@ class StreamSpec:
             "sources",
             "distinct names made of letters, digits and _",
         )
+        known = [channels, (*channels, *MID_SIDE)] if self.num_channels == 2 else [channels]
+        self._require(self.views in known, "views", f"one of {', '.join(map(str, known))}")
 
     def _require(self, condition: bool, name: str, expected: str) -> None:
         if not condition:
@@ -87,6 +96,11 @@ class StreamSpec:
         return self.fft_length // 2 + 1
 
     @property
+    def num_views(self) -> int:
+        """Magnitudes that a network sees of each bin: one for each channel, and two more with mid and side."""
+        return len(self.views or ())
+
+    @property
     def algorithmic_latency(self) -> int:
         """Samples by which a stem lags behind the mixture: one frame, 2048 = 46.4 ms by default.
 
@@ -96,6 +110,11 @@ class StreamSpec:
         return self.frame_length
 
     @property
+    def stem_delay(self) -> int:
+        """Samples by which an engine's stems lag behind what it is fed: a frame less its own step."""
+        return self.frame_length - self.frame_step
+
+    @property
     def algorithmic_latency_ms(self) -> float:
         return 1000.0 * self.algorithmic_latency / self.sample_rate
 
@@ -103,12 +122,13 @@ class StreamSpec:
         return json.dumps(self.to_dict(), sort_keys=True)
 
     def to_dict(self) -> dict[str, Any]:
-        return {**dataclasses.asdict(self), "sources": list(self.sources)}
+        return {**dataclasses.asdict(self), "sources": list(self.sources), "views": list(self.views or ())}
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> StreamSpec:
         known = {field.name for field in dataclasses.fields(cls)}
-        if not isinstance(fields, dict) or set(fields) != known:
+        # Files of the first release name no views: their networks see the channels.
+        if not isinstance(fields, dict) or set(fields) | {"views"} != known:
             found = sorted(fields) if isinstance(fields, dict) else fields
             raise ValueError(f"StreamSpec: expected the fields {sorted(known)}. Received: {found}")
         return cls(**fields)

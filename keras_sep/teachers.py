@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import keras
+from keras_sep.models import Unet
 
 
 class Teacher:
@@ -20,38 +20,35 @@ class Teacher:
     weights. It always runs in inference mode; gradients pass through it to its input.
 
     Args:
-        network: trained mask network, usually `build_unet`'s; it is frozen by this.
-        taps: names of its layers, from the first; None for `down_1`, `down_2`, … as far as they go.
+        network: a trained U-Net; it is frozen by this.
+        taps: N names of `network.tap_names`, or how many of the encoder's, from the first.
 
     Attributes:
-        taps: tuple of names; tap i is φ_i of eq. (3), i = 1 … N.
-        extractor: the part of the network up to the last tap.
+        taps: tuple of names; tap i is φ_i of eq. (4), i = 1 … N.
 
     Raises:
-        ValueError: a name that `network` has no layer of.
+        ValueError: a tap that the network does not have.
     """
 
-    def __init__(self, network: keras.Model, taps: Sequence[str] | None = None):
-        names = [layer.name for layer in network.layers]
-        if taps is None:
-            taps = [name for name in names if name.removeprefix("down_").isdigit()]
-        if not taps or (unknown := [name for name in taps if name not in names]):
+    def __init__(self, network: Unet, taps: Sequence[str] | int = 4):
+        encoder = tuple(level.name for level in network.down)
+        if isinstance(taps, int):
+            if not 1 <= taps <= len(encoder):
+                raise ValueError(
+                    f"Teacher: taps must be from 1 to {len(encoder)}, the encoder's levels. Received: {taps}"
+                )
+            taps = encoder[:taps]
+        if not taps or (unknown := [name for name in taps if name not in network.tap_names]):
             found = unknown if taps else "none"
-            raise ValueError(f"Teacher: taps must be layers of {network.name!r}: {', '.join(names)}. Received: {found}")
+            raise ValueError(f"Teacher: taps must be some of {', '.join(network.tap_names)}. Received: {found}")
         network.trainable = False
-        self.taps = tuple(taps)
-        # What lies behind the last tap is not computed.
-        self.extractor = keras.Model(network.input, [network.get_layer(name).output for name in taps])
-        self.extractor.trainable = False
-
-    def first(self, num_taps: int) -> Teacher:
-        """The same teacher with its first `num_taps` taps only."""
-        if not 1 <= num_taps <= len(self.taps):
-            raise ValueError(
-                f"Teacher: num_taps must be from 1 to {len(self.taps)} ({', '.join(self.taps)}). Received: {num_taps}"
-            )
-        return Teacher(self.extractor, self.taps[:num_taps])
+        self.network, self.taps = network, tuple(taps)
 
     def __call__(self, magnitude) -> list:
-        """φ_1 … φ_N of `magnitude` (B, T, F, C), linear, ≥ 0."""
-        return self.extractor(magnitude, training=False)
+        """φ_1 … φ_N of `magnitude` (B, T, F, V), linear, ≥ 0; what lies behind the last tap is not computed."""
+        found = {}
+        for name, value in self.network.features(magnitude):
+            found[name] = value
+            if all(tap in found for tap in self.taps):
+                break
+        return [found[tap] for tap in self.taps]

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from keras_sep import Separator, StreamingSeparator, offline
+from common.runs import load_best
+from keras_sep import Separator, StreamingSeparator
+from keras_sep.inference import separate
 from tests.support.paths import CONFIGS, EXAMPLE, ROOT
 from tests.support.runs import RATE, history, options
-from training.runs import load_best
 
 # Of the converted files against the Keras network on a test song; dynamic_int8 has 8 bits, float32 its rounding.
 SNR_DB = {"float32": 90, "dynamic_int8": 20}
@@ -49,7 +50,16 @@ def test_a_song_is_separated_by_the_shipped_model(tmp_path):
 
 def test_a_network_is_trained_converted_verified_and_streamed(tmp_path, data):
     trained, converted = tmp_path / "run", tmp_path / "converted"
-    run("training", "train", CONFIGS / "or_unet.toml", "--data", data, "--out", trained, *options("total_steps=20"))
+    run(
+        "training",
+        "train",
+        CONFIGS / "shipped" / "base.toml",
+        "--data",
+        data,
+        "--out",
+        trained,
+        *options("optimizer.total_steps=20"),
+    )
     losses = [float(row["loss"]) for row in history(trained)]
     assert len(losses) == 10
     assert losses[-1] < 0.9 * losses[0]
@@ -58,10 +68,10 @@ def test_a_network_is_trained_converted_verified_and_streamed(tmp_path, data):
     said = run("export", "verify", converted, "--data", data, "--seconds", "2", "--steps", "100")
     assert said.count(" passed |") == 4
 
-    network, spec = load_best(trained)
-    assert spec.sample_rate == RATE
+    network = load_best(trained)
+    assert network.spec.sample_rate == RATE
     mixture = sum(soundfile.read(path, dtype="float32")[0] for path in (data / "test/songs/test_one").iterdir())
-    expected = offline.separate(network, mixture, spec)
+    expected = separate(network, mixture)
     for file in json.loads((converted / "mine.json").read_text())["files"]:
         path = converted / file["file"]
         whole = Separator(model=path).separate(mixture, RATE)

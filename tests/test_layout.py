@@ -20,24 +20,27 @@ IMPORTS: dict[str, set[str]] = {
     "assets": set(),
     "resampler": set(),
     "losses": set(),
-    "teachers": set(),
+    "extra_losses": {"losses"},
     "metadata": {"errors"},
     "audio": {"errors"},
     "signal": {"spec"},
     "presets": {"errors", "spec"},
     "web": {"errors", "presets"},
     "models": {"spec", "models"},
-    "streaming": {"models"},
-    "separation": {"losses", "streaming", "teachers"},
+    "teachers": {"models"},
+    "separation": {"extra_losses", "losses", "models", "teachers"},
+    "inference": {"models", "signal"},
+    "tflite": {"_version", "metadata", "models", "signal", "tflite"},
     "runtime": {"errors", "metadata", "spec"},
     "engine": {"runtime", "signal", "spec"},
-    "offline": {"engine", "signal", "spec", "streaming"},
     "separator": {"audio", "engine", "errors", "presets", "resampler", "runtime"},
     "live": {"audio", "errors", "live", "resampler", "separator", "spec"},
     "__init__": {"_version", "errors", "separator", "spec"},
     "cli": {"_version", "errors", "live", "presets", "separator", "web"},
 }
-NEEDS_KERAS = {"models", "losses", "teachers", "streaming", "separation", "offline"}
+NEEDS_KERAS = {"models", "losses", "extra_losses", "teachers", "separation", "inference", "tflite"}
+# The folders of a checkout, from the floor up, and what each of them may know beside keras_sep.
+FLOORS: dict[str, set[str]] = {"common": set(), "training": {"common"}, "export": {"common"}}
 
 # Below tests/, but none of the tree's folders.
 FOR_TESTS = {"support", "golden", "data"}
@@ -80,7 +83,7 @@ def test_keras_sep_is_built_from_the_ground_up():
         assert own <= IMPORTS[module], f"{path} imports {sorted(own - IMPORTS[module])}"
         found.setdefault(module, set()).update(own)
         tops = {name.split(".")[0] for name in imports}
-        assert not tops & {"training", "export", "examples", "tests"}, path
+        assert not tops & {"common", "training", "export", "examples", "tests"}, path
         if module not in NEEDS_KERAS:
             assert not tops & set(HEAVY), f"{path}: the runtime needs neither TensorFlow nor Keras"
     assert found == IMPORTS, "what is no longer imported is not allowed any longer, either"
@@ -94,19 +97,23 @@ def test_no_module_knows_one_above_it():
         assert module in NEEDS_KERAS or not imports & NEEDS_KERAS, f"{module} would load Keras"
 
 
-def test_training_and_export_do_not_know_each_other():
-    for folder, other in (("training", "export"), ("export", "training")):
+def test_each_folder_knows_the_floors_below_it_only():
+    for folder, below in FLOORS.items():
+        others = {"common", "training", "export", "examples", "tests"} - below - {folder}
         for path in (ROOT / folder).rglob("*.py"):
-            assert other not in {name.split(".")[0] for name in _imports(path)}, path
+            assert not others & {name.split(".")[0] for name in _imports(path)}, path
 
 
-def test_only_export_knows_tensorflow():
+def test_only_the_conversion_knows_tensorflow():
     within = set()
-    for folder in ("keras_sep", "training"):
+    for folder in ("keras_sep", "common", "training"):
         for path in (ROOT / folder).rglob("*.py"):
-            if "tensorflow" in {name.split(".")[0] for name in _imports(path)}:
-                within.add(path.name)
-                assert "tensorflow" not in {name.split(".")[0] for name in _imports_at_import(path)}, path
+            if "tensorflow" not in {name.split(".")[0] for name in _imports(path)}:
+                continue
+            if path.parent == ROOT / "keras_sep" / "tflite":
+                continue
+            within.add(path.name)
+            assert "tensorflow" not in {name.split(".")[0] for name in _imports_at_import(path)}, path
     # Inside a function, where the backend is TensorFlow.
     assert within == {"parallel.py", "fused.py", "recurrence.py"}
 

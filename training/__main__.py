@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
 from keras_sep.presets import DEFAULT_PRESET
@@ -31,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
         type=Path,
         nargs="?",
         metavar="CONFIG.toml",
-        help="may be left out with --init-preset: training/configs/fine_tune.toml",
+        help="may be left out with --init-preset: training/configs/shipped/fine_tune.toml",
     )
     train.add_argument(
         "--init-preset", metavar="NAME", help="begin with the weights of a preset, in its architecture and size"
@@ -282,48 +283,48 @@ def _training_options(args: argparse.Namespace) -> dict:
 
 def _train(args: argparse.Namespace) -> None:
     # Heavy imports inside commands: --help stays quick.
-    from training.config import TrainConfig
-    from training.start import overrides_of
-    from training.train import train
+    from training.engine.config import TrainConfig
+    from training.engine.train import train
+    from training.engine.warm_start import overrides_of
 
-    preset = args.init_preset
+    preset = _preset(args.init_preset)
     for name, value in (("CONFIG.toml", args.config), ("--out", args.out)):
         if value is None and not preset:
             raise ValueError(f"train: expected {name}, which only --init-preset makes optional. Received: none")
-    config = args.config or Path(__file__).parent / "configs" / "fine_tune.toml"
+    config = args.config or Path(__file__).parent / "configs" / "shipped" / "fine_tune.toml"
     out = args.out or Path("runs") / f"{preset}-fine-tuned"
     settings = (overrides_of(preset) if preset else []) + args.set
     train(TrainConfig.load(config, settings), args.data, out, **_training_options(args))
 
 
 def _run_paper(args: argparse.Namespace) -> None:
-    from training.paper import run_paper
+    from training.commands.paper import run_paper
 
     options = _training_options(args) | {"protocols": args.protocols.split(",")}
     print(run_paper(args.out, args.data, args.set, args.split, args.excerpt, args.jobs, **options))
 
 
 def _gather(args: argparse.Namespace) -> None:
-    from training.gather import gather
+    from training.commands.gather import gather
 
     print(gather(args.data, args.out, args.seconds))
 
 
 def _compare(args: argparse.Namespace) -> None:
-    from training.compare import compare
+    from training.commands.compare import compare
 
-    print(compare(args.runs, args.data, args.cache, args.preset))
+    print(compare(args.runs, args.data, args.cache, _preset(args.preset)))
 
 
 def _average(args: argparse.Namespace) -> None:
-    from training.average import average
+    from training.commands.average import average
 
     average(args.runs, args.shares or [1.0] * len(args.runs), args.out)
     print(f"{args.out}: the mean of {', '.join(map(str, args.runs))}")
 
 
 def _gap(args: argparse.Namespace) -> None:
-    from training.gap import gap
+    from training.commands.gap import gap
 
     if min(args.frames, args.count) < 1:
         raise ValueError(f"gap: expected counts of at least 1. Received: --frames {args.frames} --count {args.count}")
@@ -331,7 +332,7 @@ def _gap(args: argparse.Namespace) -> None:
 
 
 def _benchmark(args: argparse.Namespace) -> None:
-    from training.benchmark import benchmark
+    from training.commands.benchmark import benchmark
 
     if args.steps < 1:
         raise ValueError(f"--steps: expected at least 1. Received: {args.steps}")
@@ -342,16 +343,17 @@ def _benchmark(args: argparse.Namespace) -> None:
 
 
 def _credits(args: argparse.Namespace) -> None:
-    from training.credits import credits_text
+    from training.commands.credits import credits_text
 
     print(credits_text(args.run, args.data, args.name), end="")
 
 
 def _evaluate(args: argparse.Namespace) -> int:
+    from common.exposure import TrainingExposure
     from training.evaluation import methods
     from training.evaluation.conditions import CONDITIONS
     from training.evaluation.evaluate import evaluate, require_counts, require_known, tables
-    from training.evaluation.songs import Heard, heard_by_file, heard_by_run, scored_songs
+    from training.evaluation.songs import exposure_of_file, scored_songs
 
     # What can be wrong with the options is said before audio is decoded.
     require_counts(args.excerpt, args.jobs)
@@ -365,14 +367,16 @@ def _evaluate(args: argparse.Namespace) -> int:
         raise ValueError("--robustness: expected a model that can be given other mixtures. Received: --estimates")
     if args.exclude_shared and args.estimates:
         raise ValueError("--exclude-shared: expected a model that says what it was trained on. Received: --estimates")
-    heard = Heard()
+    exposure = TrainingExposure()
     if args.run:
-        method, heard = methods.of_run(args.run, name=args.name), heard_by_run(args.run, args.split)
+        method, exposure = methods.of_run(args.run, name=args.name), TrainingExposure.of_run(args.run)
     elif args.estimates:
         method = methods.of_estimates(args.estimates, name=args.name)
     else:
-        method, provenance = methods.of_file(args.preset, args.model, args.graph, args.precision, name=args.name)
-        heard = heard_by_file(provenance, args.split, method.row)
+        method, provenance = methods.of_file(
+            _preset(args.preset), args.model, args.graph, args.precision, name=args.name
+        )
+        exposure = exposure_of_file(provenance, method.row)
     rate = method.sample_rate or StreamSpec().sample_rate
     with scored_songs(
         args.data,
@@ -381,7 +385,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         dataset=args.dataset,
         cache=args.cache,
         strict=args.strict,
-        heard=heard,
+        exposure=exposure,
         exclude_shared=args.exclude_shared,
     ) as songs:
         summary = evaluate(
@@ -407,13 +411,13 @@ def _evaluate(args: argparse.Namespace) -> int:
 
 def _alone(args: argparse.Namespace) -> None:
     from keras_sep.presets import presets
-    from training.datasets import load_split
+    from training.commands.alone import alone
+    from training.data.datasets import load_split
     from training.evaluation import methods
-    from training.evaluation.alone import alone
 
     chosen = [
         methods.of_file(name, None, name=name)[0] if name in presets() else methods.of_run(Path(name))
-        for name in args.models
+        for name in map(_preset, args.models)
     ]
     rate, *others = sorted({method.sample_rate for method in chosen if method.sample_rate})
     if others:
@@ -425,6 +429,18 @@ def _report(args: argparse.Namespace) -> None:
     from training.evaluation.report import write_report
 
     print(write_report(args.folders, args.out, args.title, args.players))
+
+
+def _preset(name: str) -> str:
+    """The name of a preset today; a line on stderr where the first release had another. What is none stays as it is."""
+    from keras_sep.presets import current_name
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        name = current_name(name)
+    for warning in said:
+        print(f"warning: {warning.message}", file=sys.stderr)
+    return name
 
 
 if __name__ == "__main__":

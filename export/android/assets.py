@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from common.files import write_json
 from export.android.folder import made_anew
 from export.benchmark.example import EXAMPLE
-from export.files import write_json
 from keras_sep.presets import ASSETS, DEFAULT_PRESET, PREFERENCE, presets
 
 

@@ -1,8 +1,8 @@
 """Golden vectors: what Python computes, for the Kotlin that must compute the same.
 
 golden.json says what is there; arrays are raw little-endian float32 files beside it, row-major, each entry
-{"file", "shape"}. The models are the shipped ones, in the application's assets, and two in tests/golden whose
-masks are constants.
+{"file", "shape"}. The models are the shipped ones, in the application's assets, and those in tests/golden: two
+whose masks are constants, and two that also see mid and side.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ import numpy.typing as npt
 import soxr
 from scipy import signal
 
+from common.files import write_json
 from export.android.folder import made_anew
 from export.benchmark.example import example
-from export.files import write_json
 from keras_sep.runtime import StepModel, runtime_name
 from keras_sep.separator import StreamingSeparator
-from keras_sep.signal import OverlapAdd, StreamingStft
+from keras_sep.signal import OverlapAdd, StreamingStft, magnitude_views
 from keras_sep.spec import StreamSpec
 
 Array = npt.NDArray[np.float32]
-UNITS = Path(__file__).parents[2] / "tests" / "golden"
+GOLDEN = Path(__file__).parents[2] / "tests" / "golden"
 BLOCK_SIZES = (1, 64, 441, 480, 512, 1024, 4096, 7919)
 RATES = (
     (44100, 48000),
@@ -71,8 +71,8 @@ def write_golden(core: Path, models: Path) -> Path:
         start = int(_START_S * rate)
         mixture = example()[start : start + int(_LENGTH_S * rate)]
         entries = []
-        for path in (*shipped, *sorted(UNITS.glob("unit-*.tflite"))):
-            if path.parent == UNITS:
+        for path in (*shipped, *sorted(GOLDEN.glob("*.tflite"))):
+            if path.parent == GOLDEN:
                 shutil.copyfile(path, folder / path.name)
                 place = path.name
             else:
@@ -131,7 +131,7 @@ def _steps(vectors: _Vectors, path: Path, mixture: Array) -> dict[str, Any]:
     step = StepModel(path)
     spec = step.spec
     if step.graph == "mask":
-        inputs = np.abs(StreamingStft(spec).push(mixture[: _STEPS * spec.frame_step])).astype(np.float32)
+        inputs = magnitude_views(StreamingStft(spec).push(mixture[: _STEPS * spec.frame_step]), spec)
     else:
         inputs = mixture[: _STEPS * spec.frame_step].reshape(_STEPS, spec.frame_step, spec.num_channels)
     inputs = np.ascontiguousarray(inputs)
@@ -192,6 +192,13 @@ def _specs() -> list[dict[str, Any]]:
         {"frame_length": 1024, "frame_step": 256, "fft_length": 1024},
         {"fft_length": 4096},
         {"num_channels": 1},
+        {"num_channels": 1, "views": ["mono"]},
+        {"num_channels": 3, "views": None},
+        {"views": ["left", "right", "mid", "side"]},
+        {"views": ["left", "right", "side", "mid"]},
+        {"views": ["mid", "side"]},
+        {"views": []},
+        {"num_channels": 3, "views": ["left", "right", "mid", "side"]},
         {"sources": ["voice", "drums", "bass"]},
         {"sample_rate": 7999},
         {"sample_rate": 44100.5},
@@ -210,7 +217,8 @@ def _specs() -> list[dict[str, Any]]:
         {"lookahead": 3},
     ]
     texts = [json.dumps({**valid, **change}) for change in changes]
-    texts += [json.dumps({k: v for k, v in valid.items() if k != "window"}), "[1, 2]", "{", ""]
+    texts += [json.dumps({k: v for k, v in valid.items() if k != missing}) for missing in ("views", "window")]
+    texts += ["[1, 2]", "{", ""]
     return [{"json": text, "error": _verdict(text)} for text in texts]
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from keras_sep.signal import StreamingStft
+from keras_sep.signal import StreamingStft, magnitude_views
 from keras_sep.spec import StreamSpec
 
 Array = npt.NDArray[np.float32]
@@ -39,4 +39,4 @@ def step_inputs(graph: str, spec: StreamSpec) -> Array:
     """What a graph's steps take: magnitudes (steps, F, C), or samples (steps, frame_step, C)."""
     if graph == "waveform":
         return blocks(spec.sample_rate, spec.num_channels, spec.frame_step)
-    return np.ascontiguousarray(np.abs(StreamingStft(spec).push(example(spec.sample_rate, spec.num_channels))))
+    return magnitude_views(StreamingStft(spec).push(example(spec.sample_rate, spec.num_channels)), spec)

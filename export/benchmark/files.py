@@ -23,7 +23,7 @@ class MeasuredFile:
         name: of the model; "random" for one without training.
         size: "s", "m", "l", or "" where its list does not say.
         graph: "mask" or "waveform".
-        precision: of `export.quantise.PRECISIONS`.
+        precision: of `keras_sep.tflite.quantise.PRECISIONS`.
         step_ms: audio that one step covers.
         sdr_db: by source, on real songs; empty where nobody measured.
     """
@@ -75,7 +75,7 @@ def converted(folder: Path) -> list[MeasuredFile]:
 
 def listed(summary: dict[str, Any], folder: Path) -> list[MeasuredFile]:
     """The files of one list that this machine can run; says which it cannot."""
-    spec = StreamSpec.from_dict(summary["spec"])
+    spec, about = StreamSpec.from_dict(summary["spec"]), summary.get("provenance", {})
     files = []
     for entry in summary["files"]:
         path = folder / entry["file"]
@@ -90,7 +90,7 @@ def listed(summary: dict[str, Any], folder: Path) -> list[MeasuredFile]:
             MeasuredFile(
                 path=path,
                 name=summary["name"],
-                size=str(summary.get("provenance", {}).get("size", "")),
+                size=str(about.get("model", {}).get("size", "")),
                 graph=entry["graph"],
                 precision=entry["precision"],
                 step_ms=1000 * spec.frame_step / spec.sample_rate,

@@ -13,6 +13,7 @@ from typing import Any
 from export.benchmark.load import interpreter_class
 
 Shape = tuple[int, ...]
+TRANSFORM = "inverse_dft"  # as keras_sep.tflite.inverse_dft, which cannot be asked without importing TensorFlow
 # Operation → its work, given the shapes of its inputs and its output; kernels are (O, H, W, I) and (1, H, W, O).
 TFLITE = {
     "CONV_2D": lambda inputs, output: prod(output) * prod(inputs[1][1:]),
@@ -47,11 +48,13 @@ def _tflite(path: Path) -> list[tuple[str, list[Shape], Shape]]:
     tensors = {t["index"]: t for t in interpreter.get_tensor_details()}
     shapes = {index: tuple(int(n) for n in tensor["shape"]) for index, tensor in tensors.items()}
     operations = interpreter._get_ops_details()
-    # What a network makes is named after it, "or_unet_step_1/…".
-    own = [op for op in operations if "_step_" in tensors.get(int(op["outputs"][0]), {"name": ""})["name"]]
+    names = [tensors.get(int(op["outputs"][0]), {"name": ""})["name"] for op in operations]
+    # What a network of the first release makes is named after it, "or_unet_step_1/…"; today the transform has a name.
+    own = [op for op, name in zip(operations, names, strict=True) if "_step_" in name]
+    rest = [op for op, name in zip(operations, names, strict=True) if f"{TRANSFORM}/" not in name]
     return [
         (op["op_name"], [shapes.get(int(i), ()) for i in op["inputs"]], shapes.get(int(op["outputs"][0]), ()))
-        for op in own or operations
+        for op in own or rest
     ]
 
 

@@ -1,19 +1,15 @@
-"""The default preset's network in other sizes, with random weights: what it would cost, without the training."""
+"""Our network in its sizes, with random weights: what it would cost, without the training."""
 
 from __future__ import annotations
 
 import hashlib
-import tempfile
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from export.benchmark.example import example
-from keras_sep.metadata import FORMAT
-from keras_sep.presets import DEFAULT_PRESET, get_preset
 from keras_sep.spec import StreamSpec
 
-# Of keras_sep.models.or_unet.CONFIGS, which cannot be asked without importing Keras.
+# Of keras_sep.models.BinMemoryUnet, which cannot be asked without importing Keras.
 SIZES = ("tiny", "s", "m", "l")
 SECONDS = 2  # of music that calibrates: the ranges cost nothing
 
@@ -25,31 +21,26 @@ def convert_random(size: str, out: str) -> dict[str, Any]:
         A list of files as `export.convert.convert` writes it.
     """
     import keras
-    import tensorflow as tf
 
     from export.calibration import step_inputs
-    from export.convert import add_metadata
-    from export.graphs import GRAPHS
-    from export.quantise import PRECISIONS, REFUSED, to_tflite
     from keras_sep.models import build_network
+    from keras_sep.tflite.converter import to_float32
+    from keras_sep.tflite.graphs import GRAPHS
+    from keras_sep.tflite.metadata import add_metadata, describe
+    from keras_sep.tflite.quantise import PRECISIONS, quantise
 
-    spec = StreamSpec()
+    spec = StreamSpec(views=("left", "right", "mid", "side"))
     keras.utils.set_random_seed(0)
-    model = build_network(get_preset(DEFAULT_PRESET).provenance["architecture"], size, spec)
+    network = build_network("bin_memory_unet", size, spec)
     music = [example(spec.sample_rate, spec.num_channels)[: round(SECONDS * spec.sample_rate)]]
     files = []
     for kind, graph in GRAPHS.items():
-        module = graph(model, spec)
-        # The float graph streams once, however often the quantiser asks.
-        samples = [("step", inputs) for inputs in step_inputs(module, music)]
-        with tempfile.TemporaryDirectory() as folder:
-            tf.saved_model.save(module, folder, signatures={"step": module.step.get_concrete_function()})
-            for precision in (p for p in PRECISIONS if (kind, p) not in REFUSED):
-                about = {"format": FORMAT, "name": "random", "graph": kind, "precision": precision}
-                plain = to_tflite(folder, precision, module.network.name, partial(iter, samples))
-                content = add_metadata(plain, {**about, "spec": spec.to_dict()})
-                path = Path(out) / f"random-{size}-{kind}-{precision}.tflite"
-                path.write_bytes(content)
-                digest = hashlib.sha256(content).hexdigest()
-                files.append({"graph": kind, "precision": precision, "file": path.name, "sha256": digest})
-    return {"name": "random", "spec": spec.to_dict(), "provenance": {"size": size}, "files": files}
+        module = graph(network)
+        exact, samples = to_float32(module), list(step_inputs(module, music))
+        for precision in PRECISIONS:
+            content = add_metadata(quantise(exact, precision, samples), describe(module, "random", precision))
+            path = Path(out) / f"random-{size}-{kind}-{precision}.tflite"
+            path.write_bytes(content)
+            digest = hashlib.sha256(content).hexdigest()
+            files.append({"graph": kind, "precision": precision, "file": path.name, "sha256": digest})
+    return {"name": "random", "spec": spec.to_dict(), "provenance": {"model": {"size": size}}, "files": files}

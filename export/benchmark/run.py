@@ -13,6 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from common.files import write_json
 from export.benchmark import table
 from export.benchmark.bounds import bounds, bounds_table
 from export.benchmark.child import call
@@ -21,7 +22,6 @@ from export.benchmark.peers import require_peers
 from export.benchmark.random_files import SIZES
 from export.benchmark.separate import separate, separate_table
 from export.benchmark.steps import MAX_STEPS
-from export.files import write_json
 
 ROUNDS = 7
 

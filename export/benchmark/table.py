@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from export.files import written_beside
+from common.files import written_beside
 
 QUIET = 0.9  # of the fastest product, that the median one reaches where nobody else is at work
 BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"

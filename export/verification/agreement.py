@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
+from common.scores import snr_db
 from export.verification.gates import MAX_ERROR, MIN_SNR_DB
-from export.verification.scores import snr_db
+from keras_sep.models import MaskNetwork
 from keras_sep.runtime import StepModel
-from keras_sep.signal import OverlapAdd, StreamingStft
+from keras_sep.signal import OverlapAdd, StreamingStft, magnitude_views
 from keras_sep.spec import StreamSpec
 
 NUM_FRAMES = 400
@@ -86,8 +86,7 @@ def _sung_vowels(sample_rate: int, samples: int, rng: np.random.Generator) -> np
 
 def check_file(
     path: Path,
-    model: keras.Model,
-    spec: StreamSpec,
+    network: MaskNetwork,
     precision: str,
     mixture: npt.NDArray[np.float32] | None = None,
 ) -> Agreement:
@@ -95,36 +94,33 @@ def check_file(
 
     Args:
         path: .tflite file with our metadata.
-        model: sequence model of masks.
-        spec: stream format.
+        network: what the file was made from.
         precision: whose tolerance applies.
         mixture: (samples, C); None for `probe_signal`.
 
     Raises:
         VerificationError: says by how much the file misses the tolerance of its precision.
     """
-    step = StepModel(path)
+    step, spec = StepModel(path), network.spec
     mixture = probe_signal(spec) if mixture is None else mixture
     mixture = mixture[: len(mixture) // spec.frame_step * spec.frame_step]
     spectrum = StreamingStft(spec).push(mixture)
-    expected = keras_masks(model, spectrum, spec)
+    expected = keras_masks(network, spectrum)
     if step.graph == "waveform":
         expected = [OverlapAdd(spec).push(mask * spectrum) for mask in expected]
         blocks = mixture.reshape(-1, spec.frame_step, spec.num_channels)
         found = list(np.concatenate([step(block) for block in blocks], axis=1))
     else:
-        found = list(np.stack([step(np.abs(frame)) for frame in spectrum], axis=1))
+        found = list(np.stack([step(frame) for frame in magnitude_views(spectrum, spec)], axis=1))
     if step.recoveries:  # the step hides it
         raise VerificationError(f"the file's output or state is not finite at {step.recoveries} steps")
     return compare(expected, found, precision, weight=np.abs(spectrum) if step.graph == "mask" else None)
 
 
-def keras_masks(
-    model: keras.Model, spectrum: npt.NDArray[np.complex64], spec: StreamSpec
-) -> list[npt.NDArray[np.float32]]:
+def keras_masks(network: MaskNetwork, spectrum: npt.NDArray[np.complex64]) -> list[npt.NDArray[np.float32]]:
     """One mask (frames, F, C) a source of a whole spectrum (frames, F, C)."""
-    masks = model.predict(np.abs(spectrum)[None], verbose=0)
-    return [np.asarray(masks[f"{source}_mask"][0]) for source in spec.sources]
+    masks = network.predict(magnitude_views(spectrum, network.spec)[None], verbose=0)
+    return [np.asarray(masks[f"{source}_mask"][0]) for source in network.spec.sources]
 
 
 def compare(

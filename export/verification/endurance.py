@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from common.scores import snr_db
 from export.songs import read_stems, song_folders
-from export.verification.scores import snr_db
 from keras_sep.presets import DEFAULT_PRESET, get_preset
 from keras_sep.separator import StreamingSeparator
 from keras_sep.spec import StreamSpec

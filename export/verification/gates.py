@@ -11,19 +11,18 @@ MAX_ERROR = {"float32": 1e-4}  # of masks and samples, absolute
 # Of the vocals, in every window of `verify`; see `FIRST_STEP` and `LONG`. A waveform graph whose stems are rounded to
 # 8 bits has 23 dB. In float16 the plain network has 60 dB; that with memories of bins, in which a rounded weight moves
 # 256 states a step, 45 to 52 (by the weights) at the worst place of a song, without a hundredth of a decibel of SDR.
-MIN_SNR_DB = {"float32": 100.0, "float16": 45.0, "dynamic_int8": 20.0, "int8": 25.0, "int16x8": 25.0}
+MIN_SNR_DB = {"float32": 100.0, "float16": 45.0, "dynamic_int8": 20.0, "int8": 25.0}
 # After minutes: (steps, dB of float32). Recurrent units that remember for minutes add up the rounding of every step:
 # after 20000 Keras itself, in float32, is 98.5 dB from Keras in float64, and 117 dB after 2000.
 LONG = (2000, 90.0)
 # Precisions whose SNR counts at step 1 too. That frame is mostly silence, and what sounds lies under the window's foot:
 # ranges made for music do not resolve it, and the stems that come of it are 80 dB below what is heard next.
 FIRST_STEP = ("float32", "float16")
-# Of both stems, to either side: a file that seems better than its network is not that network either. int16x8 is for
-# accelerators where int8 does not run; it must be as good.
-MAX_SDR_CHANGE_DB = {"float32": 0.01, "float16": 0.02, "dynamic_int8": 0.1, "int8": 0.2, "int16x8": 0.2}
+# Of both stems, to either side: a file that seems better than its network is not that network either.
+MAX_SDR_CHANGE_DB = {"float32": 0.01, "float16": 0.02, "dynamic_int8": 0.1, "int8": 0.2}
 # Largest error of a state after any window, in parts of the state's range: a network may hardly use its state, and
 # then masks do not tell that it is wrong.
-MAX_STATE_ERROR = {"float32": 1e-3, "float16": 0.02, "dynamic_int8": 0.2, "int8": 0.2, "int16x8": 0.2}
+MAX_STATE_ERROR = {"float32": 1e-3, "float16": 0.02, "dynamic_int8": 0.2, "int8": 0.2}
 
 
 def reasons(precision: str, figures: dict[str, Any]) -> list[str]:

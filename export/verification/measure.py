@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from common.scores import median_sdr, snr_db
 from export.onnx_step import OnnxStep
-from export.verification.scores import median_sdr, snr_db
-from keras_sep.engine import build_engine, delay
+from keras_sep.engine import build_engine
 from keras_sep.runtime import StepModel
-from keras_sep.signal import StreamingStft
+from keras_sep.signal import StreamingStft, magnitude_views
 from keras_sep.spec import StreamSpec
 
 Array = npt.NDArray[np.float32]
@@ -68,7 +68,7 @@ def measure_stream(path: Path, reference: Path, steps: int, advance: Advance) ->
     states: dict[int, dict[str, Array]] = {}
     for places, samples in read_stream(reference, spec, steps):
         if step.graph == "mask":
-            inputs = np.abs(stft.push(samples))
+            inputs = magnitude_views(stft.push(samples), spec)
         else:
             inputs = samples.reshape(-1, spec.frame_step, spec.num_channels)
         for t, x in zip(places, inputs, strict=True):
@@ -77,7 +77,7 @@ def measure_stream(path: Path, reference: Path, steps: int, advance: Advance) ->
             for n, window in windows(steps).items():
                 if t in window:
                     outputs[n].append(output)
-                    weights[n].append(x)
+                    weights[n].append(x[..., : spec.num_channels])  # what a mask multiplies
         if places.stop in outputs:
             states[places.stop] = step.states()
         advance(len(places))
@@ -114,7 +114,7 @@ def measure_song(path: Path, stems: Path, active: npt.NDArray[np.bool_], advance
     """Median SDR of each source over a song's voice-active seconds, dB; NaN without one, or where a step was undone."""
     references = np.load(stems)
     engine = build_engine(open_step(path))
-    spec, late = engine.spec, delay(engine.spec)
+    spec, late = engine.spec, engine.spec.stem_delay
     mixture = references.sum(axis=0)
     padded = np.concatenate(
         [mixture, np.zeros((-len(mixture) % spec.frame_step + late, spec.num_channels), np.float32)]

@@ -8,17 +8,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
-from export.files import written_beside
+from common.files import written_beside
+from common.scores import median_sdr
 from export.songs import Song
 from export.verification.measure import Advance, read_stream, windows
-from export.verification.scores import median_sdr
-from keras_sep.offline import separate
-from keras_sep.signal import OverlapAdd, StreamingStft
+from keras_sep.inference import MaskStream, separate
+from keras_sep.models import OnlineNetwork
+from keras_sep.signal import OverlapAdd, StreamingStft, magnitude_views
 from keras_sep.spec import StreamSpec
-from keras_sep.streaming import build_chunk, initial_states
 
 
 def write_songs(songs: list[Song], spec: StreamSpec, reference: Path) -> None:
@@ -29,19 +28,17 @@ def write_songs(songs: list[Song], spec: StreamSpec, reference: Path) -> None:
             np.save(file, song.read(spec))
 
 
-def write_stream(network: keras.Model, spec: StreamSpec, reference: Path, steps: int, advance: Advance) -> None:
+def write_stream(network: OnlineNetwork, reference: Path, steps: int, advance: Advance) -> None:
     """The network's masks, stems and states at every checkpoint of the stream."""
-    model = build_chunk(network)
-    states = initial_states(model, 1)
+    spec, stream = network.spec, MaskStream(network)
     stft, overlap_adds = StreamingStft(spec), [OverlapAdd(spec) for _ in spec.sources]
     masks: dict[int, list] = {n: [] for n in windows(steps)}
     stems: dict[int, list] = {n: [] for n in windows(steps)}
     result: dict[str, Any] = {}
     for places, samples in read_stream(reference, spec, steps):
         spectrum = stft.push(samples)
-        outputs = model.predict_on_batch({"magnitude": np.abs(spectrum)[None], **states})
-        states = {name: outputs[f"new_{name}"] for name in states}
-        mask = np.stack([np.asarray(outputs[f"{source}_mask"][0]) for source in spec.sources])
+        masks_by_name = stream.push(magnitude_views(spectrum, spec))
+        mask = np.stack([masks_by_name[f"{source}_mask"] for source in spec.sources])
         stem = np.stack([o.push(m * spectrum) for o, m in zip(overlap_adds, mask, strict=True)])
         for n, window in windows(steps).items():
             first = max(window.start, places.start) - places.start
@@ -50,7 +47,7 @@ def write_stream(network: keras.Model, spec: StreamSpec, reference: Path, steps:
                 masks[n].append(mask[:, first:last])
                 stems[n].append(stem[:, first * spec.frame_step : last * spec.frame_step])
         if places.stop in masks:
-            result |= {f"{name}_{places.stop}": np.asarray(value) for name, value in states.items()}
+            result |= {f"state_{i}_{places.stop}": state for i, state in enumerate(stream.states)}
         advance(len(places))
     for n in masks:
         result |= {f"masks_{n}": np.concatenate(masks[n], axis=1), f"stems_{n}": np.concatenate(stems[n], axis=1)}
@@ -58,9 +55,10 @@ def write_stream(network: keras.Model, spec: StreamSpec, reference: Path, steps:
         np.savez(file, **result)
 
 
-def song_sdr(network: keras.Model, spec: StreamSpec, song: Song) -> list[float]:
+def song_sdr(network: OnlineNetwork, song: Song) -> list[float]:
     """As `export.verification.measure.measure_song`, of the network itself."""
+    spec = network.spec
     references = song.read(spec)
-    found = separate(network, references.sum(axis=0), spec)
+    found = separate(network, references.sum(axis=0))
     estimates = np.stack([found[source] for source in spec.sources])
     return median_sdr(references, estimates, spec.sample_rate, song.active)

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from export.files import written_beside
-from export.verification.scores import snr_db
+from common.files import written_beside
+from common.scores import snr_db
 from keras_sep.errors import UnsupportedModelError
 from keras_sep.metadata import read_metadata
 from keras_sep.presets import presets

@@ -24,14 +24,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from tqdm import tqdm
 
+from common.files import write_json, written_beside
 from export import onnx_graph
-from export.convert import add_metadata
-from export.files import write_json, written_beside
-from export.network import read_summary, require_network
+from export.float_network import read_summary, require_network
 from export.publish import quality_of
 from export.songs import Song, read_test_songs
 from export.verification.gates import is_builtin, reasons
@@ -41,7 +39,9 @@ from export.verification.reference import song_sdr, write_songs, write_stream
 from export.verification.workers import measure_all
 from keras_sep.errors import ModelFileError
 from keras_sep.metadata import read_metadata
+from keras_sep.models import OnlineNetwork
 from keras_sep.spec import StreamSpec
+from keras_sep.tflite.metadata import add_metadata
 
 SECONDS, STEPS, JOBS = 90, 20000, 2
 SDR = "BSS Eval v4, 1 s frames; median over a song's voice-active frames, mean over songs"
@@ -78,7 +78,7 @@ def verify(
     cache = _Cache(folder / f".verify-{summary['name']}", [FORMAT, summary["network"]["sha256"], about])
     refused = {file["file"]: _refusal(folder / file["file"], file, spec) for file in summary["files"]}
     measured = [file for file in summary["files"] if not refused[file["file"]]]
-    keras_sdr = _reference(network, spec, songs, steps, cache)
+    keras_sdr = _reference(network, songs, steps, cache)
     results = _measure(folder, measured, spec, songs, steps, jobs, cache)
     for file in summary["files"]:
         found = refused[file["file"]]
@@ -153,19 +153,18 @@ def _refusal(path: Path, file: dict[str, Any], spec: StreamSpec) -> list[str]:
     return []
 
 
-def _reference(
-    network: keras.Model, spec: StreamSpec, songs: list[Song], steps: int, cache: _Cache
-) -> dict[str, float | None]:
+def _reference(network: OnlineNetwork, songs: list[Song], steps: int, cache: _Cache) -> dict[str, float | None]:
     """The network's side of the comparison; returns its SDR."""
+    spec = network.spec
     if cache.get("songs") is None:
         write_songs(songs, spec, cache.path)
         cache.put("songs", len(songs))
     with _bar(steps + sum(_num_steps(song, spec) for song in songs), "Keras") as bar:
         if not (cache.path / "stream.npz").exists():
-            write_stream(network, spec, cache.path, steps, bar.update)
+            write_stream(network, cache.path, steps, bar.update)
         for index, song in enumerate(songs):
             if cache.get(f"keras-song{index}") is None:
-                cache.put(f"keras-song{index}", _finite(song_sdr(network, spec, song)))
+                cache.put(f"keras-song{index}", _finite(song_sdr(network, song)))
                 bar.update(_num_steps(song, spec))
     return _mean([cache.get(f"keras-song{index}") for index in range(len(songs))], spec)
 
@@ -182,7 +181,7 @@ def _measure(
     """`steps`, `state_error` and `sdr_db` of each file by name, or the text of what stopped it."""
     tasks: dict[str, tuple] = {}
     lengths = {}
-    for file in sorted(files, key=lambda file: file["precision"] != "int16x8"):  # by far the slowest first
+    for file in files:
         path, digest = folder / file["file"], file["sha256"]
         tasks[f"{digest}-stream"] = (measure_stream, path, cache.path, steps)
         lengths[f"{digest}-stream"] = steps

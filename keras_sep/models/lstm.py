@@ -1,20 +1,22 @@
-"""The LSTM baseline of Doire (2019), section 3: three LSTM layers and one fully connected layer.
+"""The LSTM baseline of Doire (2019), section 3: three LSTM layers of 256 units and one fully connected layer.
 
-Online like the OR-U-Net, and streamed through the same step. The paper gives 3 × 256 units; the input
-compression and normalisation are our choices.
+Online like the OR-U-Net, and streamed through the same step. Bands, input compression and normalisation are ours.
 
-Shapes: N = batch · frames, F bins, C audio channels.
+Shapes: N frames (of all segments of a batch), F bins, P bands, C audio channels, V views of the mixture.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import keras
 from keras import layers, ops
 
-from keras_sep.models.framewise import build_sequence_model, choose_config, compress, named_masks, require_batch_size
-from keras_sep.spec import StreamSpec
+from keras_sep.models.layers.bands import BANDS_320, Bands
+from keras_sep.models.layers.blocks import compress
+from keras_sep.models.network import OnlineNetwork
 
 
 @dataclass(frozen=True)
@@ -23,63 +25,49 @@ class LstmConfig:
 
     Args:
         units: of each LSTM layer, from the input on.
+        bands: see `keras_sep.models.layers.bands.Bands`.
     """
 
     units: tuple[int, ...]
+    bands: tuple[tuple[str, int], ...] = BANDS_320
 
 
-CONFIGS = {
-    "tiny": LstmConfig((12, 10, 8)),
-    "s": LstmConfig((128, 128, 128)),
-    "m": LstmConfig((256, 256, 256)),  # the paper's
-    "l": LstmConfig((512, 512, 512)),
-}
+@keras.saving.register_keras_serializable("keras_sep")
+class Lstm(OnlineNetwork):
+    """The LSTM baseline; arguments as those of `keras_sep.models.OrUnet`, sizes in an `LstmConfig`.
 
+    Example:
 
-def build_lstm(
-    size: str | LstmConfig = "m",
-    spec: StreamSpec | None = None,
-    *,
-    stateful: bool = False,
-    batch_size: int | None = None,
-    num_frames: int | None = None,
-) -> keras.Model:
-    """The LSTM baseline as a functional model.
-
-    Args:
-        size: "tiny" (for tests and first tries), "s", "m" (the paper's 3 × 256), "l", or an `LstmConfig`.
-        spec, stateful, batch_size, num_frames: as for `build_or_unet`.
-
-    Returns:
-        keras.Model. Input `magnitude` (B, T, F, C), linear, ≥ 0. Outputs a dict with one
-        `<source>_mask` (B, T, F, C) in [0, 1] for each of `spec.sources`.
-
-    Raises:
-        ValueError: for an unknown size, or a stateful model without `batch_size`.
+    >>> Lstm("tiny").state_sizes  # h and c of each of three layers
+    (12, 12, 10, 10, 8, 8)
     """
-    spec = spec or StreamSpec()
-    config = choose_config("LSTM", size, CONFIGS)
-    require_batch_size("LSTM", stateful, batch_size)
-    recurrent = [
-        layers.LSTM(units, return_sequences=True, stateful=stateful, name=f"lstm_{i}")
-        for i, units in enumerate(config.units, 1)
-    ]
-    encoder, decoder = _build_encoder(spec), _build_decoder(config, spec)
-    return build_sequence_model(encoder, recurrent, decoder, batch_size=batch_size, num_frames=num_frames, name="lstm")
 
+    SIZES: ClassVar[Mapping[str, LstmConfig]] = {
+        "tiny": LstmConfig((12, 10, 8)),
+        "s": LstmConfig((128, 128, 128)),
+        "m": LstmConfig((256, 256, 256)),  # the paper's
+        "l": LstmConfig((512, 512, 512)),
+    }
 
-def _build_encoder(spec: StreamSpec) -> keras.Model:
-    magnitude = keras.Input((spec.num_bins, spec.num_channels), name="frame")
-    x = layers.Flatten(name="flatten")(compress(magnitude))
-    x = layers.BatchNormalization(momentum=0.97, name="norm")(x)  # each bin by its own mean and deviation
-    return keras.Model(magnitude, [x], name="encoder")
+    def make_layers(self):
+        self.bands = Bands(self.spec.num_bins, self.config.bands, name="bands")
+        self.norm = layers.BatchNormalization(momentum=0.97, name="norm")  # each band by its own mean and deviation
+        self.lstms = [
+            layers.LSTM(units, return_sequences=True, return_state=True, name=f"lstm_{i}")
+            for i, units in enumerate(self.config.units, 1)
+        ]
+        # Without it the layers learn constant masks by driving their outputs to ±1, and then learn no more (measured).
+        self.recurrent_norm = layers.BatchNormalization(momentum=0.97, name="recurrent_norm")
+        self.num_masks = len(self.spec.sources)
+        units = self.bands.num_bands * self.spec.num_channels * self.num_masks
+        self.mask = layers.Dense(units, name="mask")
 
-
-def _build_decoder(config: LstmConfig, spec: StreamSpec) -> keras.Model:
-    recurrent = keras.Input((config.units[-1],), name="recurrent")
-    # Without it the layers learn constant masks by driving their outputs to ±1, and then learn no more (measured).
-    x = layers.BatchNormalization(momentum=0.97, name="recurrent_norm")(recurrent)
-    x = layers.Dense(spec.num_bins * spec.num_channels * len(spec.sources), name="mask_dense")(x)
-    x = layers.Reshape((spec.num_bins, spec.num_channels * len(spec.sources)), name="mask_reshape")(x)
-    x = layers.Activation("sigmoid", dtype="float32", name="mask_sigmoid")(x)
-    return keras.Model([recurrent], named_masks(ops.split(x, len(spec.sources), axis=-1), spec), name="decoder")
+    def masks(self, frames, recur):
+        """Frames (N, F, V) → a mask (N, F, C) for each source."""
+        x = compress(self.bands(frames))
+        x = self.norm(ops.reshape(x, (-1, x.shape[1] * x.shape[2])))
+        for lstm in self.lstms:
+            x = recur(lstm, x)
+        x = ops.sigmoid(self.mask(self.recurrent_norm(x)))
+        x = ops.reshape(x, (-1, self.bands.num_bands, self.num_masks * self.spec.num_channels))
+        return [self.bands.to_bins(mask) for mask in ops.split(x, self.num_masks, axis=-1)]

@@ -5,20 +5,24 @@ It sees time and frequency at once, so it is not causal: a patch of frames goes 
 whole patch come out. The paper's: 6 levels, kernels 5 × 5, stride 2, batch normalisation, leaky ReLU 0.2
 in the encoder, ReLU and transposed convolutions in the decoder, dropout of 0.5 in its first three
 levels, sigmoid masks, 16 channels at first and twice as many each level. Ours: two channels in, the masks
-of both sources out of one network, 1024 bins instead of 512, a compressed input.
+of both sources out of one network, bands, a compressed input.
 
-Shapes: B batch, T frames, F bins, C audio channels; convolutions run over (T, F).
+Shapes: B batch, T frames, F bins, P bands, C audio channels, V views; convolutions run over (T, P).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import keras
 from keras import layers, ops
 
-from keras_sep.models.framewise import choose_config, compress, named_masks
-from keras_sep.spec import StreamSpec
+from keras_sep.models.layers.bands import BANDS_320, Bands
+from keras_sep.models.layers.blocks import compress
+from keras_sep.models.network import MaskNetwork
+from keras_sep.models.or_unet import require_halvings
 
 # −114 dB of a full-scale sine: what is added to magnitudes, so that a teacher's gradient is finite at silence.
 EPSILON = 1e-3
@@ -31,14 +35,17 @@ class UnetConfig:
     Args:
         channels: output channels of each stride-2 convolution, from high resolution to low; the
             decoder mirrors them.
+        kernel: along time and frequency.
         dropout_levels: decoder levels with dropout, counted from the bottom.
         dropout: their rate.
+        bands: see `keras_sep.models.layers.bands.Bands`.
     """
 
     channels: tuple[int, ...]
     kernel: int = 5
     dropout_levels: int = 3
     dropout: float = 0.5
+    bands: tuple[tuple[str, int], ...] = BANDS_320
 
     @property
     def patch_step(self) -> int:
@@ -46,72 +53,116 @@ class UnetConfig:
         return 2 ** len(self.channels)
 
 
-CONFIGS = {
-    "tiny": UnetConfig((4, 6, 8)),
-    "s": UnetConfig((8, 16, 32, 64, 128, 256)),
-    "m": UnetConfig((16, 32, 64, 128, 256, 512)),  # Jansson's
-    "l": UnetConfig((32, 64, 128, 256, 512, 1024)),
-}
+@keras.saving.register_keras_serializable("keras_sep")
+class Unet(MaskNetwork):
+    """The U-Net, a network of patches: T is a multiple of 2^levels (64).
 
-
-def build_unet(
-    size: str | UnetConfig = "m",
-    spec: StreamSpec | None = None,
-    *,
-    batch_size: int | None = None,
-    num_frames: int | None = None,
-) -> keras.Model:
-    """The 2-D U-Net as a functional model of patches.
-
-    `keras_sep.offline` puts songs of any length together from overlapping patches.
+    `keras_sep.inference` puts songs of any length together from overlapping patches.
 
     Args:
-        size: "s", "m" (Jansson's channels), "l", or a `UnetConfig`.
+        size: "tiny", "s", "m" (Jansson's channels), "l", or a `UnetConfig`.
         spec: stream format; the default is 44.1 kHz stereo, 2048 / 512.
-        batch_size: int ≥ 1, or None for any.
-        num_frames: frames of a patch, or None for any multiple of 2^levels (64).
-
-    Returns:
-        keras.Model. Input `magnitude` (B, T, F, C), linear, ≥ 0. Outputs a dict with one
-        `<source>_mask` (B, T, F, C) in [0, 1] for each of `spec.sources`. The layers `down_<i>` are
-        the taps that `keras_sep.teachers` knows.
 
     Raises:
-        ValueError: for an unknown size, or a patch or a spectrum that cannot be halved that often.
+        ValueError: for an unknown size, bands that cannot be halved as often as the encoder is deep, or a patch whose
+            number of frames is no multiple.
+
+    Example:
+
+    >>> network = Unet("tiny")
+    >>> masks = network(np.ones((1, 8, 1025, 2), "float32"))
+    >>> tuple(masks["vocals_mask"].shape)
+    (1, 8, 1025, 2)
     """
-    spec = spec or StreamSpec()
-    config = choose_config("U-Net", size, CONFIGS)
-    step = config.patch_step
-    if (spec.num_bins - 1) % step:
-        raise ValueError(
-            f"U-Net: {len(config.channels)} levels need num_bins - 1 divisible by {step}. "
-            f"Received: num_bins={spec.num_bins} (fft_length={spec.fft_length})"
-        )
-    if num_frames is not None and num_frames % step:
-        raise ValueError(f"U-Net: num_frames must be a multiple of {step}. Received: num_frames={num_frames}")
-    magnitude = keras.Input((num_frames, spec.num_bins, spec.num_channels), batch_size=batch_size, name="magnitude")
-    # All bins but the last (Nyquist): a power of two halves without remainder.
-    x = compress(magnitude[:, :, :-1] + EPSILON)
-    skips = []
-    for level, filters in enumerate(config.channels, 1):
-        x = _conv(layers.Conv2D, x, filters, config, f"down_{level}")
-        x = layers.LeakyReLU(0.2, name=f"down_{level}")(x)
-        skips.append(x)
-    for level in range(len(config.channels) - 1, 0, -1):
-        if level < len(config.channels) - 1:
-            x = layers.Concatenate(name=f"up_{level}_skip")([x, skips[level]])
-        x = _conv(layers.Conv2DTranspose, x, config.channels[level - 1], config, f"up_{level}")
-        x = layers.ReLU(name=f"up_{level}")(x)
-        if len(config.channels) - level <= config.dropout_levels:
-            x = layers.Dropout(config.dropout, name=f"up_{level}_dropout")(x)
-    x = layers.Concatenate(name="mask_skip")([x, skips[0]])
-    filters = len(spec.sources) * spec.num_channels
-    x = layers.Conv2DTranspose(filters, config.kernel, 2, padding="same", name="mask_conv")(x)
-    x = layers.Activation("sigmoid", dtype="float32", name="mask_sigmoid")(x)
-    x = ops.concatenate([x, x[:, :, -1:]], axis=2)  # the Nyquist bin takes its neighbour's mask
-    return keras.Model(magnitude, named_masks(ops.split(x, len(spec.sources), axis=-1), spec), name="unet")
+
+    SIZES: ClassVar[Mapping[str, UnetConfig]] = {
+        "tiny": UnetConfig((4, 6, 8)),
+        "s": UnetConfig((8, 16, 32, 64, 128, 256)),
+        "m": UnetConfig((16, 32, 64, 128, 256, 512)),  # Jansson's
+        "l": UnetConfig((32, 64, 128, 256, 512, 1024)),
+    }
+
+    def make_layers(self):
+        config, depth = self.config, len(self.config.channels)
+        self.least_frames = config.patch_step
+        self.bands = Bands(self.spec.num_bins, config.bands, name="bands")
+        require_halvings("Unet", self.bands.num_bands, depth)
+        self.down = [Level2D(filters, config.kernel, name=f"down_{i}") for i, filters in enumerate(config.channels, 1)]
+        self.up = [
+            Level2D(
+                config.channels[i - 1],
+                config.kernel,
+                up=True,
+                dropout=config.dropout if depth - i <= config.dropout_levels else 0.0,
+                name=f"up_{i}",
+            )
+            for i in range(depth - 1, 0, -1)
+        ]
+        filters = len(self.spec.sources) * self.spec.num_channels
+        self.mask = layers.Conv2DTranspose(filters, config.kernel, 2, padding="same", name="mask")
+
+    @property
+    def tap_names(self) -> tuple[str, ...]:
+        """Of `features`: the encoder's levels from the highest resolution down, then the decoder's upwards."""
+        return tuple(level.name for level in (*self.down, *self.up))
+
+    def features(self, magnitude) -> Iterator[tuple[str, Any]]:
+        """Name and output (B, T', P', channels) of one level after the other; nothing behind the last one asked for."""
+        x = ops.reshape(magnitude + EPSILON, (-1, *magnitude.shape[2:]))
+        x = compress(self.bands(x))
+        x = ops.reshape(x, (-1, ops.shape(magnitude)[1], *x.shape[1:]))
+        skips = []
+        for down in self.down:
+            x = down(x)
+            skips.append(x)
+            yield down.name, x
+        skips.pop()
+        for level, up in enumerate(self.up):
+            x = up(x if level == 0 else ops.concatenate([x, skips.pop()], axis=-1))
+            yield up.name, x
+        yield "mask", ops.concatenate([x, skips.pop()], axis=-1)
+
+    def call(self, magnitude, training=None):
+        num_frames = ops.shape(magnitude)[1]
+        if isinstance(num_frames, int) and num_frames % self.least_frames:
+            raise ValueError(
+                f"Unet: a patch's number of frames must be a multiple of {self.least_frames}. Received: {num_frames}"
+            )
+        *_, (_, x) = self.features(magnitude)
+        x = ops.sigmoid(self.mask(x))
+        masks = self.bands.to_bins(ops.reshape(x, (-1, *x.shape[2:])))
+        masks = ops.cast(ops.reshape(masks, (-1, num_frames, *masks.shape[1:])), "float32")
+        return self.named(ops.split(masks, len(self.spec.sources), axis=-1))
 
 
-def _conv(kind: type, x, filters: int, config: UnetConfig, name: str):
-    x = kind(filters, config.kernel, 2, padding="same", use_bias=False, name=f"{name}_conv")(x)
-    return layers.BatchNormalization(momentum=0.97, name=f"{name}_norm")(x)
+@keras.saving.register_keras_serializable("keras_sep")
+class Level2D(layers.Layer):
+    """A level of the U-Net: half (or, upwards, twice) the frames and positions, normalised, (leaky) ReLU, dropout.
+
+    Args:
+        filters: output channels.
+        kernel_size: along time and frequency.
+        up: whether it is the decoder's.
+        dropout: rate.
+    """
+
+    def __init__(self, filters: int, kernel_size: int, up: bool = False, dropout: float = 0.0, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.filters, self.kernel_size, self.is_up, self.rate = filters, kernel_size, up, dropout
+        kind = layers.Conv2DTranspose if up else layers.Conv2D
+        self.conv = kind(filters, kernel_size, 2, padding="same", use_bias=False, name="conv")
+        self.norm = layers.BatchNormalization(momentum=0.97, name="norm")
+        self.dropout = layers.Dropout(dropout, name="dropout")
+
+    def build(self, shape):
+        self.conv.build(shape)
+        self.norm.build((None, None, None, self.filters))
+
+    def call(self, x, training=None):
+        x = self.norm(self.conv(x), training=training)
+        x = ops.relu(x) if self.is_up else ops.leaky_relu(x, 0.2)
+        return self.dropout(x, training=training)
+
+    def get_config(self):
+        own = {"filters": self.filters, "kernel_size": self.kernel_size, "up": self.is_up, "dropout": self.rate}
+        return {**super().get_config(), **own}

@@ -18,7 +18,6 @@ import pytest
 import soundfile
 
 from keras_sep import Separator
-from keras_sep.engine import delay
 from keras_sep.metadata import BLANK_DIGEST, read_metadata
 from keras_sep.presets import DEFAULT_PRESET
 from keras_sep.runtime import StepModel
@@ -26,6 +25,7 @@ from tests.support.paths import ROOT
 
 WAVEFORM_FILES = [
     *sorted((ROOT / "keras_sep" / "assets").glob("*-waveform-*.tflite")),
+    ROOT / "tests" / "golden" / "views-waveform-float32.tflite",
     ROOT / "tests" / "golden" / "unit-waveform-float32.tflite",
 ]
 UNIT = WAVEFORM_FILES[-1]
@@ -88,7 +88,7 @@ def _difference(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> float:
 def _steps(model: Path, waveform: np.ndarray, carry_states: bool = True) -> dict[str, np.ndarray]:
     """What the bare step makes of a waveform, aligned to it: of one that `Separator` refuses, or done wrong."""
     step = StepModel(model)
-    late = delay(step.spec)
+    late = step.spec.stem_delay
     padding = late + -(len(waveform) + late) % FRAME_STEP
     frames = np.pad(waveform, ((0, padding), (0, 0))).reshape(-1, FRAME_STEP, 2)
     stems = []

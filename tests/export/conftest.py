@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import keras
 import pytest
 
-from tests.support.conversion import SEED, convert_sabotaged, convert_small
-from tests.support.networks import as_if_trained
+from keras_sep.models import OrUnet
+from tests.support.conversion import SEED, as_if_trained, convert_sabotaged, convert_small
 from tests.support.peers import write_peers
 
 
 @pytest.fixture(scope="session")
-def small_model() -> keras.Model:
+def small_model() -> OrUnet:
     """The network behind `converted`; its weights stay as they are."""
     return as_if_trained(SEED)
 
 
 @pytest.fixture(scope="session")
 def converted(once) -> Path:
-    """The folder that `convert_small` fills: small.json, small.keras and ten files."""
+    """The folder that `convert_small` fills: small.json, small.keras and nine files."""
     return once("converted", convert_small)
 
 

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_sep.models import build_lstm, build_or_unet, build_unet, load_network
-from tests.support.networks import SMALL, SMALL_LSTM, SMALL_SPEC, SMALL_UNET, as_if_trained, magnitude, masks_of
+from keras_sep.models import ARCHITECTURES, load_network
+from tests.support.networks import magnitude, masks_of, small_network
 from tests.support.paths import ROOT
 
 OTHER = "jax" if keras.backend.backend() == "tensorflow" else "tensorflow"
@@ -24,13 +24,6 @@ pytestmark = [
     pytest.mark.command,
 ]
 
-NETWORKS = {
-    "or_unet": lambda: as_if_trained(41),
-    "recurrent_skips": lambda: build_or_unet(SMALL, SMALL_SPEC, levelled=True, recurrent_skips=(1,)),
-    "unet": lambda: build_unet(SMALL_UNET, SMALL_SPEC),
-    "lstm": lambda: build_lstm(SMALL_LSTM, SMALL_SPEC),
-}
-
 # One process runs all of it: what a function of it raises is what its test reads.
 CODE = """
 import sys
@@ -39,12 +32,12 @@ for name in {blocked}:
 import traceback
 import keras
 import numpy as np
-from keras_sep.models import build_or_unet, build_unet, load_network
+from keras_sep.models import BinMemoryUnet, Unet, load_network
 from keras_sep.separation import Separation
 from keras_sep.teachers import Teacher
-from tests.support.networks import SMALL, SMALL_SPEC, SMALL_UNET, song
-from training.recurrence import fuse_recurrence
-from training.waveforms import WaveformSeparation
+from tests.support.networks import FOUR_VIEWS, SMALL_SPEC, song
+from training.engine.recurrence import fuse_recurrence
+from training.data.waveforms import WaveformSeparation
 assert keras.backend.backend() == {other!r}
 
 
@@ -54,14 +47,13 @@ def masks():
         np.savez(f"{{name}}.npz", **load_network(f"{{name}}.keras").predict(x, verbose=0))
 
 
-def carried_state():
+def with_a_teacher():
     keras.utils.set_random_seed(0)
     x, y = song(frames=8, batch=4)
-    network = build_or_unet(SMALL, SMALL_SPEC, levelled=True, recurrent_skips=(1,))
-    model = Separation(network, teacher=Teacher(build_unet(SMALL_UNET, SMALL_SPEC)), carry_batch=2)
+    network = BinMemoryUnet("tiny", SMALL_SPEC)
+    model = Separation(network, Teacher(Unet("tiny", SMALL_SPEC), 3), snr_weight=0.02)
     model.compile(keras.optimizers.Adam(1e-2))
-    chunks = {{"magnitude": x, "carry": np.array([0, 0, 1, 1], "float32")}}
-    history = model.fit(chunks, y, batch_size=2, epochs=6, shuffle=False, validation_data=(x, y), verbose=0).history
+    history = model.fit(x, y, batch_size=2, epochs=6, shuffle=False, validation_data=(x, y), verbose=0).history
     assert history["loss"][-1] < 0.8 * history["loss"][0], history["loss"]
     assert np.all(np.isfinite(history["val_loss"])), history["val_loss"]
 
@@ -74,12 +66,13 @@ def waveforms():
     losses = {{}}
     for fused in (False, True):
         keras.utils.set_random_seed(0)
-        network = build_or_unet(SMALL, SMALL_SPEC, levelled=True, recurrent_skips=(1,))
-        model = WaveformSeparation(network, spec=SMALL_SPEC)
+        network = BinMemoryUnet("tiny", FOUR_VIEWS)
+        model = WaveformSeparation(network)
         if fused:
-            fuse_recurrence(model.network)
-            assert "inner_loop" in vars(model.network.get_layer("gru"))
-        model.build((None, 8, 129, 2))
+            fuse_recurrence(network)
+            for layer in (network.gru, network.skip_memory.gru, network.decoder_memory.gru):
+                assert "inner_loop" in vars(layer)
+        model.build((None, 8, 129, 4))
         model.compile(keras.optimizers.Adam(1e-2))
         stream = ((x,) for _ in range(12))
         losses[fused] = model.fit(stream, steps_per_epoch=2, epochs=6, verbose=0).history["loss"]
@@ -87,7 +80,7 @@ def waveforms():
     np.testing.assert_allclose(losses[True], losses[False], rtol=1e-3)
 
 
-for run in (masks, carried_state, waveforms):
+for run in (masks, with_a_teacher, waveforms):
     try:
         run()
         open(f"{{run.__name__}}.txt", "w").close()
@@ -100,12 +93,11 @@ for run in (masks, carried_state, waveforms):
 def other(tmp_path_factory) -> Path:
     """A folder with networks, their input `x.npy`, and what `CODE` has left in it on the other backend."""
     folder = tmp_path_factory.mktemp("other")
-    keras.utils.set_random_seed(41)
     np.save(folder / "x.npy", magnitude(8, batch=2))
-    for name, build in NETWORKS.items():
-        build().save(folder / f"{name}.keras")
+    for name, kind in ARCHITECTURES.items():
+        small_network(41, kind).save(folder / f"{name}.keras")
     blocked = ["tensorflow", "tensorboard"] if OTHER == "jax" else ["jax"]
-    code = CODE.format(blocked=blocked, other=OTHER, networks=list(NETWORKS))
+    code = CODE.format(blocked=blocked, other=OTHER, networks=list(ARCHITECTURES))
     environment = {**os.environ, "KERAS_BACKEND": OTHER, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
     environment["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # compiles twice as fast
     result = subprocess.run(
@@ -118,7 +110,7 @@ def other(tmp_path_factory) -> Path:
 def test_weights_of_one_backend_give_the_same_masks_in_the_other(other):
     assert (other / "masks.txt").read_text() == ""
     x = np.load(other / "x.npy")
-    for name in NETWORKS:
+    for name in ARCHITECTURES:
         expected, found = masks_of(load_network(other / f"{name}.keras"), x), np.load(other / f"{name}.npz")
         assert set(found) == set(expected)
         for mask in expected:
@@ -126,8 +118,8 @@ def test_weights_of_one_backend_give_the_same_masks_in_the_other(other):
             assert np.abs(np.roll(found[mask], 1, axis=2) - expected[mask]).max() > 1e-2  # a shifted bin is seen
 
 
-def test_fit_with_a_teacher_and_carried_state_learns_in_the_other(other):
-    assert (other / "carried_state.txt").read_text() == ""
+def test_fit_with_a_teacher_learns_in_the_other(other):
+    assert (other / "with_a_teacher.txt").read_text() == ""
 
 
 def test_fit_on_waveforms_with_the_recurrence_alone_in_its_loop(other):

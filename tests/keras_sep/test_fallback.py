@@ -15,7 +15,7 @@ import soundfile
 
 from keras_sep import ModelFileError, Separator, StreamingSeparator, presets, runtime
 from keras_sep.errors import UnsupportedModelError
-from keras_sep.presets import DEFAULT_PRESET, get_preset
+from keras_sep.presets import DEFAULT_PRESET, FORMER_NAMES, get_preset
 from tests.support import old_runtime
 from tests.support.commands import here
 from tests.support.paths import ROOT
@@ -207,3 +207,24 @@ def test_the_command_fails_in_one_line(refuse, songs, tmp_path, refused, options
     assert "'FULLY_CONNECTED' version '12'" in line
     assert (result.returncode, result.stdout) == (1, "")
     assert not (tmp_path / "out").exists()
+
+
+# Names of the first release.
+
+
+@pytest.mark.parametrize(("former", "name"), FORMER_NAMES.items())
+def test_a_former_name_is_the_preset_with_a_warning(former, name):
+    with pytest.warns(FutureWarning, match=f"the preset {former} is called {name} now"):
+        assert get_preset(former) is get_preset(name)
+
+
+def test_the_command_says_a_former_name_in_one_line(music, tmp_path):
+    soundfile.write(tmp_path / "song.wav", music(0.2), 44100, subtype="FLOAT")
+    out = {}
+    for name in ("or-unet-df", DEFAULT_PRESET):
+        result = here("separate", tmp_path / "song.wav", "-o", tmp_path / name, "--preset", name)
+        assert result.returncode == 0
+        out[name] = result.stderr, soundfile.read(tmp_path / name / "song" / "vocals.wav")[0]
+    assert out[DEFAULT_PRESET][0] == ""
+    assert out["or-unet-df"][0].splitlines() == ["keras-sep: warning: the preset or-unet-df is called base now"]
+    np.testing.assert_array_equal(out["or-unet-df"][1], out[DEFAULT_PRESET][1])

@@ -16,7 +16,11 @@ def test_the_spec_travels_in_every_file():
     for graph in ("mask", "waveform"):
         metadata = read_metadata((GOLDEN / f"unit-{graph}-float32.tflite").read_bytes())
         assert metadata["graph"] == graph
+        assert "views" not in metadata["spec"]  # a file of the first release
         assert StreamSpec.from_dict(metadata["spec"]) == StreamSpec()
+        metadata = read_metadata((GOLDEN / f"views-{graph}-float32.tflite").read_bytes())
+        assert metadata["graph"] == graph
+        assert StreamSpec.from_dict(metadata["spec"]) == StreamSpec(views=("left", "right", "mid", "side"))
 
 
 def test_every_damaged_byte_is_noticed():
@@ -40,11 +44,11 @@ def test_the_default_comes_first():
 
 
 @pytest.mark.parametrize("name", presets())
-def test_weights_that_heard_recordings_for_non_commercial_use_say_so(name):
+def test_weights_trained_on_recordings_for_non_commercial_use_say_so(name):
     credits = (ASSETS / f"{name}.LICENSE").read_text(encoding="utf-8")
-    free = presets()[name].provenance["licences"] == "free"
-    heard = re.search(r"files?, CC BY-NC", credits) is not None
-    assert ("-NC" in presets()[name].licence) == heard == (not free)
+    free = presets()[name].provenance["data"]["licences"] == "free"
+    non_commercial = re.search(r"files?, CC BY-NC", credits) is not None
+    assert ("-NC" in presets()[name].licence) == non_commercial == (not free)
 
 
 def test_all_presets_together_are_small():

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from keras_sep import runtime
+from keras_sep.engine import build_engine
 from keras_sep.errors import ModelFileError
 from keras_sep.runtime import StepModel
 from tests.support.paths import GOLDEN
 
 UNIT = GOLDEN / "unit-mask-float32.tflite"
+VIEWS = {graph: GOLDEN / f"views-{graph}-float32.tflite" for graph in ("mask", "waveform")}
 
 
 def test_a_step_and_its_shape():
@@ -25,6 +27,32 @@ def test_a_step_and_its_shape():
     np.testing.assert_array_equal(accompaniment, 0.5 * x)
     with pytest.raises(ValueError, match=r"\(1025, 2\). Received: \(1, 2\)"):
         step(x[:1])
+
+
+def test_a_step_that_sees_mid_and_side():
+    """Four views in, masks of two channels out; each view is heard."""
+    step = StepModel(VIEWS["mask"])
+    assert step.spec.views == ("left", "right", "mid", "side")
+    x = np.random.default_rng(4).uniform(0, 100, (step.spec.num_bins, 4)).astype(np.float32)
+    masks = np.stack(step(x))
+    assert masks.shape == (2, step.spec.num_bins, 2)
+    np.testing.assert_allclose(masks.sum(axis=0), 1, atol=1e-4)
+    for view in range(4):
+        changed = x.copy()
+        changed[:, view] = x[::-1, view]
+        step.reset()
+        assert np.abs(np.stack(step(changed)) - masks).max() > 1e-4
+    with pytest.raises(ValueError, match=r"\(1025, 4\). Received: \(1025, 2\)"):
+        step(x[:, :2])
+
+
+def test_the_waveform_graph_computes_the_views_itself(music):
+    mask, waveform = (build_engine(StepModel(path)) for path in VIEWS.values())
+    x = music(0.5)
+    x = x[: len(x) // 512 * 512]
+    stems, expected = (engine.synthesise(engine.infer(engine.analyse(x))) for engine in (waveform, mask))
+    np.testing.assert_allclose(stems, expected, atol=1e-5)
+    assert np.abs(stems[:, 1:] - expected[:, :-1]).max() > 1e-3  # a sample's shift is seen
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What `fit` trains: its loss, its metrics, its carried state."""
+"""The model that `fit` trains: its loss and its metrics."""
 
 from __future__ import annotations
 
@@ -7,69 +7,47 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_sep.losses import (
-    complex_spectrogram_loss,
-    compressed_spectrogram_loss,
-    loss_weights,
-    snr_loss,
-    spectrogram_loss,
-)
-from keras_sep.models import build_lstm, build_or_unet, build_unet
+from keras_sep.extra_losses import compressed_spectrogram_loss, snr_loss
+from keras_sep.losses import loss_weights, spectrogram_loss
+from keras_sep.models import OrUnet, Unet
 from keras_sep.separation import Separation, si_sdr_of_masks
 from keras_sep.signal import OverlapAdd, StreamingStft
+from keras_sep.spec import StreamSpec
 from keras_sep.teachers import Teacher
-from tests.support.networks import (
-    SMALL,
-    SMALL_LSTM,
-    SMALL_SPEC,
-    SMALL_UNET,
-    as_if_trained,
-    magnitude,
-    masks_of,
-    song,
-    vocals_mask,
-)
+from tests.support.networks import FOUR_VIEWS, SMALL_SPEC, magnitude, masks_of, song
 from training.evaluation.metrics import si_sdr
 
 FRAMES = 8
-PART = 4  # frames of a chunk of a longer sequence
 
 
-def build(**arguments) -> Separation:
+def build(spec: StreamSpec = SMALL_SPEC, **arguments) -> Separation:
     keras.utils.set_random_seed(21)
-    model = Separation(build_or_unet(SMALL, SMALL_SPEC), **arguments)
+    model = Separation(OrUnet("tiny", spec), **arguments)
     model.compile(keras.optimizers.Adam(1e-2), run_eagerly=True)
     return model
 
 
 def teacher(num_taps: int = 2) -> Teacher:
     keras.utils.set_random_seed(22)
-    return Teacher(build_unet(SMALL_UNET, SMALL_SPEC)).first(num_taps)
+    return Teacher(Unet("tiny", SMALL_SPEC), num_taps)
 
 
 # Metrics
 
 
 @pytest.mark.parametrize(
-    ("weight", "complex_weight", "snr_weight", "num_taps", "terms"),
+    ("weight", "snr_weight", "num_taps", "terms"),
     [
-        (0.0, 0.0, 0.0, 0, []),
-        (1.0, 0.0, 0.0, 0, ["compressed_loss"]),
-        (0.0, 2.0, 0.0, 0, ["complex_loss"]),
-        (0.0, 0.0, 0.05, 0, ["snr_loss"]),
-        (0.0, 0.0, 0.0, 1, ["feature_loss_down_1"]),
-        (
-            0.5,
-            0.7,
-            0.1,
-            2,
-            ["compressed_loss", "complex_loss", "snr_loss", "feature_loss_down_1", "feature_loss_down_2"],
-        ),
+        (0.0, 0.0, 0, []),
+        (1.0, 0.0, 0, ["compressed_loss"]),
+        (0.0, 0.05, 0, ["snr_loss"]),
+        (0.0, 0.0, 1, ["feature_loss_down_1"]),
+        (0.5, 0.1, 2, ["compressed_loss", "snr_loss", "feature_loss_down_1", "feature_loss_down_2"]),
     ],
 )
-def test_each_term_is_reported_and_the_loss_is_their_weighted_sum(weight, complex_weight, snr_weight, num_taps, terms):
+def test_each_term_is_reported_and_the_loss_is_their_weighted_sum(weight, snr_weight, num_taps, terms):
     phi = teacher(num_taps) if num_taps else None
-    weights = {"compressed_weight": weight, "complex_weight": complex_weight, "snr_weight": snr_weight}
+    weights = {"compressed_weight": weight, "snr_weight": snr_weight}
     model, (x, y) = build(teacher=phi, **weights), song(FRAMES)
     found = model.evaluate(x, y, verbose=0, return_dict=True)
     si_sdrs = {"vocals_si_sdr", "accompaniment_si_sdr"}
@@ -81,23 +59,42 @@ def test_each_term_is_reported_and_the_loss_is_their_weighted_sum(weight, comple
     by_hand = {"spectrogram_loss": float(spectrogram_loss(references, estimates))}
     if weight:
         by_hand["compressed_loss"] = float(compressed_spectrogram_loss(references, estimates))
-    if complex_weight:
-        by_hand["complex_loss"] = float(complex_spectrogram_loss(x * scale, references, masks))
     if snr_weight:
         by_hand["snr_loss"] = float(snr_loss(x * scale, references, masks))
     for i, tap in enumerate(phi.taps if phi else []):
-        pairs = [(phi(y[s])[i], phi(masks[s] * x)[i]) for s in y]  # at the level of the song
+        pairs = [(phi(y[s])[i], phi(masks[s] * x)[i]) for s in y]  # not normalised
         by_hand[f"feature_loss_{tap}"] = sum(float(np.mean(np.abs(np.subtract(*pair)))) for pair in pairs)
     assert {name: found[name] for name in by_hand} == pytest.approx(by_hand, rel=1e-4)
     l_0 = by_hand["spectrogram_loss"] + weight * by_hand.get("compressed_loss", 0.0)
-    l_0 += complex_weight * by_hand.get("complex_loss", 0.0) + snr_weight * by_hand.get("snr_loss", 0.0)
+    l_0 += snr_weight * by_hand.get("snr_loss", 0.0)
     weighted = [l_0, *(value for name, value in by_hand.items() if name.startswith("feature"))]
     expected = sum(w * term for w, term in zip(loss_weights(num_taps), weighted, strict=True))
     assert found["loss"] == pytest.approx(expected, rel=1e-4)
 
 
-def test_the_loss_does_not_change_with_the_level():
-    model = Separation(build_or_unet(SMALL, SMALL_SPEC), compressed_weight=0.0)
+def test_the_paper_s_loss_is_the_default():
+    (x, y), model = song(FRAMES), build()
+    assert list(model.loss_terms(x, y, model(x))) == ["spectrogram_loss"]
+
+
+def test_masks_multiply_the_channels_whatever_else_a_network_sees():
+    """Mid and side are views for the network: loss and metrics are of left and right."""
+    model, (x, y) = build(FOUR_VIEWS, compressed_weight=0.5, snr_weight=0.1), song(FRAMES, spec=FOUR_VIEWS)
+    found = model.evaluate(x, y, verbose=0, return_dict=True)
+    masks = masks_of(model, x)
+    expected, of_channels = (model.loss_terms(mixture, y, masks) for mixture in (x, x[..., :2]))
+    assert {name: float(term) for name, term in expected.items()} == {
+        name: float(term) for name, term in of_channels.items()
+    }
+    assert found["spectrogram_loss"] == pytest.approx(float(of_channels["spectrogram_loss"]), rel=1e-4)
+    value, _ = si_sdr_of_masks(x[..., :2], y, masks, "vocals")
+    assert found["vocals_si_sdr"] == pytest.approx(float(np.mean(value)), abs=1e-3)
+    swapped = masks_of(model, x[..., [0, 1, 3, 2]])  # negative control: the network does see them
+    assert np.abs(swapped["vocals_mask"] - masks["vocals_mask"]).max() > 1e-3
+
+
+def test_the_loss_does_not_change_with_the_loudness():
+    model = Separation(OrUnet("tiny", SMALL_SPEC))
     x = magnitude(8)
     y = {"vocals": 0.3 * x, "accompaniment": 0.7 * x}
     masks = {"vocals_mask": np.full_like(x, 0.5), "accompaniment_mask": np.full_like(x, 0.5)}
@@ -108,9 +105,9 @@ def test_the_loss_does_not_change_with_the_level():
 
 
 def test_a_negative_weight_is_refused():
-    for name in ("compressed_weight", "complex_weight", "snr_weight"):
+    for name in ("compressed_weight", "snr_weight"):
         with pytest.raises(ValueError, match=f"{name}=-1"):
-            Separation(build_or_unet(SMALL, SMALL_SPEC), **{name: -1})
+            Separation(OrUnet("tiny", SMALL_SPEC), **{name: -1})
 
 
 # SI-SDR
@@ -186,82 +183,16 @@ def test_si_sdr_is_of_two_sources():
         si_sdr_of_masks(x, {**y, "drums": x}, {"vocals_mask": x}, "vocals")
 
 
-# Carried state
-
-
-@pytest.fixture(params=["or_unet", "lstm"])
-def network(request) -> keras.Model:
-    """With normalisation in inference mode, so that frames touch each other through the state alone."""
-    keras.utils.set_random_seed(25)
-    network = as_if_trained(25) if request.param == "or_unet" else build_lstm(SMALL_LSTM, SMALL_SPEC)
-    for layer in network._flatten_layers():
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.trainable = False
-    return network
-
-
-def chunk_of(x: np.ndarray, carry: list[float]) -> dict[str, np.ndarray]:
-    return {"magnitude": x, "carry": np.array(carry, np.float32)}
-
-
-def split_song(parts: int = 3) -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
-    x, y = song(frames=PART * parts)
-    rows = [np.split(y[source], parts, axis=1) for source in y]
-    return [(a, dict(zip(y, b, strict=True))) for a, *b in zip(np.split(x, parts, axis=1), *rows, strict=True)]
-
-
-def test_training_on_consecutive_chunks_is_one_long_sequence(network):
-    parts = split_song()
-    whole = vocals_mask(network, np.concatenate([x for x, _ in parts], axis=1))
-    model = Separation(network, carry_batch=2)
-    model.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
-    for i, (x, y) in enumerate(parts[:-1]):
-        model.train_on_batch(chunk_of(x, [float(i > 0)] * 2), y)
-    last = parts[-1][0]
-    found = vocals_mask(model, chunk_of(last, [1, 1]))
-    np.testing.assert_allclose(found, whole[:, -last.shape[1] :], atol=1e-5)
-    # Negative control: a chunk that begins anew has other masks.
-    assert np.abs(vocals_mask(model, chunk_of(last, [0, 0])) - found).max() > 1e-3
-
-
-def test_a_row_that_begins_anew_leaves_the_others_alone(network):
-    (a, _), (b, _) = split_song(2)
-    whole, anew = vocals_mask(network, np.concatenate([a, b], axis=1))[:, PART:], vocals_mask(network, b)
-    model = Separation(network, carry_batch=2)
-    model(chunk_of(a, [0, 0]), training=False)
-    found = vocals_mask(model, chunk_of(b, [1, 0]))
-    np.testing.assert_allclose(found[0], whole[0], atol=1e-5)
-    np.testing.assert_allclose(found[1], anew[1], atol=1e-5)
-    assert np.abs(whole - anew).max(axis=(1, 2, 3)).min() > 1e-3
-
-
-def test_validation_begins_anew_and_leaves_the_states_alone(network):
-    (a, _), (b, y) = split_song(2)
-    whole, anew = vocals_mask(network, np.concatenate([a, b], axis=1))[:, PART:], vocals_mask(network, b)
-    model = Separation(network, carry_batch=2)
-    model.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
-    model(chunk_of(a, [0, 0]), training=False)
-    np.testing.assert_allclose(vocals_mask(model, b), anew, atol=1e-5)
-    model.evaluate(b[:1], {source: value[:1] for source, value in y.items()}, verbose=0)  # of any batch size
-    np.testing.assert_allclose(vocals_mask(model, chunk_of(b, [1, 1])), whole, atol=1e-5)
+# Training
 
 
 @pytest.mark.slow("compiles a training step with a teacher")
-def test_fit_with_carried_state_lowers_the_loss():
-    parts = split_song(4)
-    x = {
-        "magnitude": np.concatenate([x for x, _ in parts]),
-        "carry": np.repeat([0, 1, 1, 1], 2).astype(np.float32),
-    }
-    y = {source: np.concatenate([y[source] for _, y in parts]) for source in ("vocals", "accompaniment")}
-    model = build(carry_batch=2, teacher=teacher())
-    model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)  # as `training.train`: states go on in a graph, too
-    history = model.fit(x, y, batch_size=2, epochs=6, shuffle=False, validation_data=parts[0], verbose=0).history
+def test_fit_lowers_the_loss():
+    x, y = song(frames=16, batch=4)
+    model = build(teacher=teacher())
+    model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)  # as `training.engine.train`
+    validation = (x[:2, :8], {source: value[:2, :8] for source, value in y.items()})
+    history = model.fit(x, y, batch_size=2, epochs=12, shuffle=False, validation_data=validation, verbose=0).history
     assert history["loss"][-1] < 0.8 * history["loss"][0]
     assert np.all(np.isfinite(history["val_loss"]))
-    assert model.count_params() == model.network.count_params() + 2 * SMALL.gru_units  # the state
-
-
-def test_without_carried_state_carry_is_ignored():
-    model, (x, _) = build(), song(FRAMES)
-    np.testing.assert_array_equal(vocals_mask(model, chunk_of(x, [1, 1])), vocals_mask(model, x))
+    assert model.count_params() == model.network.count_params()

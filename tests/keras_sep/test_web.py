@@ -270,7 +270,7 @@ def on_the_page(test):
 
 # dynamic_int8 rounds what other kernels add up in another order. Most weights stay within 0.001 of Python's samples,
 # these within 0.002.
-TOLERANCES = {"or-unet-df-free": 2e-3, "or-unet-df-s": 2e-3}
+TOLERANCES = {"base-free": 2e-3, "small": 2e-3}
 
 
 @on_the_page

@@ -5,43 +5,43 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
+from ai_edge_quantizer import qtyping, quantizer
 
 from export import convert as convert_module
-from export import quantise
 from export.calibration import Calibration
 from export.convert import FORMATS, convert
-from export.graphs import GRAPHS, MaskCore
-from export.quantise import PRECISIONS
 from export.verification.agreement import Agreement, probe_signal
-from tests.support.networks import SMALL_SPEC, as_if_trained
+from keras_sep.models import OrUnet
+from keras_sep.tflite.graphs import GRAPHS, MaskCore
+from keras_sep.tflite.quantise import PRECISIONS
+from tests.support.networks import SMALL_SPEC, move_normalisation
 
 # Everything a plain TFLite runtime has; no Flex, no custom op.
 KNOWN_OPS = {
-    *(
-        "ADD",
-        "BATCH_MATMUL",
-        "CONCATENATION",
-        "CONV_2D",
-        "FULLY_CONNECTED",
-        "IMAG",
-        "LOGISTIC",
-        "MUL",
-        "PACK",
-        "PAD",
-        "REAL",
-        "RESHAPE",
-    ),
-    *("RFFT2D", "SPLIT", "SQRT", "STRIDED_SLICE", "SUB", "TANH", "TRANSPOSE"),
+    *("ADD", "BATCH_MATMUL", "CONCATENATION", "CONV_2D", "DIV", "FULLY_CONNECTED", "IMAG", "LOGISTIC", "MAXIMUM"),
+    *("MEAN", "MUL", "PACK", "PAD", "REAL", "REDUCE_MAX", "RESHAPE", "RFFT2D", "SPLIT", "SQRT", "STRIDED_SLICE"),
+    *("SUB", "TANH", "TRANSPOSE"),
 }
 SEED = 4  # of the small network
-PROVENANCE = {"size": "tiny", "seed": SEED}
+PROVENANCE = {"model": {"architecture": "or_unet", "size": "tiny"}, "seed": SEED}
+QUANTISE = sys.modules["keras_sep.tflite.quantise"]  # the package has its function of this name
 Entry = dict[str, Any]
+
+
+def as_if_trained(seed: int) -> OrUnet:
+    """A tiny OR-U-Net whose normalisation matters, as after training; its state hardly does."""
+    keras.utils.set_random_seed(seed)
+    network = OrUnet("tiny", SMALL_SPEC)
+    move_normalisation(network, seed)
+    return network
 
 
 def probe_calibration(scale: float = 1.0) -> Calibration:
@@ -57,7 +57,6 @@ def convert_small(out: Path) -> None:
     """The small network as `convert` leaves it: every graph in every precision and format."""
     convert(
         as_if_trained(SEED),
-        SMALL_SPEC,
         out,
         "small",
         precisions=PRECISIONS,
@@ -109,6 +108,22 @@ class Permuted(MaskCore):
         return {**outputs, "new_state_0": outputs["new_state_0"][:, ::-1]}
 
 
+def _integers(content: bytes, _: str, samples: Iterable[dict[str, np.ndarray]]) -> bytes:
+    """What the quantiser would do by itself: also all of the inverse transform in 8 bits."""
+    eight = qtyping.TensorQuantizationConfig(8, symmetric=False)
+    config = qtyping.OpQuantizationConfig(
+        activation_tensor_config=eight,
+        weight_tensor_config=qtyping.TensorQuantizationConfig(8),
+        compute_precision=qtyping.ComputePrecision.INTEGER,
+    )
+    work, names = quantizer.Quantizer(bytearray(content)), qtyping.TFLOperationName
+    for operation in (names.CONV_2D, names.FULLY_CONNECTED):
+        work.update_quantization_recipe(".*", operation, config)
+    work.update_quantization_recipe(f"(^|/){QUANTISE.SCOPE}/", names.ALL_SUPPORTED, config)
+    ranges = QUANTISE._ranges(content, work.get_quantization_recipe(), samples)
+    return QUANTISE._float_outputs(bytes(work.quantize(ranges, enable_progress_report=False).quantized_model))
+
+
 def convert_sabotaged(out: Path) -> None:
     """Files that say they are the small network's, each let past convert's own check, and a list of them."""
     small, entries = as_if_trained(SEED), []
@@ -118,9 +133,7 @@ def convert_sabotaged(out: Path) -> None:
             patch.setattr(convert_module, "check_file", lambda *_: Agreement(0.0, 99.0))
             options = {"graphs": (graph,), "precisions": (precision,)}
             folder = out / name
-            (file,) = convert(
-                network, SMALL_SPEC, folder, "small", calibration=calibration or probe_calibration(), **options
-            )
+            (file,) = convert(network, folder, "small", calibration=calibration or probe_calibration(), **options)
         content = (folder / file["file"]).read_bytes()
         shutil.rmtree(folder)
         (out / f"{name}.tflite").write_bytes(content)
@@ -129,14 +142,12 @@ def convert_sabotaged(out: Path) -> None:
     forge("other-model", "mask", "int8", network=as_if_trained(seed=6))
     forge("wrong-calibration", "mask", "int8", calibration=probe_calibration(scale=1e-4))
     nan = as_if_trained(SEED)
-    variable = next(v for v in nan.weights if "mask_conv" in v.path)
-    variable.assign(variable * np.nan)
+    nan.mask.set_weights([np.nan * w for w in nan.mask.get_weights()])
     forge("not-finite", "mask", "float32", network=nan)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(GRAPHS, "mask", Permuted)
         forge("permuted", "mask", "int8")
     with pytest.MonkeyPatch.context() as patch:
-        # What the quantiser does by itself: also the STFT and the overlap-add in 8 bits.
-        patch.setattr(quantise, "_int8", lambda converter, network: converter.convert())
+        patch.setattr(convert_module, "quantise", _integers)
         forge("integers", "waveform", "int8")
     write_list(out, {}, entries)

@@ -2,114 +2,133 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 import keras
 import numpy as np
 
-from keras_sep.models import LstmConfig, OrUnetConfig, UnetConfig, build_lstm, build_or_unet
-from keras_sep.models.recurrent_skip import RecurrentSkip
+from keras_sep.models import BinMemoryUnet, Lstm, MaskNetwork, OnlineNetwork, OrUnet
+from keras_sep.models.layers.bands import EVERY_BIN
+from keras_sep.models.layers.bin_memory import BinMemory
 from keras_sep.spec import StreamSpec
-from keras_sep.streaming import build_chunk, build_step, initial_states
 
 SMALL_SPEC = StreamSpec(frame_length=256, frame_step=64, fft_length=256)
-SMALL = OrUnetConfig((6, 8, 10), (10, 8, 6), squeeze_channels=4, gru_units=12, expand_channels=6)
-SMALL_LSTM = LstmConfig((12, 10, 8))
-SMALL_UNET = UnetConfig((4, 6, 8))
+FOUR_VIEWS = StreamSpec(frame_length=256, frame_step=64, fft_length=256, views=("left", "right", "mid", "side"))
 BINS = (np.arange(SMALL_SPEC.num_bins) % 16 < 8).astype(np.float32)[None, None, :, None]
 
 
 def magnitude(frames: int, spec: StreamSpec = SMALL_SPEC, batch: int = 1) -> np.ndarray:
+    """(batch, frames, bins, views) of noise, the same every time."""
     rng = np.random.default_rng(5)
-    return np.abs(rng.standard_normal((batch, frames, spec.num_bins, spec.num_channels))).astype(np.float32)
+    return np.abs(rng.standard_normal((batch, frames, spec.num_bins, spec.num_views))).astype(np.float32)
 
 
-def song(frames: int = 16, batch: int = 2) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """A mixture whose sources share no bin, and the sources."""
-    x = magnitude(frames, batch=batch)
-    return x, {"vocals": x * BINS, "accompaniment": x * (1 - BINS)}
+def song(frames: int = 16, batch: int = 2, spec: StreamSpec = SMALL_SPEC) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The views of a mixture whose sources share no bin, and the sources."""
+    x = magnitude(frames, spec, batch)
+    channels = x[..., : spec.num_channels]
+    return x, {"vocals": channels * BINS, "accompaniment": channels * (1 - BINS)}
 
 
-def move_normalisation(model: keras.Model, seed: int) -> None:
+def move_normalisation(network: keras.Model, seed: int) -> None:
     """Gives batch normalisations other values than the initial ones, which change nothing."""
     rng = np.random.default_rng(seed)
-    for variable in model.weights:
+    for variable in network.weights:
         if "norm" in variable.path:
             variable.assign(variable + rng.uniform(0, 0.5, variable.shape))
 
 
-def wake(model: keras.Model, seed: int = 5) -> keras.Model:
+def wake(network: MaskNetwork, seed: int = 5) -> MaskNetwork:
     """Makes everything in a new network matter, as after training; returns it.
 
     Initial weights hear little of the past, and memories add nothing at first.
     """
-    move_normalisation(model, seed)
+    move_normalisation(network, seed)
     rng = np.random.default_rng(seed)
-    for variable in model.weights:
-        if "recurrent_kernel" in variable.path or "mask_dense" in variable.path:
+    for variable in network.weights:
+        if "recurrent_kernel" in variable.path:
             variable.assign(variable * 2)
-    for layer in model.layers:
-        if isinstance(layer, RecurrentSkip):
+    for layer in network._flatten_layers():
+        if isinstance(layer, BinMemory):
             layer.dense.set_weights([rng.standard_normal(w.shape) for w in layer.dense.get_weights()])
-    return model
+    if isinstance(network, OrUnet):
+        network.expand.kernel.assign(4 * network.expand.kernel)
+    if isinstance(network, Lstm):
+        network.mask.set_weights([2 * w for w in network.mask.get_weights()])
+    return network
 
 
-def masks_of(model: keras.Model, x, training: bool = False) -> dict[str, np.ndarray]:
+def small_network(
+    seed: int, kind: type[MaskNetwork] = OrUnet, spec: StreamSpec = SMALL_SPEC, size: Any = "tiny"
+) -> Any:
+    """A network of size tiny in which everything matters, as after training."""
+    keras.utils.set_random_seed(seed)
+    return wake(kind(size, spec), seed)
+
+
+def unit_network(spec: StreamSpec, vocals: float = 1.0, accompaniment: float = 0.5) -> OnlineNetwork:
+    """An online network whose masks are constants: what goes in comes out of it, late by the algorithmic latency."""
+    return _Constant((vocals, accompaniment), spec)
+
+
+class _Constant(OrUnet):
+    def __init__(self, values: tuple[float, ...], spec: StreamSpec):
+        self.values = values
+        super().__init__("tiny", spec)
+
+    def masks(self, frames, recur):
+        # A mask must depend on its inputs to be a graph, but not on their values.
+        masks = super().masks(frames, recur)
+        return [mask * 0.0 + value for mask, value in zip(masks, self.values, strict=True)]
+
+
+def every_bin(kind: type[OrUnet] = BinMemoryUnet, spec: StreamSpec = SMALL_SPEC) -> OrUnet:
+    """A tiny network of the first release's kind: as many positions as bins."""
+    return kind(dataclasses.replace(kind.SIZES["tiny"], bands=EVERY_BIN), spec)
+
+
+def masks_of(network: keras.Model, x, training: bool = False) -> dict[str, np.ndarray]:
     """Masks by name, by a plain call: `predict` compiles each new model first, which takes longer than a few frames."""
-    return {name: keras.ops.convert_to_numpy(mask) for name, mask in model(x, training=training).items()}
+    return {name: keras.ops.convert_to_numpy(mask) for name, mask in network(x, training=training).items()}
 
 
-def vocals_mask(model: keras.Model, x, training: bool = False) -> np.ndarray:
+def vocals_mask(network: keras.Model, x, training: bool = False) -> np.ndarray:
     """The one of `masks_of` that most tests look at."""
-    return masks_of(model, x, training)["vocals_mask"]
+    return masks_of(network, x, training)["vocals_mask"]
 
 
-def as_if_trained(seed: int, **options) -> keras.Model:
-    """A small OR-U-Net whose normalisation and state matter, as after training."""
-    keras.utils.set_random_seed(seed)
-    model = build_or_unet(SMALL, SMALL_SPEC, **options)
-    move_normalisation(model, seed)
-    return model
+def zero_states(network: OnlineNetwork, batch: int = 1) -> list[np.ndarray]:
+    """What a step starts from."""
+    return [np.zeros((batch, size), np.float32) for size in network.state_sizes]
 
 
-def lstm_as_if_trained(seed: int) -> keras.Model:
-    """A small LSTM whose normalisation and states matter, as after training."""
-    keras.utils.set_random_seed(seed)
-    model = build_lstm(SMALL_LSTM, SMALL_SPEC)
-    move_normalisation(model, seed)
-    for variable in model.weights:
-        if "recurrent_kernel" in variable.path or "mask_dense" in variable.path:
-            variable.assign(variable * 2)
-    return model
-
-
-def run_steps(step: keras.Model, x: np.ndarray, carry: bool = True) -> np.ndarray:
-    """The vocals' masks of a step model, frame by frame; without `carry` its states stay zero."""
-    states, masks = initial_states(step), []
+def run_steps(network: OnlineNetwork, x: np.ndarray, carry: bool = True) -> np.ndarray:
+    """The vocals' masks (B, T, F, C) of a network's step, frame by frame; without `carry` its states stay zero."""
+    states, found = zero_states(network, len(x)), []
     for t in range(x.shape[1]):
-        outputs = step.predict_on_batch({"magnitude": x[:, t : t + 1], **states})
-        masks.append(outputs["vocals_mask"])
-        if carry:
-            states = {name: outputs[f"new_{name}"] for name in states}
-    return np.concatenate(masks, axis=1)
+        masks, new = network.step(keras.ops.convert_to_tensor(x[:, t]), states)
+        found.append(keras.ops.convert_to_numpy(masks["vocals_mask"]))
+        states = new if carry else states
+    return np.stack(found, axis=1)
 
 
-def run_chunks(chunk: keras.Model, x: np.ndarray, cuts: tuple[int, ...], carry: bool = True) -> np.ndarray:
-    """The vocals' masks of a chunk model, cut at `cuts`; without `carry` its states stay zero."""
-    states, masks = initial_states(chunk, batch_size=len(x)), []
+def run_chunks(network: OnlineNetwork, x: np.ndarray, cuts: tuple[int, ...], carry: bool = True) -> np.ndarray:
+    """The vocals' masks of a network's chunks, cut at `cuts`; without `carry` its states stay zero."""
+    states, found = zero_states(network, len(x)), []
     for part in np.split(x, cuts, axis=1):
-        outputs = chunk({"magnitude": keras.ops.convert_to_tensor(part), **states}, training=False)
-        masks.append(keras.ops.convert_to_numpy(outputs["vocals_mask"]))
-        if carry:
-            states = {name: outputs[f"new_{name}"] for name in states}
-    return np.concatenate(masks, axis=1)
+        masks, new = network.chunk(keras.ops.convert_to_tensor(part), states)
+        found.append(keras.ops.convert_to_numpy(masks["vocals_mask"]))
+        states = new if carry else states
+    return np.concatenate(found, axis=1)
 
 
-def assert_steps_and_chunks_agree(model: keras.Model, x: np.ndarray, cuts: tuple[int, ...] = (1, 12)) -> None:
+def assert_steps_and_chunks_agree(network: OnlineNetwork, x: np.ndarray, cuts: tuple[int, ...] = (1, 12)) -> None:
     """Frames and chunks give the masks of the whole sequence within 1e-5, and would not without their states."""
-    expected = vocals_mask(model, x)
-    step, chunk = build_step(model), build_chunk(model)
-    np.testing.assert_allclose(run_steps(step, x), expected, atol=1e-5)
-    np.testing.assert_allclose(run_chunks(chunk, x, cuts), expected, atol=1e-5)
+    expected = vocals_mask(network, x)
+    np.testing.assert_allclose(run_steps(network, x), expected, atol=1e-5)
+    np.testing.assert_allclose(run_chunks(network, x, cuts), expected, atol=1e-5)
     # Negative controls: dropped states and a shifted frame are seen.
-    assert np.abs(run_steps(step, x, carry=False) - expected).max() > 1e-3
-    assert np.abs(run_chunks(chunk, x, cuts, carry=False) - expected).max() > 1e-3
-    assert np.abs(run_steps(step, np.roll(x, 1, axis=1)) - expected).max() > 1e-3
+    assert np.abs(run_steps(network, x, carry=False) - expected).max() > 1e-3
+    assert np.abs(run_chunks(network, x, cuts, carry=False) - expected).max() > 1e-3
+    assert np.abs(run_steps(network, np.roll(x, 1, axis=1)) - expected).max() > 1e-3

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from export.benchmark.peers import DTLN_FILES, GTCRN_FILE
 from tests.support.paths import ROOT
+from tests.support.tflite import to_tflite
 
 PEERS = ROOT.parent / "shared" / "peers"
 needs_peers = pytest.mark.skipif(not PEERS.is_dir(), reason="needs ../shared/peers, which is not in the repository")
@@ -43,7 +44,7 @@ def _tflite(size: int, growth: float, output) -> bytes:
 
     shapes = (1, 2, 8, 2), (1, 1, size)
     concrete = tf.function(step).get_concrete_function(*(tf.TensorSpec(shape, tf.float32) for shape in shapes))
-    return tf.lite.TFLiteConverter.from_concrete_functions([concrete]).convert()
+    return to_tflite(concrete)
 
 
 def _gtcrn(growth: float) -> bytes:

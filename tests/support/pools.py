@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from keras_sep.spec import StreamSpec
-from training.stems import Song, Stem, StemPool
+from training.data.stems import Song, Stem, StemPool
 
 RATE = 8000
 SPEC = StreamSpec(sample_rate=RATE, frame_length=256, frame_step=64, fft_length=256)

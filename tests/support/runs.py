@@ -12,12 +12,13 @@ import keras
 import numpy as np
 import soundfile
 
-from keras_sep.models import build_network
+from common.exposure import Row
+from common.files import sha256_of, write_json
+from keras_sep.models import MaskNetwork, build_network
 from tests.support.paths import CONFIGS
-from training.callbacks import save_network
-from training.config import TrainConfig
-from training.files import sha256_of, write_json
-from training.start import init_facts
+from training.engine.callbacks import save_network
+from training.engine.config import TrainConfig
+from training.engine.warm_start import init_facts
 
 RATE = 8000
 TINY_SPEC = {"sample_rate": RATE, "frame_length": 256, "frame_step": 64, "fft_length": 256}
@@ -47,8 +48,14 @@ def write_data(root: Path, rate: int = RATE) -> Path:
 
 def settings(*more: str) -> list[str]:
     """Settings of a run that takes seconds: the smallest network at 8 kHz, two steps an epoch; then `more`."""
-    few = ("size=tiny", "segment_frames=8", "batch_size=2", "steps_per_epoch=2", "validation_segments=2")
-    return [*few, "warmup_steps=1", *(f"spec.{key}={value}" for key, value in TINY_SPEC.items()), *more]
+    few = ("segment_frames=8", "batch_size=2", "steps_per_epoch=2", "validation_segments=2")
+    return [
+        "model.size=tiny",
+        *(f"data.{setting}" for setting in few),
+        "optimizer.warmup_steps=1",
+        *(f"spec.{key}={value}" for key, value in TINY_SPEC.items()),
+        *more,
+    ]
 
 
 def options(*more: str) -> list[str]:
@@ -56,18 +63,18 @@ def options(*more: str) -> list[str]:
     return [part for setting in settings(*more) for part in ("--set", setting)]
 
 
-def tiny_config(*more: str, name: str = "or_unet") -> TrainConfig:
+def tiny_config(*more: str, name: str = "paper/or_unet") -> TrainConfig:
     """A shipped configuration with `settings`."""
     return TrainConfig.load(CONFIGS / f"{name}.toml", settings(*more))
 
 
-def history(run: Path) -> list[dict[str, str]]:
+def history(run: Path) -> list[Row]:
     """The rows of a run's history.csv, none before there is one."""
     path = run / "history.csv"
     return list(csv.DictReader(path.open())) if path.exists() else []
 
 
-def manifest_row(path: str, **more: str) -> dict[str, str]:
+def manifest_row(path: str, **more: str) -> Row:
     """A row of a run's manifest.json; the hash is the path's, unless `more` has one."""
     sha256 = hashlib.sha256(path.encode()).hexdigest()
     return {"path": path, "sha256": sha256, "licence": "", "song": "", "dataset": "folder", **more}
@@ -76,30 +83,31 @@ def manifest_row(path: str, **more: str) -> dict[str, str]:
 def write_run(
     run: Path,
     *more: str,
-    name: str = "or_unet",
-    network: keras.Model | None = None,
+    name: str = "paper/or_unet",
+    network: MaskNetwork | None = None,
     epochs: int | None = None,
-    manifest: dict[str, list[dict[str, str]]] | None = None,
+    manifest: dict[str, list[Row]] | None = None,
 ) -> Path:
-    """A run folder as `training.train.train` leaves it, without a step of training; returns the folder.
+    """Writes a run folder as `training.engine.train.train` leaves it, without a step of training; returns the folder.
 
     Args:
         run: folder to make.
         more: after `settings`, on top of the shipped configuration `name`.
+        name: of a configuration, below `training/configs`.
         network: of best.keras and last.keras; None for one with the random weights of the configuration's seed.
         epochs: rows of history.csv; None for as many as the configuration has.
         manifest: of manifest.json; None for a song.
     """
     config = tiny_config(*more, name=name)
     if network is None:
-        keras.utils.set_random_seed(config.seed)
-        network = build_network(config.architecture, config.size, config.spec)
+        keras.utils.set_random_seed(config.data.seed)
+        network = build_network(config.model.architecture, config.model.size, config.spec)
     run.mkdir(parents=True)
     save_network(network, run / "best.keras")
     shutil.copy(run / "best.keras", run / "last.keras")
-    facts: dict[str, Any] = {**config.to_dict(), "dataset": "folder", **init_facts(config.init)}
-    if config.teacher:
-        facts["teacher_sha256"] = sha256_of(Path(config.teacher) / "best.keras")
+    facts: dict[str, Any] = {**config.to_dict(), "dataset": "folder", **init_facts(config.model.init)}
+    if config.loss.teacher:
+        facts["teacher_sha256"] = sha256_of(Path(config.loss.teacher) / "best.keras")
     write_json(run / "config.json", {**facts, "commit": "0123456"})
     song = {
         split: [manifest_row(f"{split}/songs/{split}_one/vocals.wav", song=f"{split}_one")]
@@ -112,15 +120,15 @@ def write_run(
 
 def _write_history(path: Path, config: TrainConfig, epochs: int) -> None:
     """Losses that get smaller; without those of a teacher."""
-    weights = {name: getattr(config, f"{name}_weight") for name in ("compressed", "complex", "snr")}
-    values = ["loss", "spectrogram_loss", *(f"{name}_loss" for name, weight in weights.items() if weight)]
+    extra = [name for name in ("compressed", "snr") if getattr(config.loss, f"{name}_weight")]
+    values = ["loss", "spectrogram_loss", *(f"{name}_loss" for name in extra)]
     values += ["vocals_si_sdr", "accompaniment_si_sdr"]
     names = sorted([*values, *(f"val_{name}" for name in values)])
     rows = [
         {
             "epoch": epoch,
-            "step": (epoch + 1) * config.steps_per_epoch,
-            "learning_rate": f"{config.learning_rate:.3e}",
+            "step": (epoch + 1) * config.data.steps_per_epoch,
+            "learning_rate": f"{config.optimizer.learning_rate:.3e}",
             "seconds": "1.5",
             "frames_per_second": "100",
             "data_wait": "0.100",

@@ -23,7 +23,9 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from common.files import write_text
 from keras_sep import __version__
+from training.data.stems import Song
 from training.evaluation import guards
 from training.evaluation.conditions import CONDITIONS, LABELS
 from training.evaluation.excerpts import playable, write_audio, write_excerpts, write_reference_excerpts
@@ -43,8 +45,6 @@ from training.evaluation.results import FORMAT, ResultFolder, read_json
 from training.evaluation.scene import SOURCES, Scene, Stems
 from training.evaluation.summary import summarise
 from training.evaluation.workers import processes, score_window
-from training.files import write_text
-from training.stems import Song
 
 # What the scores may depend on.
 TOOLS = ["museval", "musdb", "numpy", "scipy", "librosa", "soundfile", "soxr", "ai-edge-litert", "keras"]
@@ -71,7 +71,7 @@ def evaluate(
     """Scores songs by every method into a result folder (see `results`), and returns its summary.
 
     Args:
-        songs: of `training.datasets.load_split`.
+        songs: of `training.data.datasets.load_split`.
         methods: a row each.
         out: result folder; what it has of the same songs and weights is kept.
         sample_rate: of the songs, Hz.

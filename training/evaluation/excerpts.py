@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from common.files import written_beside
 from training.evaluation.metrics import Values, most_active_excerpt
 from training.evaluation.scene import SOURCES, Stems, Waveform
-from training.files import written_beside
 
 LISTEN_S = 10  # the seconds of a song with the most voice, the same ones for every row
 OPEN = r"(cc[ -]?0|cc[ -]by|creative commons (zero|attribution)|public domain)\b|mit( licen[cs]e)?( \(|$)"

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from training.datasets.leakage import song_key
-from training.datasets.track import AUDIO_SUFFIXES, folders
+from common.files import sha256_of
+from training.data.datasets.leakage import song_key
+from training.data.datasets.track import AUDIO_SUFFIXES, folders
 from training.evaluation.oracles import ideal_mask
 from training.evaluation.repet import repet_sim
 from training.evaluation.results import require_row_name
 from training.evaluation.scene import SOURCES, Scene, Stems, Waveform
-from training.files import sha256_of
 
 # Names that other systems give the accompaniment (Spleeter and museval, Demucs, others), and its parts.
 ACCOMPANIMENT = ("accompaniment", "no_vocals", "instrumental")
@@ -103,16 +103,17 @@ def of_file(
 
 def of_run(run: Path, *, name: str | None = None) -> Method:
     """The best network of a training run, in Keras on whole songs."""
-    from keras_sep import offline
-    from keras_sep.streaming import is_online
-    from training.runs import load_best
+    from common.runs import load_best
+    from keras_sep import inference
+    from keras_sep.models import OnlineNetwork
 
-    network, spec = load_best(run)
+    network = load_best(run)
+    spec = network.spec
 
     def separate(scene: Scene) -> Stems:
         channels = scene.mixture.shape[1]
         mixture = np.repeat(scene.mixture, spec.num_channels // channels, axis=1)
-        stems = offline.separate(network, mixture, spec)
+        stems = inference.separate(network, mixture)
         return {source: stem.mean(axis=1, keepdims=True) if channels == 1 else stem for source, stem in stems.items()}
 
     return Method(
@@ -121,7 +122,7 @@ def of_run(run: Path, *, name: str | None = None) -> Method:
         "model",
         separate,
         {"run": run.resolve().name, "sha256": sha256_of(run / "best.keras"), "spec": spec.to_dict()},
-        online=is_online(network),
+        online=isinstance(network, OnlineNetwork),
         sample_rate=spec.sample_rate,
     )
 

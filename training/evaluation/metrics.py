@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from common.scores import active_frames
+
 Waveform = npt.NDArray[np.floating]
 Values = npt.NDArray[np.float64]
 
 METRICS = ("SDR", "ISR", "SIR", "SAR")
-ACTIVE_RANGE_DB = 40.0
 
 
 @dataclass(frozen=True)
@@ -78,23 +79,6 @@ def silent_frames(waveform: Waveform, sample_rate: int) -> npt.NDArray[np.bool_]
     """Whole 1 s frames that museval takes for silent: those whose channels add up to zero throughout."""
     frames = len(waveform) // sample_rate
     return (np.sum(waveform[: frames * sample_rate], axis=1) == 0).reshape(frames, -1).all(axis=1)
-
-
-def frame_rms_db(waveform: Waveform, sample_rate: int) -> Values:
-    """RMS of each whole 1 s frame, dB re full scale."""
-    frames = len(waveform) // sample_rate
-    x = np.asarray(waveform[: frames * sample_rate], np.float64).reshape(frames, -1)
-    return 10 * np.log10(np.mean(x**2, axis=1) + 1e-20)
-
-
-def active_frames(vocals: Waveform, sample_rate: int) -> npt.NDArray[np.bool_]:
-    """Voice-active 1 s frames: RMS of the vocals reference within 40 dB of its loudest frame's, and above −120 dB.
-
-    Where a reference is nearly but not exactly silent, BSS Eval compares noise with noise, and the
-    standard median is decided by it.
-    """
-    level = frame_rms_db(vocals, sample_rate)
-    return (level > level.max() - ACTIVE_RANGE_DB) & (level > -120) if len(level) else np.zeros(0, bool)
 
 
 def most_active_excerpt(vocals: Waveform, sample_rate: int, seconds: int) -> slice:

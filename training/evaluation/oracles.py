@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from keras_sep.engine import delay
 from keras_sep.signal import OverlapAdd, StreamingStft
 from keras_sep.spec import StreamSpec
 from training.evaluation.scene import SOURCES, Scene, Stems
@@ -45,7 +44,7 @@ def ideal_mask(scene: Scene, kind: str, spec: StreamSpec | None = None) -> Stems
     spec = spec or StreamSpec(sample_rate=scene.sample_rate, num_channels=num_channels)
     stfts = [StreamingStft(spec, num_channels) for _ in range(3)]
     overlap_add = OverlapAdd(spec, num_channels)
-    late, block = delay(spec), _BLOCK_FRAMES * spec.frame_step
+    late, block = spec.stem_delay, _BLOCK_FRAMES * spec.frame_step
     # A stem is late by the overlap: zeros behind the song push its end out.
     total = num_samples + late + (-(num_samples + late) % spec.frame_step)
     vocals = np.zeros((total, num_channels), np.float32)

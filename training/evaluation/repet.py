@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse
 
-from keras_sep.engine import delay
 from keras_sep.signal import OverlapAdd, StreamingStft
 from keras_sep.spec import StreamSpec
 from training.evaluation.scene import Scene, Stems, Waveform
@@ -110,7 +109,7 @@ def _median(values: npt.NDArray[np.float32], axis: int) -> npt.NDArray[np.float3
 
 def _spectrum(waveform: Waveform, spec: StreamSpec) -> npt.NDArray[np.complex64]:
     """(samples, 1) → (frames, bins); zeros behind push the end through the overlap."""
-    late, block = delay(spec), _BLOCK_FRAMES * spec.frame_step
+    late, block = spec.stem_delay, _BLOCK_FRAMES * spec.frame_step
     padded = np.pad(waveform, ((0, late + -(len(waveform) + late) % spec.frame_step), (0, 0)))
     stft = StreamingStft(spec)
     return np.concatenate([stft.push(padded[i : i + block])[..., 0] for i in range(0, len(padded), block)])
@@ -118,6 +117,6 @@ def _spectrum(waveform: Waveform, spec: StreamSpec) -> npt.NDArray[np.complex64]
 
 def _waveform(spectrum: npt.NDArray[np.complex64], spec: StreamSpec, num_samples: int) -> npt.NDArray[np.float32]:
     """(frames, bins) → (samples,), aligned to what `_spectrum` was given."""
-    overlap_add, late = OverlapAdd(spec), delay(spec)
+    overlap_add, late = OverlapAdd(spec), spec.stem_delay
     blocks = [spectrum[i : i + _BLOCK_FRAMES, :, None] for i in range(0, len(spectrum), _BLOCK_FRAMES)]
     return np.concatenate([overlap_add.push(block)[:, 0] for block in blocks])[late : late + num_samples]

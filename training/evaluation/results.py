@@ -26,9 +26,9 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from common.files import write_json, write_text
 from training.evaluation.metrics import METRICS, PROTOCOLS
 from training.evaluation.scene import SOURCES
-from training.files import write_json, write_text
 
 KINDS = ("mixture", "classical", "estimates", "model", "oracle")
 FORMAT = 1  # of a result folder; another number is another way to score

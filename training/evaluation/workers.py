@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from common.processes import process_pool
 from training.evaluation.metrics import Values, bss_eval, bss_eval_window
 
 # Of each process, read when it starts: one thread of linear algebra; and memory that glibc keeps, because giving every
@@ -33,19 +31,6 @@ def score_window(path: Path, protocol: str, part: slice, sample_rate: int) -> di
     if protocol == "v4":
         return bss_eval(signals[:2], signals[2:], sample_rate, protocol)
     return bss_eval_window(signals[:2], signals[2:], sample_rate)
-
-
-def _start() -> None:
-    """In a new process: Ctrl-C is the parent's to hear, and where the parent is killed the process ends too."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
 
 
 class _InThisProcess(Executor):
@@ -68,17 +53,10 @@ def processes(jobs: int) -> Iterator[Executor]:
         return
     before = {name: os.environ.get(name) for name in ENVIRONMENT}
     os.environ.update(ENVIRONMENT)
-    # Spawned: a process that has threads, as every Keras backend has, cannot safely be forked.
-    others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_start)
     try:
-        yield pool
-    except BaseException:
-        for child in set(multiprocessing.active_children()) - others:
-            child.terminate()
-        raise
+        with process_pool(jobs) as pool:
+            yield pool
     finally:
-        pool.shutdown(cancel_futures=True)
         for name, value in before.items():
             if value is None:
                 del os.environ[name]

@@ -87,7 +87,7 @@ def test_the_default_preset_comes_first(tmp_path, monkeypatch):
 
 def test_golden_stems_are_those_of_the_separator(project, golden, read):
     mixture = read(golden["mixture"])
-    assert len(golden["models"]) == len(list((project / "app/src/main/assets/models").glob("*.tflite"))) + 2
+    assert len(golden["models"]) == len(list((project / "app/src/main/assets/models").glob("*.tflite"))) + 4
     for entry in golden["models"]:
         path = project / "core/src/test/resources/golden" / entry["file"]
         assert StepModel(path).metadata == entry["metadata"]

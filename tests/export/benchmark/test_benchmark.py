@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import os
@@ -17,7 +18,6 @@ import soundfile
 import tensorflow as tf
 
 from export import __main__ as cli
-from export import quantise
 from export.benchmark import footprint as footprints
 from export.benchmark import macs, random_files, steps, table
 from export.benchmark.bounds import bounds, bounds_table
@@ -27,17 +27,17 @@ from export.benchmark.files import converted as converted_files
 from export.benchmark.files import shipped
 from export.benchmark.load import load
 from export.benchmark.peers import Ours
-from export.convert import add_metadata
-from export.quantise import PRECISIONS, REFUSED, to_tflite
 from keras_sep import Separator
 from keras_sep.metadata import FORMAT
-from keras_sep.models import MEMORIES, MEMORY_UNITS
-from keras_sep.models.or_unet import CONFIGS
-from keras_sep.presets import DEFAULT_PRESET, get_preset
+from keras_sep.models import BinMemoryUnet, load_network
+from keras_sep.presets import ASSETS, DEFAULT_PRESET
+from keras_sep.tflite.metadata import add_metadata
+from keras_sep.tflite.quantise import PRECISIONS
 from tests.support.conversion import copy_files, entry, read_list, write_list
 from tests.support.needs import needs_posix
-from tests.support.networks import SMALL_SPEC
+from tests.support.networks import FOUR_VIEWS, SMALL_SPEC
 from tests.support.paths import EXAMPLE, ROOT
+from tests.support.tflite import module_to_tflite, to_tflite
 
 SDR = {"vocals": -1.25, "accompaniment": 6.5}
 
@@ -48,7 +48,7 @@ def models(converted, tmp_path_factory) -> Path:
     out = copy_files(converted, tmp_path_factory.mktemp("models"), lambda file: file["precision"] == "float32")
     summary = read_list(out)
     entry(summary, "mask", "float32")["verification"] = {"passed": True, "sdr_db": SDR, "keras_sdr_db": SDR}
-    write_list(out, {**summary, "provenance": {"size": "m"}}, summary["files"])
+    write_list(out, {**summary, "provenance": {"model": {"size": "m"}}}, summary["files"])
     (out / "another.json").write_text('{"a list": "of something else"}')
     assert len(summary["files"]) == 3
     return out
@@ -65,33 +65,39 @@ def test_multiplications_against_a_count_by_hand(tmp_path):
     y = keras.layers.Flatten()(y)  # 8 × 6 × 2
     y = keras.layers.Dense(7)(y)
     path = tmp_path / "hand.tflite"
-    path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(keras.Model(x, y)).convert())
+    model = keras.Model(x, y)
+    path.write_bytes(to_tflite(tf.function(model).get_concrete_function(tf.TensorSpec((1, 8, 6, 3)))))
     assert macs.multiplications(path) == 60 * 27 + 60 * 9 + 60 * 8 + 96 * 7
 
 
-def test_multiplications_of_the_shipped_files_are_those_of_the_architecture():
-    config = CONFIGS["m"]
-    total, bins, channels = 0, 1024, 2
+def products(config, positions: int) -> int:
+    """Of a `BinMemoryUnet` with this many positions and two views, counted from its configuration."""
+    total, channels = 0, 2
     for filters in config.encoder_channels:
-        bins //= 2
-        total += bins * filters * config.encoder_kernel * channels
+        positions //= 2
+        total += positions * filters * config.encoder_kernel * channels
         channels = filters
-    squeezed = bins * config.squeeze_channels
+    squeezed = positions * config.squeeze_channels
     total += squeezed * channels
     total += 3 * config.gru_units * (squeezed + config.gru_units)
-    total += config.gru_units * bins * config.expand_channels
-    channels = config.expand_channels
+    total += config.gru_units * positions * config.expand_channels
+    channels, level = config.expand_channels, len(config.encoder_channels)
     for filters, skip in zip(config.decoder_channels, reversed(config.encoder_channels), strict=True):
-        total += bins * 2 * filters * config.decoder_kernel * (channels + skip)
-        bins, channels = 2 * bins, filters
-    assert bins == 1024
+        if level == config.memory_level:
+            # The memories of the skip connection and of the decoder: a GRU's products and the Dense layer, each bin.
+            units = config.memory_units
+            for own in (skip, skip + channels):
+                total += positions * (3 * units * (own + units) + units * own)
+        total += positions * 2 * filters * config.decoder_kernel * (channels + skip)
+        positions, channels, level = 2 * positions, filters, level - 1
     # Four positions at once: a kernel of 3 over 4 · (channels + 2), three quarters of them zeros, to 4 · 4 masks.
-    total += bins // 4 * (4 * 4) * 3 * (4 * (channels + 2))
-    # The memories of a skip connection and of the decoder: both products of a GRU and the Dense layer, for each bin.
-    for level in MEMORIES:
-        skip, below = config.encoder_channels[level - 1], config.decoder_channels[-level - 1]
-        for channels in (skip, skip + below):
-            total += 1024 // 2**level * (3 * MEMORY_UNITS * (channels + MEMORY_UNITS) + MEMORY_UNITS * channels)
+    return total + positions // 4 * (4 * 4) * 3 * (4 * (channels + 2))
+
+
+@pytest.mark.whole_size
+def test_multiplications_of_the_shipped_files_are_those_of_the_architecture():
+    network = load_network(ASSETS / f"{DEFAULT_PRESET}.keras")
+    total = products(network.config, 1024)
     assert {file.label: macs.multiplications(file.path) for file in shipped()} == {
         file.label: total for file in shipped()
     }
@@ -205,11 +211,9 @@ def test_memory_is_that_of_the_buffers_too(models, tmp_path):
     shapes = {"magnitude": (1, 1, SMALL_SPEC.num_bins, SMALL_SPEC.num_channels), "state_0": (1, 4)}
     module = tf.Module()
     module.step = tf.function(step, [{name: tf.TensorSpec(shape, name=name) for name, shape in shapes.items()}])
-    tf.saved_model.save(module, tmp_path, signatures={"step": module.step.get_concrete_function()})
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path), signature_keys=["step"])
     about = {"format": FORMAT, "graph": "mask", "precision": "float32", "spec": SMALL_SPEC.to_dict()}
     path = tmp_path / "wide.tflite"
-    path.write_bytes(add_metadata(converter.convert(), about))
+    path.write_bytes(add_metadata(module_to_tflite(module), about))
     assert path.stat().st_size < 1e5
     wide, small = (footprints.footprint(str(p))["rss_mb"] for p in (path, models / "small-mask-float32.tflite"))
     assert wide == pytest.approx(BUFFER_MB, rel=0.25)
@@ -248,38 +252,25 @@ def test_a_folder_that_cannot_be_measured_is_refused(models, tmp_path):
         converted_files(tmp_path)
 
 
-@functools.lru_cache
-def _float32(folder: str, network: str) -> bytes:
-    return to_tflite(folder, "float32", network)
-
-
-def _quickly(folder: str, precision: str, network: str, samples) -> bytes:
-    """The mask core in int8 as it is converted, all else in float32; the rest is in tests/export/test_quantise.py."""
-    if precision == "int8" and "magnitude" in next(samples())[1]:
-        return to_tflite(folder, "int8", network, samples)
-    return _float32(folder, network)
-
-
 def test_every_size_can_be_asked_for():
-    assert tuple(CONFIGS) == random_files.SIZES
+    assert tuple(BinMemoryUnet.SIZES) == random_files.SIZES
 
 
-@pytest.mark.slow("converts two graphs with memories, one of them twice")
+@pytest.mark.slow("converts two graphs with memories")
 def test_random_files_come_in_every_precision_there_is(tmp_path, monkeypatch):
-    monkeypatch.setattr(random_files, "StreamSpec", lambda: SMALL_SPEC)
+    monkeypatch.setattr(random_files, "StreamSpec", lambda views: dataclasses.replace(SMALL_SPEC, views=views))
     monkeypatch.setattr(random_files, "SECONDS", 0.1)
-    monkeypatch.setattr(quantise, "to_tflite", _quickly)
     (tmp_path / "random.json").write_text(json.dumps(random_files.convert_random("tiny", str(tmp_path))))
     files = converted_files(tmp_path)
-    pairs = {(file.graph, file.precision) for file in files}
-    assert pairs == {(g, p) for g in ("mask", "waveform") for p in PRECISIONS} - REFUSED.keys()
-    assert all(file.random and file.size == "tiny" for file in files)
-    shipped = {
-        graph: load(get_preset(DEFAULT_PRESET).file(graph, "dynamic_int8").path()) for graph in ("mask", "waveform")
+    assert {(file.graph, file.precision) for file in files} == {
+        (g, p) for g in ("mask", "waveform") for p in PRECISIONS
     }
+    assert all(file.random and file.size == "tiny" for file in files)
+    states = BinMemoryUnet("tiny", FOUR_VIEWS).state_sizes
     for file in files:
         step = load(file.path)
-        assert step.states().keys() == shipped[step.graph].states().keys()  # of its architecture: the plain has fewer
+        assert step.spec == FOUR_VIEWS
+        assert len(step.states()) == len(states) + (2 if step.graph == "waveform" else 0)
         x = step_inputs(step.graph, step.spec)[1000]
         assert np.isfinite(np.stack(step(x))).all()
 

@@ -13,14 +13,13 @@ import soundfile
 
 from export import __main__ as cli
 from export import convert as convert_module
-from export.convert import add_metadata, convert, load
-from export.flatbuffer import pack, unpack
-from export.network import load_saved
+from export.convert import convert, load
+from export.float_network import load_saved
 from export.publish import publish
 from export.songs import read_test_songs
 from export.verification import verify as verify_module
 from export.verification.agreement import Agreement, probe_signal
-from export.verification.gates import reasons
+from export.verification.gates import MAX_SDR_CHANGE_DB, MAX_STATE_ERROR, MIN_SNR_DB, reasons
 from export.verification.measure import measure_stream, read_stream, windows
 from export.verification.reference import write_songs, write_stream
 from export.verification.verify import failures, verify
@@ -28,8 +27,11 @@ from keras_sep.metadata import read_metadata
 from keras_sep.models import load_network
 from keras_sep.presets import DEFAULT_PRESET, ModelFile
 from keras_sep.runtime import StepModel
-from tests.support.conversion import PROVENANCE, copy_files, entry, read_list, write_list
-from tests.support.networks import SMALL_SPEC, as_if_trained
+from keras_sep.tflite.flatbuffer import pack, unpack
+from keras_sep.tflite.metadata import add_metadata
+from keras_sep.tflite.quantise import PRECISIONS
+from tests.support.conversion import PROVENANCE, as_if_trained, copy_files, entry, read_list, write_list
+from tests.support.networks import SMALL_SPEC
 
 RATE = SMALL_SPEC.sample_rate
 QUICK = {"seconds": 1, "steps": 200, "jobs": 1}
@@ -119,6 +121,7 @@ def test_a_good_set_passes_with_all_its_figures(verified):
     assert exact["ops"]["RFFT2D"] == 1
     assert exact["delegate"]["outside"]["RFFT2D"] == 1  # XNNPACK has none
     assert sum(exact["delegate"]["outside"].values()) < sum(exact["ops"].values()) / 3
+    assert entry(summary, "mask", "float32")["verification"]["delegate"] == {"partitions": 1, "outside": {}}
     assert entry(summary, "mask", "float32", ".onnx")["verification"]["delegate"] is None
 
 
@@ -145,15 +148,15 @@ def test_files_of_the_same_network_stay_listed(small_model, converted, tmp_path,
     content = {"float32": b"", "float16": b""}
     for precision in content:
         content[precision] = (converted / f"small-mask-{precision}.tflite").read_bytes()
-    monkeypatch.setattr(convert_module, "to_tflite", lambda folder, precision, *_: content[precision])
+    monkeypatch.setattr(convert_module, "quantise", lambda exact, precision, samples: content[precision])
     monkeypatch.setattr(convert_module, "check_file", lambda *_: Agreement(0.0, 99.0))
-    monkeypatch.setattr(convert_module.tf.saved_model, "save", lambda *_, **options: None)
+    monkeypatch.setattr(convert_module, "to_float32", lambda module: b"")
 
     def listed():
         return [file["file"] for file in json.loads((tmp_path / "small.json").read_text())["files"]]
 
     def made(network, precision):
-        convert(network, SMALL_SPEC, tmp_path, "small", graphs=("mask",), precisions=(precision,))
+        convert(network, tmp_path, "small", graphs=("mask",), precisions=(precision,))
         return (tmp_path / "small.keras").read_bytes()
 
     first = made(small_model, "float32")
@@ -166,10 +169,10 @@ def test_files_of_the_same_network_stay_listed(small_model, converted, tmp_path,
 def test_a_step_that_is_undone_anywhere_is_not_finite(verified, data, tmp_path, monkeypatch):
     """The step itself hides it, and counts it."""
     out, summary = verified
-    network, spec, _ = load_saved(out / "small.keras")
-    songs, _ = read_test_songs(data, spec, QUICK["seconds"])
-    write_songs(songs, spec, tmp_path)
-    write_stream(network, spec, tmp_path, 200, lambda _: None)
+    network, _ = load_saved(out / "small.keras")
+    songs, _ = read_test_songs(data, network.spec, QUICK["seconds"])
+    write_songs(songs, network.spec, tmp_path)
+    write_stream(network, tmp_path, 200, lambda _: None)
     path, run = out / entry(summary, "mask", "float32")["file"], StepModel._run
     assert measure_stream(path, tmp_path, 200, lambda _: None)["state_error"] < 1e-3
     calls = iter(range(1000))
@@ -181,8 +184,8 @@ def test_the_network_beside_the_files_is_theirs(small_model, verified, tmp_path)
     out, _ = verified
     x = np.abs(np.random.default_rng(0).standard_normal((1, 5, SMALL_SPEC.num_bins, 2))).astype(np.float32)
     np.testing.assert_array_equal(load_network(out / "small.keras")(x)["vocals_mask"], small_model(x)["vocals_mask"])
-    network, spec, provenance = load(out / "small.keras")
-    assert (spec, provenance) == (SMALL_SPEC, PROVENANCE)
+    network, provenance = load(out / "small.keras")
+    assert (network.spec, provenance) == (SMALL_SPEC, PROVENANCE)
     for a, b in zip(network.get_weights(), small_model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     damaged = tmp_path / "small.keras"
@@ -198,8 +201,8 @@ def test_the_network_beside_the_files_is_theirs(small_model, verified, tmp_path)
 def test_the_network_beside_the_files_makes_them_again(verified, tmp_path):
     out, _ = verified
     x = np.abs(np.random.default_rng(0).standard_normal((SMALL_SPEC.num_bins, 2))).astype(np.float32)
-    network, spec, _ = load(out / "small.keras")
-    (file,) = convert(network, spec, tmp_path, "again", graphs=("mask",), precisions=("float32",))
+    network, _ = load(out / "small.keras")
+    (file,) = convert(network, tmp_path, "again", graphs=("mask",), precisions=("float32",))
     before, after = StepModel(out / "small-mask-float32.tflite"), StepModel(tmp_path / file["file"])
     np.testing.assert_array_equal(before(x), after(x))
 
@@ -215,8 +218,8 @@ def test_publish_takes_what_passed(verified, tmp_path):
     assert file.quality["sdr_db"] == entry(summary, "mask", "int8")["verification"]["sdr_db"]
     assert set(file.quality["vocals_snr_db"]) == {"1", "100", "200"}
     assert hashlib.sha256((assets / file.file).read_bytes()).hexdigest() == file.sha256
-    network, spec, provenance = load(assets / published["network"]["file"])  # all that one needs is there
-    assert (spec, provenance) == (SMALL_SPEC, PROVENANCE)
+    network, provenance = load(assets / published["network"]["file"])  # all that one needs is there
+    assert (network.spec, provenance) == (SMALL_SPEC, PROVENANCE)
     assert (assets / "small.keras").stat().st_size == published["network"]["bytes"]
     assert published["network"]["bytes"] < (out / "small.keras").stat().st_size
     for a, b in zip(network.get_weights(), load_network(out / "small.keras").get_weights(), strict=True):
@@ -417,6 +420,7 @@ def test_gates():
         keras_sdr = {"vocals": 3.0, "accompaniment": 7.0}
         return {"steps": steps, "state_error": state, "sdr_db": sdr, "keras_sdr_db": keras_sdr, "ops": {"ADD": 1}}
 
+    assert set(MIN_SNR_DB) == set(MAX_SDR_CHANGE_DB) == set(MAX_STATE_ERROR) == set(PRECISIONS)
     assert reasons("int8", figures()) == []
     assert len(reasons("float32", figures())) == 2
     assert reasons("float32", figures(snr=101.0, first=101.0)) == []  # minutes later 90 dB will do

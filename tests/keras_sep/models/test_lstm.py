@@ -9,31 +9,32 @@ import pytest
 from export.convert import convert
 from export.verification.agreement import probe_signal
 from keras_sep import Separator, StreamingSeparator
-from keras_sep.models import build_lstm
-from keras_sep.offline import separate
-from tests.support.networks import SMALL_SPEC, lstm_as_if_trained
+from keras_sep.inference import separate
+from keras_sep.models import Lstm
+from tests.support.networks import SMALL_SPEC, small_network
 
 
 def test_size_m_is_the_paper_s():
-    model = build_lstm("m")
-    recurrent = [layer for layer in model.layers if isinstance(layer, keras.layers.LSTM)]
+    network = Lstm("m")
+    recurrent = [layer for layer in network._flatten_layers() if isinstance(layer, keras.layers.LSTM)]
+    assert recurrent == network.lstms
     assert [layer.units for layer in recurrent] == [256, 256, 256]
     assert all(layer.return_sequences for layer in recurrent)
-    dense = [layer for layer in model.get_layer("decoder").layers if isinstance(layer, keras.layers.Dense)]
-    assert [layer.units for layer in dense] == [1025 * 2 * 2]  # one fully connected layer: bins, channels, sources
-    lstms = sum(4 * 256 * (inputs + 256 + 1) for inputs in (2050, 256, 256))
-    assert model.count_params() == lstms + 4100 * (256 + 1) + 4 * 2050 + 4 * 256
+    dense = [layer for layer in network._flatten_layers() if isinstance(layer, keras.layers.Dense)]
+    assert [layer.units for layer in dense] == [320 * 2 * 2]  # one fully connected layer: bands, channels, sources
+    lstms = sum(4 * 256 * (inputs + 256 + 1) for inputs in (640, 256, 256))
+    assert network.count_params() == lstms + 1280 * (256 + 1) + 4 * 640 + 4 * 256
 
 
 @pytest.mark.slow("converts LSTM layers to four files")
 def test_the_files_are_keras(tmp_path):
     """The file through the user's API against Keras, whole and in blocks; float32 within 1e-4, int8 by its SNR."""
-    model = lstm_as_if_trained(8)
-    files = convert(model, SMALL_SPEC, tmp_path, "lstm")
+    network = small_network(8, Lstm)
+    files = convert(network, tmp_path, "lstm")
     converted = {(file["graph"], file["precision"]): tmp_path / file["file"] for file in files}
     assert set(converted) == {(g, p) for g in ("mask", "waveform") for p in ("float32", "dynamic_int8")}
     mixture = probe_signal(SMALL_SPEC, num_frames=60)
-    expected = separate(model, mixture, SMALL_SPEC)["vocals"]
+    expected = separate(network, mixture)["vocals"]
     for (_, precision), path in converted.items():
         whole = Separator(model=path).separate(mixture, SMALL_SPEC.sample_rate)["vocals"]
         if precision == "float32":

@@ -1,38 +1,40 @@
-"""Every architecture, and variants of the OR-U-Net that none of them has, through the same checks."""
+"""Every architecture, and variants with other configurations and views, through the same checks."""
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 
 import keras
 import pytest
 
-from keras_sep.models import ARCHITECTURES, build_network, build_or_unet
+from keras_sep.models import ARCHITECTURES, BinMemoryUnet, MaskNetwork, OrUnet, Unet, build_network, load_network
+from keras_sep.models.layers.bands import EVERY_BIN
 from tests.support import model_case
 from tests.support.model_case import Case
-from tests.support.networks import SMALL_SPEC
+from tests.support.networks import FOUR_VIEWS, SMALL_SPEC
 
-# Bins of levels 1 to 3: 64, 32, 16; states are those of the loudness, of skip connections, of the GRU, of the decoder.
+# 40 bands; levels 1 to 3 have 20, 10 and 5. States: of the loudness, a skip connection, the bottleneck, the decoder.
 STATES = {
     "or_unet": (12,),
-    "or_unet_levelled": (2, 2, 12),
-    "or_unet_recurrent_skips": (2, 2, 32 * 8, 12),
-    "or_unet_sum_to_one": (2, 2, 32 * 8, 12),
-    "or_unet_memories": (2, 2, 32 * 72, 12, 32 * 72),
+    "bin_memory_unet": (2, 2, 10 * 7, 12, 10 * 7),
     "unet": None,
     "lstm": (12, 12, 10, 10, 8, 8),
 }
-MORE = {"unet": {"falls_to": 0.85}, "lstm": {"falls_to": 0.75, "copies_nyquist": False}}
-levelled = functools.partial(build_or_unet, levelled=True)
+FALLS_TO = {"unet": 0.85, "lstm": 0.75}
+
+
+def other(kind: type[MaskNetwork], **options) -> object:
+    return dataclasses.replace(kind.SIZES["tiny"], **options)
+
+
 CASES = {
-    **{name: Case(build, STATES[name], **MORE.get(name, {})) for name, build in ARCHITECTURES.items()},
-    "decoder memories alone": Case(
-        functools.partial(levelled, decoder_memories=(1, 3)), (2, 2, 12, 16 * (10 + 6), 64 * (6 + 8))
+    **{name: Case(kind, STATES[name], FALLS_TO.get(name, 0.6)) for name, kind in ARCHITECTURES.items()},
+    "memories at the lowest level": Case(
+        BinMemoryUnet, (2, 2, 5 * 8, 12, 5 * 8), 0.7, other(BinMemoryUnet, memory_level=3, memory_units=8)
     ),
-    "three memories of 7 units": Case(
-        functools.partial(levelled, recurrent_skips=(2, 1), decoder_memories=(2,), memory_units=7),
-        (2, 2, 64 * 7, 32 * 7, 12, 32 * 7),
-    ),
+    "first release's": Case(BinMemoryUnet, (2, 2, 32 * 7, 12, 32 * 7), config=other(BinMemoryUnet, bands=EVERY_BIN)),
+    "four views": Case(BinMemoryUnet, STATES["bin_memory_unet"], 0.7, spec=FOUR_VIEWS),
+    "unet of four views": Case(Unet, None, FALLS_TO["unet"], spec=FOUR_VIEWS),
 }
 online = pytest.mark.parametrize(
     "name", [name for name, case in CASES.items() if case.states is not None], indirect=True, scope="module"
@@ -50,11 +52,11 @@ def case(name) -> Case:
 
 
 @pytest.fixture(scope="module")
-def network(case) -> keras.Model:
+def network(case) -> MaskNetwork:
     return case.network()
 
 
-def test_masks_have_the_shape_of_the_magnitude_and_lie_in_0_to_1(case, network):
+def test_masks_have_the_shape_of_the_channels_and_lie_in_0_to_1(case, network):
     model_case.check_masks(case, network)
 
 
@@ -79,29 +81,35 @@ def test_a_step_has_the_states_of_the_network_in_order(case, network):
 
 
 @online
-def test_frames_and_chunks_are_the_whole_sequence(network):
-    model_case.check_streaming(network)
+def test_frames_and_chunks_are_the_whole_sequence(case, network):
+    model_case.check_streaming(case, network)
 
 
-@online
-def test_stateful_chunks_are_the_whole_sequence(case, network):
-    model_case.check_stateful(case, network)
-
-
-@online
-def test_a_stateful_network_needs_a_batch_size(case):
-    with pytest.raises(ValueError, match=r"stateful model needs a fixed batch_size\. Received: batch_size=None"):
-        case.build("tiny", SMALL_SPEC, stateful=True)
-
-
-def test_a_wrong_size_is_named(case):
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_wrong_size_is_named(architecture):
     with pytest.raises(ValueError, match=r"size must be one of tiny, s, m, l\. Received: size='xl'"):
-        case.build("xl", SMALL_SPEC)
+        build_network(architecture, "xl", SMALL_SPEC)
+    with pytest.raises(ValueError, match=r"size must be one of tiny, s, m, l\. Received: size=\('tiny',\)"):
+        build_network(architecture, ("tiny",), SMALL_SPEC)
+
+
+def test_the_configuration_of_another_network_is_refused():
+    """Also of one with more fields: its file could not be loaded."""
+    with pytest.raises(ValueError, match=r"OrUnet: size must be one of .* Received: size=BinMemoryUnetConfig"):
+        OrUnet(BinMemoryUnet.SIZES["tiny"], SMALL_SPEC)
+    with pytest.raises(ValueError, match=r"BinMemoryUnet: size must be one of .* Received: size=OrUnetConfig"):
+        BinMemoryUnet(OrUnet.SIZES["tiny"], SMALL_SPEC)
 
 
 def test_a_wrong_architecture_is_named():
     with pytest.raises(ValueError, match=r"one of or_unet, .*lstm\. Received: architecture='umx'"):
         build_network("umx")
+
+
+def test_a_file_of_something_else_is_refused(tmp_path):
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(tmp_path / "other.keras")
+    with pytest.raises(ValueError, match=r"other\.keras: expected a network of keras_sep\. Received: Sequential"):
+        load_network(tmp_path / "other.keras")
 
 
 def test_every_architecture_is_a_case():

@@ -1,62 +1,75 @@
-"""The OR-U-Net and its convolution; what every network has to do: test_networks.py."""
+"""The paper's OR-U-Net; what every network has to do: test_networks.py."""
 
 from __future__ import annotations
 
-import keras
+import dataclasses
+
 import numpy as np
 import pytest
+from keras import layers, ops
 
-from keras_sep.models import PolyphaseConv1D, build_or_unet
-from keras_sep.models.or_unet import CONFIGS
+from keras_sep.models import OrUnet
+from keras_sep.models.layers.bands import BANDS_320
+from keras_sep.models.layers.bin_memory import BinMemory
 from keras_sep.spec import StreamSpec
-from tests.support.networks import SMALL, SMALL_SPEC, magnitude, masks_of
+from tests.support.networks import SMALL_SPEC, magnitude, masks_of, small_network
+from tests.support.paths import ROOT
 
 
-@pytest.mark.parametrize(("size", "millions"), [("s", 0.5), ("m", 1.9), ("l", 8.0)])
+@pytest.mark.parametrize(("size", "millions"), [("s", 0.373), ("m", 1.330), ("l", 5.819)])
 def test_sizes(size, millions):
-    assert build_or_unet(size).count_params() / 1e6 == pytest.approx(millions, rel=0.1)
+    assert OrUnet(size).count_params() / 1e6 == pytest.approx(millions, abs=0.001)
 
 
 def test_the_default_network_takes_the_default_spec():
-    model = build_or_unet("s")
-    assert model.input.shape == (None, None, 1025, 2)
-    assert len(CONFIGS["s"].encoder_channels) == 6  # 1024 → 16 bins
+    network = OrUnet("s")
+    assert network.spec == StreamSpec()
+    assert network.config.bands == BANDS_320
+    assert network.bands.num_bands == 320
+    assert [block.filters for block in network.down] == [16, 24, 32, 48, 64]  # 320 → 10 positions
+    assert network.expand.units == 10 * 24
 
 
-def test_a_spectrum_that_cannot_be_halved_is_named():
-    with pytest.raises(ValueError, match=r"6 levels need num_bins - 1 divisible by 64\. Received: num_bins=481"):
-        build_or_unet("m", StreamSpec(frame_length=960, frame_step=240, fft_length=960))
+def test_bands_that_cannot_be_halved_are_named():
+    with pytest.raises(ValueError, match=r"OrUnet: 5 levels need a number of bands divisible by 32\. Received: 150"):
+        OrUnet("m", StreamSpec(frame_length=960, frame_step=240, fft_length=960))
 
 
-@pytest.mark.parametrize(("kernel_size", "phases"), [(3, 4), (5, 2), (1, 4), (3, 1)])
-def test_polyphase_is_the_plain_convolution(kernel_size, phases):
-    rng = np.random.default_rng(6)
-    a, b = (rng.standard_normal((2, 16, channels)).astype(np.float32) for channels in (5, 2))
-    plain = keras.layers.Conv1D(3, kernel_size, padding="same")
-    expected = plain(np.concatenate([a, b], axis=-1))
-    layer = PolyphaseConv1D(3, kernel_size, phases)
-    layer.build([a.shape, b.shape])
-    layer.set_weights([plain.get_weights()[0], rng.standard_normal(3).astype(np.float32)])
-    assert np.abs(layer([a, b]) - expected).max() > 0.1  # another bias is seen
-    layer.set_weights(plain.get_weights())
-    np.testing.assert_allclose(layer([a, b]), expected, atol=1e-5)
-    parts = PolyphaseConv1D(3, kernel_size, phases, num_outputs=3)
-    parts.build([a.shape, b.shape])
-    parts.set_weights(plain.get_weights())
-    np.testing.assert_allclose(np.concatenate(parts([a, b]), axis=-1), expected, atol=1e-5)
-    assert PolyphaseConv1D.from_config(parts.get_config()).get_config() == parts.get_config()
-    assert PolyphaseConv1D.from_config(layer.get_config()).get_config() == layer.get_config()
+def test_a_configuration_whose_levels_do_not_match_is_refused():
+    config = dataclasses.replace(OrUnet.SIZES["tiny"], decoder_channels=(10, 8))
+    with pytest.raises(ValueError, match="argument 2 is shorter"):
+        OrUnet(config, SMALL_SPEC)
 
 
-def test_masks_that_sum_to_one_share_out_the_mixture():
-    keras.utils.set_random_seed(5)
-    shared, own = build_or_unet(SMALL, SMALL_SPEC, sum_to_one=True), build_or_unet(SMALL, SMALL_SPEC)
-    own.get_layer("decoder").get_layer("mask_conv").bias.assign([2.0, 1.0, -1.0, 0.5])  # sums far from one
-    shared.set_weights(own.get_weights())
-    x = magnitude(4) * 300
-    shares, masks = masks_of(shared, x), masks_of(own, x)
-    total = sum(masks.values())
-    assert np.abs(total - 1).max() > 0.1
-    np.testing.assert_allclose(sum(shares.values()), 1, atol=1e-4)
-    for name, mask in masks.items():
-        np.testing.assert_allclose(shares[name], mask / total, atol=1e-4)
+def test_its_gru_is_its_only_memory_and_nothing_in_it_is_ours():
+    network = OrUnet("tiny", SMALL_SPEC)
+    found = list(network._flatten_layers())
+    assert [layer for layer in found if isinstance(layer, layers.RNN)] == [network.gru]
+    assert not any(isinstance(layer, BinMemory) for layer in found)
+    assert network.state_sizes == (network.config.gru_units,)
+
+
+def test_the_pass_is_that_of_the_paper_s_figure():
+    """Down along frequency, through the GRU, up with a skip connection at each level; frame by frame in NumPy."""
+    network, x = small_network(7), magnitude(4)
+    compressed = ops.convert_to_numpy(network.bands(x[0])) ** 0.25
+    skips = [compressed]
+    for block in network.down:
+        skips.append(ops.convert_to_numpy(block(skips[-1])))
+    squeezed = ops.convert_to_numpy(network.squeeze(skips[-1]))
+    h, _ = network.gru(squeezed.reshape(1, 4, -1))
+    y = ops.convert_to_numpy(network.expand(h)).reshape(4, 5, 6)
+    for block, skip in zip(network.up, skips[:0:-1], strict=True):
+        y = ops.convert_to_numpy(block(np.concatenate([y, skip], axis=-1)))
+    logits = [ops.convert_to_numpy(part) for part in network.mask([y, skips[0]])]
+    for (name, mask), part in zip(masks_of(network, x).items(), logits, strict=True):
+        expected = ops.convert_to_numpy(network.bands.to_bins(1 / (1 + np.exp(-part))))
+        np.testing.assert_allclose(mask[0], expected, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("name", ["models/or_unet.py", "losses.py"])
+def test_the_paper_s_files_are_short_and_without_what_is_ours(name):
+    text = (ROOT / "keras_sep" / name).read_text(encoding="utf-8")
+    assert text.count("\n") <= 150
+    for ours in ("loudness", "bin_memory", "extra_losses", "compressed_spectrogram", "snr", "memory_level"):
+        assert ours not in text, ours

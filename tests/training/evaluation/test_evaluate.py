@@ -20,6 +20,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from common.exposure import TrainingExposure
+from common.files import sha256_of
+from common.runs import load_best
 from export.convert import convert, load_run
 from keras_sep.models import build_network
 from keras_sep.presets import DEFAULT_PRESET
@@ -29,18 +32,16 @@ from keras_sep.spec import StreamSpec
 from tests.support.paths import EXAMPLE, ROOT
 from tests.support.runs import manifest_row, write_run
 from training.__main__ import main
+from training.data.stems import Song, Stem
 from training.evaluation.evaluate import evaluate, tables
 from training.evaluation.excerpts import playable, write_audio
 from training.evaluation.methods import REFERENCES, Method, of_estimates, of_run
 from training.evaluation.metrics import bss_eval
 from training.evaluation.results import ResultFolder
 from training.evaluation.scene import SOURCES, Scene
-from training.evaluation.songs import heard_by_file, heard_by_run
+from training.evaluation.songs import exposure_of_file
 from training.evaluation.summary import summarise
 from training.evaluation.workers import processes
-from training.files import sha256_of
-from training.runs import load_best
-from training.stems import Song, Stem
 
 RATE = 8000
 score = functools.partial(evaluate, sample_rate=RATE, jobs=0)
@@ -581,8 +582,8 @@ def test_musevals_own_command_gives_the_same_numbers(data, tmp_path, capsys):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
     """The run folder of a tiny network at 8 kHz that learned from a song X."""
-    heard = {"train": [manifest_row("train/songs/x/vocals.wav", song="X", sha256="ab" * 32)], "valid": []}
-    return write_run(tmp_path_factory.mktemp("runs") / "short", manifest=heard)
+    known = {"train": [manifest_row("train/songs/x/vocals.wav", song="X", sha256="ab" * 32)], "valid": []}
+    return write_run(tmp_path_factory.mktemp("runs") / "short", manifest=known)
 
 
 def fitted(size: str, spec: StreamSpec) -> keras.Model:
@@ -607,10 +608,10 @@ def fitted(size: str, spec: StreamSpec) -> keras.Model:
 def test_online_equals_offline(data, tmp_path):
     """The streamed .tflite file and the Keras network on the whole song; 0.01 dB is what is asked."""
     spec = StreamSpec()
-    settings = ("size=s", *(f"spec.{name}={value}" for name, value in spec.to_dict().items()))
+    settings = ("model.size=s", *(f"spec.{name}={value}" for name, value in spec.to_dict().items()))
     run = write_run(tmp_path / "short", *settings, network=fitted("s", spec))
     network = of_run(run)
-    files = convert(load_best(run)[0], spec, tmp_path, "short", precisions=("float32",))
+    files = convert(load_best(run), tmp_path, "short", precisions=("float32",))
     out = tmp_path / "out"
     for file in files:
         model = ("--model", tmp_path / file["file"], "--references", "none", "--protocols", "v4")
@@ -671,35 +672,20 @@ def test_a_known_file_under_another_name_is_left_out(run, data, tmp_path, capsys
     assert "expected songs with stems to score. Received: none" in capsys.readouterr().err
 
 
-def test_a_teacher_that_is_gone_is_said(run, tmp_path, capsys):
-    copy = tmp_path / "short"
-    shutil.copytree(run, copy)
-    config = json.loads((copy / "config.json").read_text())
-    (copy / "config.json").write_text(json.dumps({**config, "teacher": "nowhere"}))
-    assert heard_by_run(copy, "test").songs == {"X"}
-    assert "nowhere, the teacher of" in capsys.readouterr().err
-    assert load_run(copy)[2]["trained_on"] == {}  # half a list would pass for a whole one
-    assert "will not say what they were trained on" in capsys.readouterr().err
-
-
-def test_what_a_teacher_heard_counts(run, tmp_path):
-    for name, teacher in (("student", tmp_path / "teacher"), ("teacher", None)):
-        shutil.copytree(run, tmp_path / name)
-        config = json.loads((run / "config.json").read_text())
-        (tmp_path / name / "config.json").write_text(json.dumps(config | {"teacher": teacher and str(teacher)}))
-    rows = [{"path": "y", "sha256": "cd" * 32, "licence": "", "song": "Y"}]
-    (tmp_path / "teacher/manifest.json").write_text(json.dumps({"train": [], "valid": rows}))
-    heard = heard_by_run(tmp_path / "student", "test")
-    assert (heard.songs, heard.stems) == ({"X", "Y"}, {"ab" * 32, "cd" * 32})
-    by_file = heard_by_file(load_run(tmp_path / "student")[2], "test", "a file")
-    assert (by_file.songs, by_file.stems) == ({"X", "Y"}, {"ab" * 8, "cd" * 8})
-    assert heard_by_run(tmp_path / "student", "valid").songs == {"X"}
+def test_a_file_that_does_not_say_what_it_was_trained_on_is_named(capsys):
+    for provenance in ({}, {"trained_on": {}}, {"trained_on": None}):
+        assert exposure_of_file(provenance, "a file") == TrainingExposure()
+        said = capsys.readouterr().err
+        assert said == "warning: a file does not say what it was trained on; shared songs go unnoticed\n"
+    songs = {"train": {"songs": ["X"], "stems": []}, "valid": {"songs": [], "stems": []}}
+    assert exposure_of_file({"trained_on": songs}, "a file").songs() == {"X"}
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.slow("converts a network")
 def test_a_converted_file_remembers_what_it_learned_from(run, data, tmp_path, capsys):
-    model, spec, provenance = load_run(run)
-    (file,) = convert(model, spec, tmp_path, "a", graphs=("mask",), precisions=("float32",), provenance=provenance)
+    network, provenance = load_run(run)
+    (file,) = convert(network, tmp_path, "a", graphs=("mask",), precisions=("float32",), provenance=provenance)
     (data / "test/songs/lithium").rename(data / "test/songs/x")
     assert _evaluate(data, tmp_path / "out", "--model", tmp_path / file["file"]) == 1
     assert "1 of the songs were trained on" in capsys.readouterr().err

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
+from common.files import written_beside
 from training.evaluation.report.load import load_report
 from training.evaluation.report.markdown import markdown
 from training.evaluation.report.page import page
-from training.files import written_beside
 
 
 def write_report(folders: list[Path], out: Path, title: str, players: int) -> Path:

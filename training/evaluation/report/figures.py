@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from common.markdown import decibels
 from training.evaluation.report.load import TARGETS, Report, Row
 from training.evaluation.report.stats import Box, box, smooth, smoothing_window, stretches, ticks, time_ticks
-from training.evaluation.report.text import clock, count, decibels, escape
+from training.evaluation.report.text import clock, count, escape
 
 Array = npt.NDArray[np.float64]
 WIDE, HEIGHT = 1000, 200  # of a drawing, in its own units

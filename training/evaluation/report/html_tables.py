@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from common.markdown import decibels
 from training.evaluation.report.figures import swatch
 from training.evaluation.report.load import TARGETS, Report
 from training.evaluation.report.tables import Line, ScoreTable, SongTable, published, remarks
-from training.evaluation.report.text import ONLINE, clock, condition, count, decibels, escape
+from training.evaluation.report.text import ONLINE, clock, condition, count, escape
 
 PAPER_METRICS = ("SDR", "SIR", "SAR")
 

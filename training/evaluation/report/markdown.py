@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from common.markdown import decibels
 from training.evaluation.report.load import TARGETS, Report
 from training.evaluation.report.notices import failures, song_notices, warnings
 from training.evaluation.report.tables import (
@@ -15,7 +16,7 @@ from training.evaluation.report.tables import (
     remarks,
     song_table,
 )
-from training.evaluation.report.text import ONLINE, clock, count, decibels
+from training.evaluation.report.text import ONLINE, clock, count
 
 
 def markdown(report: Report) -> str:

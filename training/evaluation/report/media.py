@@ -11,10 +11,11 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from common.markdown import decibels
 from training.evaluation.report import spectrogram
 from training.evaluation.report.figures import swatch
 from training.evaluation.report.load import Excerpt, Report, Row
-from training.evaluation.report.text import clock, count, decibels, escape
+from training.evaluation.report.text import clock, count, escape
 
 Waveform = npt.NDArray[np.float32]
 SPAN = 4.0  # seconds of a spectrogram at most

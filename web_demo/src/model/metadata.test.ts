@@ -12,6 +12,12 @@ describe("readMetadata", () => {
     expect(spec).toMatchObject({ sample_rate: 44100, frame_length: 2048, frame_step: 512, sources: ["vocals", "accompaniment"] });
   });
 
+  it("reads what a network sees, if the file says so", async () => {
+    const of = async (name: string) => (await readMetadata(read(`${name}-waveform-float32.tflite`), name)).spec.views;
+    expect(await of("views")).toEqual(["left", "right", "mid", "side"]);
+    expect(await of("unit")).toBeUndefined(); // of the first release
+  });
+
   it.each<[string, (content: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>, string]>([
     ["a flipped bit", (content) => content.map((byte, i) => (i === 5000 ? byte ^ 1 : byte)), "its SHA-256 is not the one it carries"],
     ["a cut", (content) => content.slice(0, 600), "damaged"],

@@ -10,6 +10,7 @@ export interface StreamSpec {
   fft_length: number;
   window: string;
   sources: string[];
+  views?: string[]; // of the mixture, what the network sees; files of the first release have none: the channels
 }
 
 export interface Metadata {

@@ -8,8 +8,10 @@ internal class MaskEngine(model: StepModel) : Engine {
     private val step = StatefulStep(model)
     private val stft: Stft
     private val overlapAdds: List<OverlapAdd>
-    private val magnitude = FloatArray(step.size)
-    private val masks = Array(spec.sources.size) { FloatArray(step.size) }
+    private val midSide = Array(spec.numViews - spec.numChannels) { FloatArray(spec.fftLength) }
+    private val views: Array<FloatArray>
+    private val magnitude = FloatArray(step.inputSize)
+    private val masks = Array(spec.sources.size) { FloatArray(step.outputSize) }
     private val masked = Array(spec.numChannels) { FloatArray(spec.fftLength) }
 
     init {
@@ -19,6 +21,7 @@ internal class MaskEngine(model: StepModel) : Engine {
         } catch (error: IllegalArgumentException) {
             throw ModelFileException("${model.metadata.title}: cannot use this mask graph: ${error.message}")
         }
+        views = stft.spectrum + midSide
     }
 
     override val recoveries: Long get() = step.recoveries
@@ -31,7 +34,8 @@ internal class MaskEngine(model: StepModel) : Engine {
 
     override fun run(samples: FloatArray, stems: Array<FloatArray>) {
         stft.push(samples)
-        for (channel in stft.spectrum.indices) magnitudes(stft.spectrum[channel], channel)
+        if (midSide.isNotEmpty()) mixMidSide(stft.spectrum[0], stft.spectrum[1])
+        for (view in views.indices) magnitudes(views[view], view)
         val sound = step.run(magnitude, masks)
         for (source in stems.indices) {
             for (channel in masked.indices) {
@@ -47,16 +51,25 @@ internal class MaskEngine(model: StepModel) : Engine {
 
     override fun close() = step.close()
 
-    /** Writes a channel of the magnitude (bins, channels). */
-    private fun magnitudes(bins: FloatArray, channel: Int) {
-        val numChannels = spec.numChannels
+    /** Half spectra of mid, (L + R) / √2, and side, (L − R) / √2. */
+    private fun mixMidSide(left: FloatArray, right: FloatArray) {
+        val (mid, side) = midSide
+        for (i in left.indices) {
+            mid[i] = (left[i] + right[i]) * HALF
+            side[i] = (left[i] - right[i]) * HALF
+        }
+    }
+
+    /** Writes a view of the magnitude (bins, views). */
+    private fun magnitudes(bins: FloatArray, view: Int) {
+        val numViews = spec.numViews
         val last = spec.numBins - 1
-        magnitude[channel] = sqrt(bins[0] * bins[0])
-        magnitude[last * numChannels + channel] = sqrt(bins[2 * last - 1] * bins[2 * last - 1])
+        magnitude[view] = sqrt(bins[0] * bins[0])
+        magnitude[last * numViews + view] = sqrt(bins[2 * last - 1] * bins[2 * last - 1])
         for (bin in 1 until last) {
             val re = bins[2 * bin - 1]
             val im = bins[2 * bin]
-            magnitude[bin * numChannels + channel] = sqrt(re * re + im * im)
+            magnitude[bin * numViews + view] = sqrt(re * re + im * im)
         }
     }
 
@@ -70,5 +83,9 @@ internal class MaskEngine(model: StepModel) : Engine {
             masked[2 * bin - 1] = share * bins[2 * bin - 1]
             masked[2 * bin] = share * bins[2 * bin]
         }
+    }
+
+    private companion object {
+        const val HALF = 0.70710677f // of the power: √½ in float32
     }
 }

@@ -18,17 +18,18 @@ internal class StatefulStep(private val model: StepModel) : AutoCloseable {
     } else {
         intArrayOf(1, 1, spec.numBins, spec.numChannels)
     }
+    private val inputShape = if (waveform) shape else intArrayOf(1, 1, spec.numBins, spec.numViews)
     private val inputName = if (waveform) "samples" else "magnitude"
     private val outputNames = spec.sources.map { if (waveform) it else "${it}_mask" }
     private val stateNames = model.inputs.keys.filter { it.startsWith(STATE) }
 
     init {
-        requireShape(model.inputs, inputName, shape)
+        requireShape(model.inputs, inputName, inputShape)
         for (name in outputNames) requireShape(model.outputs, name, shape)
         for (name in stateNames) requireShape(model.outputs, "new_$name", model.inputs.getValue(name))
     }
 
-    private val input = tensor(shape)
+    private val input = tensor(inputShape)
     private val outputs = outputNames.map { tensor(shape) }
     private val states = List(2) { stateNames.map { name -> tensor(model.inputs.getValue(name)) } }
     private val bindings = List(2) { bind(from = states[it], to = states[1 - it]) }
@@ -41,23 +42,26 @@ internal class StatefulStep(private val model: StepModel) : AutoCloseable {
     var recoveries = 0L
         private set
 
-    /** Numbers in the input and in every output. */
-    val size: Int get() = input.size
+    /** Numbers in the input. */
+    val inputSize: Int get() = input.size
+
+    /** Numbers in every output. */
+    val outputSize: Int = shape.fold(1, Int::times)
 
     fun reset() {
         for (set in states.indices) for (state in states[set].indices) states[set][state].set(zeros)
     }
 
     /**
-     * Fills [out], one array a source, from [x], both of [size] numbers.
+     * Fills [out], one array of [outputSize] numbers a source, from [x], which has [inputSize].
      *
      * @return false if the step was undone.
      */
     fun run(x: FloatArray, out: Array<FloatArray>): Boolean {
-        if (power(x, size).isFinite() && runs(x, out)) return true
+        if (power(x, inputSize).isFinite() && runs(x, out)) return true
         recoveries++
         reset()
-        for (source in out) source.fill(0f, 0, size)
+        for (source in out) source.fill(0f, 0, outputSize)
         return false
     }
 
@@ -71,7 +75,7 @@ internal class StatefulStep(private val model: StepModel) : AutoCloseable {
         var power = 0f
         for (i in outputs.indices) {
             outputs[i].get(out[i])
-            power += power(out[i], size)
+            power += power(out[i], outputSize)
         }
         val carried = states[turn]
         for (i in carried.indices) {

@@ -11,6 +11,8 @@ package org.kerassep.core
  * @property fftLength points of the Fourier transform, even, ≥ [frameLength] (zero-padded behind).
  * @property window "hann", periodic; for analysis and for synthesis.
  * @property sources names of the stems, in the order of the masks.
+ * @property views what a network sees of the mixture: the channels themselves, "left" and "right" of two, and behind
+ *     them "mid" and "side", |L + R| / √2 and |L − R| / √2, if it has them.
  * @throws IllegalArgumentException names the field, the value received and what was expected.
  */
 data class StreamSpec(
@@ -21,13 +23,18 @@ data class StreamSpec(
     val fftLength: Int,
     val window: String,
     val sources: List<String>,
+    val views: List<String> = channelViews(numChannels),
 ) {
     init {
-        check(listOf(sampleRate, numChannels, frameLength, frameStep, fftLength).map(Int::toLong), window, sources)
+        val integers = listOf(sampleRate, numChannels, frameLength, frameStep, fftLength).map(Int::toLong)
+        check(integers, window, sources, views)
     }
 
     /** Bins of the half spectrum, from 0 Hz to half the sample rate, both included. */
     val numBins: Int get() = fftLength / 2 + 1
+
+    /** Magnitudes that a network sees of each bin: one for each channel, and two more with mid and side. */
+    val numViews: Int get() = views.size
 
     /**
      * Samples by which a stem lags behind the mixture: one frame.
@@ -41,8 +48,10 @@ data class StreamSpec(
 
     companion object {
         private val INTEGERS = listOf("sample_rate", "num_channels", "frame_length", "frame_step", "fft_length")
-        private val FIELDS = (INTEGERS + listOf("window", "sources")).sorted()
+        private const val VIEWS = "views"
+        private val FIELDS = (INTEGERS + listOf("window", "sources", VIEWS)).sorted()
         private val WINDOWS = listOf("hann")
+        private val MID_SIDE = listOf("mid", "side")
 
         /** @throws IllegalArgumentException not JSON, or fields that do not fit; says which. */
         fun fromJson(text: String): StreamSpec {
@@ -60,7 +69,8 @@ data class StreamSpec(
          * @throws IllegalArgumentException fields that do not fit; says which.
          */
         fun fromMap(fields: Map<String, Any?>): StreamSpec {
-            if (fields.keys.sorted() != FIELDS) refuseFields(pythonRepr(fields.keys.sorted()))
+            // Files of the first release name no views: their networks see the channels.
+            if ((fields.keys + VIEWS).sorted() != FIELDS) refuseFields(pythonRepr(fields.keys.sorted()))
             val integers = INTEGERS.map { name ->
                 when (val value = fields[name]) {
                     is Int -> value.toLong()
@@ -71,16 +81,24 @@ data class StreamSpec(
                 }
             }
             val sources = fields["sources"] as? List<*> ?: listOf(fields["sources"])
-            check(integers, fields["window"], sources)
+            val views = fields[VIEWS]?.let { it as? List<*> ?: listOf(it) }
+            check(integers, fields["window"], sources, views)
             val (sampleRate, numChannels, frameLength, frameStep, fftLength) = integers.map(Math::toIntExact)
             return StreamSpec(
                 sampleRate, numChannels, frameLength, frameStep, fftLength,
                 fields["window"] as String, sources.map { it as String },
+                views?.map { it as String } ?: channelViews(numChannels),
             )
         }
 
-        /** All fields at once, in Python's order; of any type where JSON may hold any. */
-        private fun check(integers: List<Long>, window: Any?, sources: List<*>) {
+        private fun channelViews(numChannels: Int): List<String> = when (numChannels) {
+            1 -> listOf("mono")
+            2 -> listOf("left", "right")
+            else -> List(numChannels.coerceAtLeast(0)) { "channel_${it + 1}" }
+        }
+
+        /** All fields at once, in Python's order; of any type where JSON may hold any; no views are the channels. */
+        private fun check(integers: List<Long>, window: Any?, sources: List<*>, views: List<*>?) {
             val (sampleRate, numChannels, frameLength, frameStep, fftLength) = integers
             check(sampleRate in 8000..192000, "sample_rate", "from 8000 to 192000 Hz") { "$sampleRate" }
             check(numChannels >= 1, "num_channels", "at least 1") { "$numChannels" }
@@ -102,6 +120,10 @@ data class StreamSpec(
                 sources.isNotEmpty() && sources.toSet().size == sources.size && sources.all(::isIdentifier),
                 "sources", "distinct names made of letters, digits and _",
             ) { pythonTuple(sources) }
+            if (views == null) return
+            val channels = channelViews(numChannels.toInt())
+            val known = if (numChannels == 2L) listOf(channels, channels + MID_SIDE) else listOf(channels)
+            check(views in known, VIEWS, "one of ${known.joinToString { pythonTuple(it) }}") { pythonTuple(views) }
         }
 
         private inline fun check(condition: Boolean, name: String, expected: String, received: () -> String) =

@@ -39,7 +39,7 @@ class AllocationTest {
 
     @Test
     fun `separating, by the real networks`() {
-        for (golden in Golden.models.filter { "dynamic" in it.precision }) {
+        for (golden in Golden.models.filter { "dynamic" in it.precision || it.seesMidSide }) {
             StreamingSeparator(golden.open()).use { separator ->
                 val block = Golden.mixture.copyOf(2 * 480)
                 val stems = Array(2) { FloatArray(2 * 480) }

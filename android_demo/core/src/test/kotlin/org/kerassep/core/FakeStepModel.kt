@@ -27,12 +27,13 @@ class FakeStepModel(
     } else {
         intArrayOf(1, 1, spec.numBins, spec.numChannels)
     }
+    private val inputShape = if (waveform) shape else intArrayOf(1, 1, spec.numBins, spec.numViews)
     private val stateShape =
         intArrayOf(1, if (waveform) (spec.frameLength - spec.frameStep) * spec.numChannels else 1)
     private val inputName = if (waveform) "samples" else "magnitude"
     private val outputNames = spec.sources.map { if (waveform) it else "${it}_mask" }
 
-    override val inputs = mapOf(inputName to shape, "state_0" to stateShape)
+    override val inputs = mapOf(inputName to inputShape, "state_0" to stateShape)
     override val outputs = outputNames.associateWith { shape } + ("new_state_0" to stateShape)
 
     override fun bind(inputs: Map<String, ByteBuffer>, outputs: Map<String, ByteBuffer>): BoundStep {

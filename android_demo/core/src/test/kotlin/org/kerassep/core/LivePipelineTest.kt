@@ -141,7 +141,7 @@ class LivePipelineTest {
             voice.message,
         )
         val mono = assertThrows(ModelFileException::class.java) {
-            pipeline(model = FakeStepModel(SPEC.copy(numChannels = 1)))
+            pipeline(model = FakeStepModel(SPEC.copy(numChannels = 1, views = listOf("mono"))))
         }
         assertEquals(
             "fake: expected stereo stems named vocals and accompaniment. Received: 1 channels of vocals, accompaniment",

@@ -6,14 +6,16 @@ import java.nio.ByteBuffer
 
 /** The mistakes that the parity tests are there to find: each is far beyond their tolerance. */
 class NegativeControlTest {
-    private val golden = Golden.models.first { it.graph == "waveform" && it.file.name.startsWith("or-unet") }
+    private val golden = Golden.models.first { it.graph == "waveform" && it.file.name.startsWith("base") }
+    private val midSide = Golden.models.first { it.graph == "mask" && it.seesMidSide }
     private val seconds = 2
     private val excerpt = Golden.mixture.copyOf(2 * 44100 * seconds)
 
-    private fun difference(model: StepModel): Float = StreamingSeparator(model).use { separator ->
-        val stems = separator.separate(excerpt, blocks(excerpt.size / 2, 512), flush = false)
-        stems.maxOf { (source, stem) -> maxDifference(stem, golden.stems.getValue(source).copyOf(stem.size)) }
-    }
+    private fun difference(model: StepModel, golden: GoldenModel = this.golden): Float =
+        StreamingSeparator(model).use { separator ->
+            val stems = separator.separate(excerpt, blocks(excerpt.size / 2, 512), flush = false)
+            stems.maxOf { (source, stem) -> maxDifference(stem, golden.stems.getValue(source).copyOf(stem.size)) }
+        }
 
     private fun assertFarOff(difference: Float) =
         assertTrue(difference > FAR) { "expected a difference of more than $FAR. Received: $difference" }
@@ -37,6 +39,21 @@ class NegativeControlTest {
     @Test
     fun `states that are not exchanged`() = assertFarOff(
         difference(TamperedStepModel(golden.open()) { _, first, _ -> first.run() }),
+    )
+
+    @Test
+    fun `mid and side that are exchanged`() = assertFarOff(
+        difference(
+            TamperedStepModel(midSide.open()) { own, _, inputs ->
+                val magnitude = inputs.getValue("magnitude").asFloatBuffer()
+                for (mid in 2 until magnitude.capacity() step 4) {
+                    val side = magnitude[mid + 1]
+                    magnitude.put(mid + 1, magnitude[mid]).put(mid, side)
+                }
+                own.run()
+            },
+            midSide,
+        ),
     )
 
     @Test

@@ -7,7 +7,7 @@ import org.junit.jupiter.api.TestInstance
 import org.junit.jupiter.params.ParameterizedTest
 import org.junit.jupiter.params.provider.MethodSource
 
-/** Every shipped .tflite file, and two whose masks are constants: Kotlin's samples are Python's. */
+/** Every shipped .tflite file, and those of tests/golden: Kotlin's samples are Python's. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ParityTest {
     private val report = ParityReport()

@@ -47,9 +47,7 @@ class SignalTest {
     @ParameterizedTest
     @CsvSource("2048, 512, 2048, 2", "64, 16, 64, 1", "60, 20, 64, 3", "64, 4, 256, 2")
     fun `overlap-add is the inverse of the STFT`(frameLength: Int, frameStep: Int, fftLength: Int, numChannels: Int) {
-        val spec = SPEC.copy(
-            frameLength = frameLength, frameStep = frameStep, fftLength = fftLength, numChannels = numChannels,
-        )
+        val spec = StreamSpec(44100, numChannels, frameLength, frameStep, fftLength, "hann", SPEC.sources)
         val stft = Stft(spec)
         val overlapAdd = OverlapAdd(spec)
         val numSteps = 20

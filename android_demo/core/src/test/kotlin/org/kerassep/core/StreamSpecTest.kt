@@ -43,12 +43,22 @@ class StreamSpecTest {
             "sources | [\"1st\"] | $NAMES. Received: sources=('1st',)",
             "sources | [[\"a\"], 2] | $NAMES. Received: sources=(['a'], 2)",
             "sources | {\"a\": 1} | $NAMES. Received: sources=({'a': 1},)",
+            "views | [\"left\", 2] | $VIEWS. Received: views=('left', 2)",
         ],
     )
     fun `refuses values of another kind`(name: String, value: String, complaint: String) {
         val json = Golden.specs.first().first.replace(Regex("\"$name\": (\\[.*?]|[^,}]*)"), "\"$name\": $value")
         val error = assertThrows(IllegalArgumentException::class.java) { StreamSpec.fromJson(json) }
         assertEquals("StreamSpec: $complaint", error.message)
+    }
+
+    @Test
+    fun `files of the first release name no views and see the channels`() {
+        val fields = Golden.fields(Json.parse(Golden.specs.first().first)) - "views"
+        assertEquals(SPEC, StreamSpec.fromMap(fields))
+        assertEquals(listOf("mono"), StreamSpec.fromMap(fields + ("num_channels" to 1)).views)
+        assertEquals(2, SPEC.numViews)
+        assertEquals(4, MID_SIDE_SPEC.numViews)
     }
 
     @Test
@@ -62,6 +72,7 @@ class StreamSpecTest {
     }
 
     private companion object {
+        const val VIEWS = "views must be one of ('left', 'right'), ('left', 'right', 'mid', 'side')"
         const val NAMES = "sources must be distinct names made of letters, digits and _"
     }
 }

@@ -115,6 +115,19 @@ class StreamingSeparatorTest {
     }
 
     @Test
+    fun `a mask graph that sees other views than its spec says is refused`() {
+        val model = object : StepModel by FakeStepModel(MID_SIDE_SPEC, Graph.MASK) {
+            override val inputs = mapOf("magnitude" to intArrayOf(1, 1, 1025, 2))
+        }
+        val error = assertThrows(ModelFileException::class.java) { StreamingSeparator(model) }
+        assertEquals(
+            "fake: expected a float32 tensor 'magnitude' of shape (1, 1, 1025, 4). " +
+                "Received: (1, 1, 1025, 2) among ['magnitude']",
+            error.message,
+        )
+    }
+
+    @Test
     fun `a state that is not handed on is refused`() {
         val model = object : StepModel by FakeStepModel(SMALL_SPEC) {
             override val outputs = SMALL_SPEC.sources.associateWith { intArrayOf(1, 16, 2) }

@@ -5,6 +5,9 @@ import kotlin.random.Random
 /** The shipped models' stream. */
 val SPEC = StreamSpec(44100, 2, 2048, 512, 2048, "hann", listOf("vocals", "accompaniment"))
 
+/** The same for a network that also sees mid and side. */
+val MID_SIDE_SPEC = SPEC.copy(views = listOf("left", "right", "mid", "side"))
+
 /** A small stream, for fakes. */
 val SMALL_SPEC = SPEC.copy(sampleRate = 8000, frameLength = 64, frameStep = 16, fftLength = 64)
 

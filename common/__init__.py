@@ -1,0 +1,1 @@
+"""The floor under training, export and benchmarks: files, Markdown, run folders, what weights were trained on."""

@@ -1,0 +1,46 @@
+"""Files are written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+
+from common.files import sha256_of, write_json, write_text, written_beside
+
+
+def test_a_failure_leaves_what_was_there(tmp_path):
+    path = tmp_path / "a.txt"
+    write_text(path, "one ≥ 0")
+    assert path.read_text(encoding="utf-8") == "one ≥ 0"
+
+    def fail() -> None:
+        with written_beside(path) as part:
+            part.write_text("half of t")
+            assert path.read_text(encoding="utf-8") == "one ≥ 0"  # a reader never sees half a file
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert path.read_text(encoding="utf-8") == "one ≥ 0"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_json_is_written_as_people_read_it(tmp_path):
+    value = {"voice": "Käthe", "gain": [1, 2.5]}
+    write_json(tmp_path / "a.json", value)
+    text = (tmp_path / "a.json").read_text(encoding="utf-8")
+    assert json.loads(text) == value
+    assert "Käthe" in text
+    assert text.endswith("}\n")
+    before = (tmp_path / "a.json").read_bytes()
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "a.json", {"what": object()})
+    assert (tmp_path / "a.json").read_bytes() == before
+
+
+def test_a_digest_is_that_of_the_whole_file(tmp_path):
+    content = bytes(range(256)) * 5000  # more than is read at once
+    (tmp_path / "a.bin").write_bytes(content)
+    assert sha256_of(tmp_path / "a.bin") == hashlib.sha256(content).hexdigest()

@@ -1,0 +1,154 @@
+"""What is quantised of a file, and what is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+
+from common.scores import snr_db
+from keras_sep.tflite.flatbuffer import kind, unpack
+from keras_sep.tflite.quantise import CALIBRATED, PRECISIONS, quantise
+from tests.support.conversion import KNOWN_OPS
+from tests.support.tflite import OPS, count, kinds, run_steps
+
+TYPES = schema.TensorType
+PRODUCTS = (OPS.CONV_2D, OPS.FULLY_CONNECTED)
+KINDS = [("OrUnet", "waveform"), ("BinMemoryUnet", "mask"), ("BinMemoryUnet", "waveform")]
+LEAST_DB = {"float16": 50, "dynamic_int8": 35, "int8": 30}
+
+
+def samples(content: bytes, count: int = 40, scale: float = 1.0) -> list[dict[str, np.ndarray]]:
+    """Inputs of a file's signature while it streams noise, that of `run_steps` and more; its states are real ones."""
+    runner = Interpreter(model_content=content, num_threads=1).get_signature_runner("step")
+    details, rng = runner.get_input_details(), np.random.default_rng(3)
+    states = {name: np.zeros(d["shape"], np.float32) for name, d in details.items() if name.startswith("state_")}
+    found = []
+    for _ in range(count):
+        other = {n: rng.uniform(0, scale, d["shape"]).astype(np.float32) for n, d in details.items() if n not in states}
+        found.append({**other, **states})
+        outputs = runner(**found[-1])
+        states = {name: outputs[f"new_{name}"] for name in states}
+    return found
+
+
+@pytest.fixture(scope="module")
+def quantised(float_files):
+    """quantised(network, graph, precision) → a file's bytes, made once."""
+    made: dict[tuple[str, str, str], bytes] = {}
+
+    def make(network: str, graph: str, precision: str) -> bytes:
+        key = network, graph, precision
+        if key not in made:
+            content = float_files[network, graph]
+            made[key] = quantise(content, precision, samples(content) if precision in CALIBRATED else None)
+        return made[key]
+
+    return make
+
+
+def tensors_of(content: bytes, ops: tuple[int, ...]) -> list[tuple[str, list]]:
+    """(name of the output, types of the input and of the kernel) of each op of these kinds."""
+    model = unpack(content)
+    (graph,) = model.subgraphs
+    found = [op for op in graph.operators if kind(model, op) in ops]
+    return [
+        (graph.tensors[op.outputs[0]].name.decode(), [graph.tensors[op.inputs[i]].type for i in (0, 1)]) for op in found
+    ]
+
+
+@pytest.mark.parametrize(("network", "graph"), KINDS)
+@pytest.mark.parametrize("precision", PRECISIONS[1:])
+def test_builtin_ops_and_float_ends(quantised, network, graph, precision):
+    content = quantised(network, graph, precision)
+    known = {getattr(OPS, name) for name in (*KNOWN_OPS, "QUANTIZE", "DEQUANTIZE")}
+    assert kinds(content) <= known
+    runner = Interpreter(model_content=content).get_signature_runner("step")
+    for details in (runner.get_input_details(), runner.get_output_details()):
+        assert {detail["dtype"] for detail in details.values()} == {np.float32}
+
+
+@pytest.mark.parametrize(("network", "graph"), KINDS)
+@pytest.mark.parametrize("precision", PRECISIONS[1:])
+def test_a_quantised_file_is_near_the_float_one_and_another(float_files, quantised, network, graph, precision):
+    """After thirty steps, states and all."""
+    expected = run_steps(float_files[network, graph], 30)
+    found = run_steps(quantised(network, graph, precision), 30)
+    assert expected.keys() == found.keys()
+    for name, value in expected.items():
+        assert snr_db(value, found[name]) > LEAST_DB[precision], name
+    heard = "vocals_mask" if graph == "mask" else "vocals"
+    assert snr_db(expected[heard], found[heard]) < 100  # rounding is there: otherwise this would be about float files
+
+
+def test_float32_has_the_same_bits(float_files):
+    content = float_files["OrUnet", "mask"]
+    expected, found = run_steps(content, 5), run_steps(quantise(content, "float32"), 5)
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value)
+
+
+def test_products_with_weights_are_in_8_bits(quantised):
+    for precision, activation in (("dynamic_int8", TYPES.FLOAT32), ("int8", TYPES.INT8)):
+        found = tensors_of(quantised("BinMemoryUnet", "mask", precision), PRODUCTS)
+        assert len(found) == 17
+        assert all(types == [activation, TYPES.INT8] for _, types in found)
+
+
+def test_the_inverse_transform_is_not_rounded(quantised):
+    for precision in PRECISIONS[1:]:
+        found = tensors_of(quantised("OrUnet", "waveform", precision), (OPS.FULLY_CONNECTED,))
+        inverse = [types for name, types in found if "inverse_dft/" in name]
+        assert inverse == [[TYPES.FLOAT32, TYPES.FLOAT32]] * 2
+        assert len(found) > len(inverse)
+
+
+def test_states_are_not_rounded(quantised):
+    """An int8 file hands out the sum that the GRU computed, not what the next product hears of it."""
+    content = quantised("BinMemoryUnet", "mask", "int8")
+    model = unpack(content)
+    (graph,), (signature,) = model.subgraphs, model.signatureDefs
+    assert {output.tensorIndex for output in signature.outputs} == set(graph.outputs)
+    makers = {index: kind(model, op) for op in graph.operators for index in op.outputs}
+    assert OPS.DEQUANTIZE not in {makers[index] for index in graph.outputs}
+    for name, value in run_steps(content, 30).items():
+        if name == "new_state_3":  # of the bottleneck's GRU
+            assert len(np.unique(value)) == value.size
+
+
+def test_nothing_is_computed_that_nobody_reads(quantised):
+    for network, graph in KINDS:
+        model = unpack(quantised(network, graph, "int8"))
+        (subgraph,) = model.subgraphs
+        read = {*subgraph.outputs, *(index for op in subgraph.operators for index in op.inputs)}
+        for op in subgraph.operators:
+            assert read.intersection(op.outputs), subgraph.tensors[op.outputs[0]].name
+
+
+def test_ranges_hold_the_loudest_of_all_samples(float_files):
+    """A moving average would have forgotten loud music that came before soft music."""
+    content = float_files["OrUnet", "mask"]
+    loud, soft = samples(content), samples(content, scale=1e-3)
+    expected = run_steps(content, 30)["vocals_mask"]
+    after = snr_db(expected, run_steps(quantise(content, "int8", loud + soft), 30)["vocals_mask"])
+    only_soft = snr_db(expected, run_steps(quantise(content, "int8", soft), 30)["vocals_mask"])
+    assert after > LEAST_DB["int8"]
+    assert only_soft < after - 10
+
+
+def test_int8_needs_music(float_files):
+    with pytest.raises(ValueError, match=r"int8: expected music to calibrate with \(--data\)\. Received: none"):
+        quantise(float_files["OrUnet", "mask"], "int8")
+
+
+def test_quantising_says_nothing(float_files, capfd):
+    quantise(float_files["OrUnet", "mask"], "dynamic_int8")
+    assert capfd.readouterr().out == ""
+
+
+def test_float16_halves_the_weights(float_files, quantised):
+    content = quantised("OrUnet", "mask", "float16")
+    assert count(content, OPS.DEQUANTIZE) > 10
+    types = [tensor.type for tensor in unpack(content).subgraphs[0].tensors]
+    assert types.count(TYPES.FLOAT16) == count(content, OPS.DEQUANTIZE)

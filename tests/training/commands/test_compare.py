@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from keras_sep.presets import DEFAULT_PRESET
+from tests.support.runs import write_data, write_run
+from training.__main__ import main
+
+CURVE = "l_0 at 20, 40, 60, 80, 100 % of the steps"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> list[Path]:
+    root = tmp_path_factory.mktemp("runs")
+    return [
+        write_run(root / "first", "optimizer.total_steps=2"),
+        write_run(root / "second", "optimizer.total_steps=4", "loss.compressed_weight=0.5"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory) -> Path:
+    """A run at the sample rate and the frames of the presets."""
+    preset = ("spec.sample_rate=44100", "spec.frame_length=2048", "spec.frame_step=512", "spec.fft_length=2048")
+    return write_run(tmp_path_factory.mktemp("runs") / "wide", "optimizer.total_steps=2", *preset)
+
+
+@pytest.fixture
+def options(data, tmp_path) -> list[str]:
+    return ["--data", str(data), "--cache", str(tmp_path / "cache")]
+
+
+def table(capsys) -> list[list[str]]:
+    """The cells that a command has printed: its heads, a rule, its rows."""
+    return [[c.strip() for c in line.split("|")[1:-1]] for line in capsys.readouterr().out.splitlines()]
+
+
+def numbers(cell: str) -> list[float]:
+    return [float(x.replace("−", "-")) for x in cell.split("/")]
+
+
+def test_a_row_for_each_run_says_what_differs(runs, options, capsys):
+    assert main(["compare", *map(str, runs), *options]) == 0
+    head, _, mixture, one, two = table(capsys)
+    assert head[-3:] == ["valid_one V / A", "valid_two V / A", "mean V / A"]
+    assert (mixture[0], one[0], two[0]) == ("mixture", "first", "second")
+    vocals, accompaniment = numbers(mixture[-3])
+    assert vocals == pytest.approx(-accompaniment, abs=0.02)  # each is the other's noise
+    assert all(len(numbers(cell)) == 2 for row in (one, two) for cell in row[-3:])
+    assert one[1].startswith("model.architecture=or_unet, model.size=tiny")
+    assert two[1] == "loss.compressed_weight=0.5, optimizer.total_steps=4"
+    steps = head.index("steps")
+    assert (one[steps], two[steps]) == ("2", "4")
+    assert one[head.index("validation: √")] == ""
+    assert float(two[head.index("validation: √")]) > 0
+    curve = [float(value) for value in two[head.index(CURVE)].split(", ")]
+    assert curve == [0.5, 0.5, 0.5, 0.333, 0.333]  # of its two epochs
+
+
+@pytest.mark.whole_size
+def test_a_preset_has_a_row_before_the_runs(wide, options, capsys):
+    assert main(["compare", str(wide), *options, "--preset", DEFAULT_PRESET]) == 0
+    head, _, mixture, preset, run = table(capsys)
+    assert (mixture[0], preset[0], run[0]) == ("mixture", f"preset {DEFAULT_PRESET}", "wide")
+    assert all(float(preset[head.index(f"validation: {loss}")]) > 0 for loss in ("l_0", "√"))
+    assert preset[head.index(CURVE)] == ""
+    assert all(len(numbers(cell)) == 2 for cell in preset[-3:])
+
+
+def test_the_gap_has_a_row_for_each_origin(runs, options, capsys):
+    run, more = runs[0], ["--frames", "8", "--count", "2"]
+    assert main(["gap", str(run), *options, *more]) == 0
+    head, _, *rows = table(capsys)
+    assert head == ["voices", "music", "mixture V / A", "IRM1 V / A", f"{run} V / A"]
+    assert len(rows) == 4 + 4 + 2  # two pools by two, and songs
+    assert [row[:2] for row in rows[:2]] == [["train: voices", f"{x}: instrumentals"] for x in ("train", "valid")]
+    for row in rows:  # none is better than the ideal mask
+        mixture, ideal, found = (numbers(cell) for cell in row[2:])
+        assert all(a > max(b, c) for a, b, c in zip(ideal, mixture, found, strict=True))
+    assert main(["gap", "nothing", *options, *more]) == 1
+    assert "Received: nothing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["compare", "gap"])
+def test_networks_of_different_specs_are_not_put_side_by_side(runs, options, tmp_path, capsys, command):
+    faster = write_run(tmp_path / "faster", "optimizer.total_steps=2", "spec.sample_rate=16000")
+    assert main([command, str(runs[0]), str(faster), *options]) == 1
+    message = f"error: expected networks of one spec. Received: {runs[0]} and {faster} with sample_rate=8000 and 16000"
+    assert capsys.readouterr().err.splitlines() == [message]
+
+
+def test_a_preset_of_another_spec_is_refused(runs, options, capsys):
+    assert main(["compare", str(runs[0]), *options, "--preset", DEFAULT_PRESET]) == 1
+    message = f"{runs[0]} and the preset {DEFAULT_PRESET} with sample_rate=8000 and 44100, frame_length=256 and 2048"
+    assert message in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path, capsys):
+    assert main(["compare", str(tmp_path)]) == 1
+    assert "expected a run folder" in capsys.readouterr().err
+
+
+def test_one_source_alone_stays_out_of_the_other_stem(tmp_path, capsys):
+    """Of steady noise a trained model makes no voice; the tone is no singer, but no noise either."""
+    data = write_data(tmp_path / "data", rate=44100)  # the model's: at 8 kHz there is no hiss
+    options = ["--data", str(data), "--cache", str(tmp_path / "cache"), "--split", "valid"]
+    assert main(["alone", DEFAULT_PRESET, *options]) == 0
+    head, _, *rows = table(capsys)
+    assert head == ["alone", "file", DEFAULT_PRESET]
+    levels = {(row[0], row[1]): float(row[2].replace("−", "-")) for row in rows}
+    assert len(levels) == 1 + 2 + 2 + 2  # an instrumental, two songs' two stems, two medians
+    assert levels["accompaniment", "median of 3"] < -10
+    assert levels["vocals", "median of 2"] < 3  # no stem is louder than what was heard
+    assert main(["alone", "nothing", *options]) == 1
+    assert "expected a run folder" in capsys.readouterr().err
+
+
+def test_one_source_alone_is_heard_at_one_sample_rate(runs, options, capsys):
+    assert main(["alone", str(runs[0]), DEFAULT_PRESET, *options]) == 1
+    message = "error: expected networks of one sample rate. Received: 8000 and 44100 Hz"
+    assert capsys.readouterr().err.splitlines() == [message]

@@ -1,0 +1,1 @@
+"""What `python -m training` can do beside training and scoring, one command a file."""

@@ -1,0 +1,56 @@
+"""`python -m training credits`: whose recordings a run was trained on, for the licence of its weights."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from pathlib import Path
+
+from common.exposure import DIGITS, TrainingExposure
+
+HEADER = """{name}: weights of keras_sep
+
+{terms}
+
+Trained and validated on recordings by these people and projects, under the licences that their
+sources state. None of the recordings is contained in the weights' files.
+"""
+TERMS = {
+    "nc": "Licensed under Creative Commons Attribution-NonCommercial-ShareAlike 4.0 International (CC BY-NC-SA 4.0),\n"
+    "https://creativecommons.org/licenses/by-nc-sa/4.0/legalcode: not for commercial use, because a part of the\n"
+    "recordings is licensed that way.",
+    "free": "Licensed under Creative Commons Attribution-ShareAlike 4.0 International (CC BY-SA 4.0),\n"
+    "https://creativecommons.org/licenses/by-sa/4.0/legalcode.",
+}
+
+
+def credits_text(run: Path, data: Path, name: str) -> str:
+    """Terms and credits for the weights of a run.
+
+    Args:
+        run: folder of `python -m training train`, with its manifest.json.
+        data: folder with the manifest.csv of the recordings.
+        name: of the weights.
+    """
+    exposure = TrainingExposure.of_run(run).rows()
+    stems, inherited = ([row for row in exposure if bool(row["path"]) == own] for own in (True, False))
+    paths = {stem["path"] for stem in stems}
+    # What first weights were trained on is known by name or by the first digits of its hash; their own licence and
+    # credits speak for what is not credited here.
+    known = {stem["song"] for stem in stems} | {stem["sha256"][:DIGITS] for stem in stems}
+    unseen = [row for row in inherited if (row["song"] or row["sha256"][:DIGITS]) not in known]
+    begun = sorted({(row["dataset"], row["licence"]) for row in unseen})
+    with (data / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["path"] in paths]
+    if missing := paths - {row["path"] for row in rows}:
+        raise ValueError(f"{data}/manifest.csv: expected {len(missing)} more files. First: {min(missing)}")
+    free = all(row["licence_family"] == "free" for row in rows) and not any("-NC" in licence for _, licence in begun)
+    sources: dict[tuple[str, str], int] = defaultdict(int)
+    for row in rows:
+        sources[row["source"].removeprefix("github:"), row["licence"]] += 1
+    lines = [
+        f"- {source}: {count} file{'s' if count > 1 else ''}, {licence}"
+        for (source, licence), count in sorted(sources.items())
+    ]
+    lines += [f"- weights of the {origin}, {licence}, with the credits of its own" for origin, licence in begun]
+    return HEADER.format(name=name, terms=TERMS["free" if free else "nc"]) + "\n" + "\n".join(lines) + "\n"

@@ -1,0 +1,144 @@
+"""Decoded stems on disk: int16 .npy files, memory-mapped, each with a small .json beside it.
+
+An entry is found by what would be decoded: paths, sizes and times of change of the files, streams, gains and the
+sample rate. So a file is hashed and decoded once, and a restart reads only the .json files. The .json is written
+last: where it is, the .npy is whole. The folder is safe to delete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from common.files import sha256_of
+from training.data.datasets.decode import BLOCK_SAMPLES, PADDING_S, Block, Unreadable, blocks
+from training.data.datasets.track import Source
+
+VERSION = 1  # of what is below: a change of it decodes everything anew
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A decoded stem: `audio * scale / 32768` is the signal; audio is int16 (samples, 1 or 2), memory-mapped.
+
+    `sha256` is the file's own, or for a sum or a stream that of the list of its files' hashes, streams and gains.
+    """
+
+    audio: npt.NDArray[np.int16]
+    scale: float
+    sha256: str
+
+
+class DecodeCache:
+    """Entries of one folder at one sample rate (Hz)."""
+
+    def __init__(self, folder: Path, sample_rate: int):
+        self.folder, self.sample_rate = folder, sample_rate
+
+    def find(self, dataset: str, sources: Sequence[Source]) -> Entry | None:
+        """The entry of the sum of `sources`, or None if it has to be decoded."""
+        path = self._path(dataset, sources)
+        try:
+            about = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+            return Entry(np.load(path, mmap_mode="r"), float(about["scale"]), str(about["sha256"]))
+        except (OSError, ValueError, KeyError):  # missing, or cut off by a full disk
+            return None
+
+    def decode(self, dataset: str, sources: Sequence[Source]) -> Entry:
+        """Decodes and keeps the sum of `sources`. Two processes may do so at once: the last one's files stay.
+
+        Raises:
+            Unreadable: if a file is, or if their lengths differ by more than 0.1 s.
+        """
+        path = self._path(dataset, sources)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        part, raw = (path.with_suffix(f".{os.getpid()}.{suffix}") for suffix in ("part", "raw"))
+        try:
+            channels, peak = 1, 0.0
+            with raw.open("wb") as file:
+                for block in _sum(sources, self.sample_rate):
+                    channels, peak = block.shape[1], max(peak, float(np.abs(block).max(initial=0.0)))
+                    file.write(np.ascontiguousarray(block, np.float32).tobytes())
+            # A sum may exceed full scale, which int16 cannot: it is kept smaller, and the factor beside it.
+            scale = 1.0 if peak <= 1.0 else peak * 32768 / 32767
+            _quantise(raw, part, channels, scale)
+            hashes = {file_path: sha256_of(file_path) for file_path in {source.path for source in sources}}
+            part.replace(path)
+        finally:
+            raw.unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
+        rows = [
+            {"path": str(s.path), "sha256": hashes[s.path], "stream": s.stream, "gain": s.gain} | _stat(s.path)
+            for s in sources
+        ]
+        sha256 = hashes[sources[0].path]
+        if len(sources) > 1 or sources[0].stream is not None or sources[0].gain != 1.0:
+            recipe = [[row["sha256"], row["stream"], row["gain"]] for row in rows]
+            sha256 = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()
+        about = {"sha256": sha256, "scale": scale, "sample_rate": self.sample_rate, "sources": rows}
+        part.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        part.replace(path.with_suffix(".json"))
+        return Entry(np.load(path, mmap_mode="r"), scale, sha256)
+
+    def _path(self, dataset: str, sources: Sequence[Source]) -> Path:
+        recipe = [[str(s.path.resolve()), s.stream, s.gain, *_stat(s.path).values()] for s in sources]
+        key = hashlib.sha256(json.dumps([VERSION, self.sample_rate, recipe]).encode()).hexdigest()[:24]
+        return self.folder / f"{dataset}-{key}-{self.sample_rate}.npy"
+
+
+def _stat(path: Path) -> dict[str, int]:
+    try:
+        stat = path.stat()
+    except OSError:
+        return {"size": -1, "mtime_ns": -1}
+    return {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+
+
+def _sum(sources: Sequence[Source], sample_rate: int) -> Iterator[Block]:
+    """Blocks of the sum of `sources`, float32 (samples, 1 or 2), as long as the shortest of them."""
+    streams = [blocks(source, sample_rate) for source in sources]
+    heads = [np.zeros((0, 1), np.float32) for _ in streams]
+    while True:
+        for index, stream in enumerate(streams):
+            while not len(heads[index]):
+                block = next(stream, None)
+                if block is None:
+                    _check_rest(sources, streams, heads, sample_rate, index)
+                    return
+                heads[index] = block
+        count = min(len(head) for head in heads)
+        yield sum((head[:count] for head in heads[1:]), start=heads[0][:count])  # mono and stereo: broadcast
+        heads = [head[count:] for head in heads]
+
+
+def _check_rest(
+    sources: Sequence[Source], streams: list[Iterator[Block]], heads: list[Block], sample_rate: int, ended: int
+) -> None:
+    for source, stream, head in zip(sources, streams, heads, strict=True):
+        rest = len(head)
+        for block in stream:
+            rest += len(block)
+            if rest > PADDING_S * sample_rate:
+                break
+        if rest > PADDING_S * sample_rate:
+            raise Unreadable(
+                f"{source.path}: expected stems of one length. Received: more than {PADDING_S} s over "
+                f"{sources[ended].path.name}"
+            )
+
+
+def _quantise(raw: Path, out: Path, channels: int, scale: float) -> None:
+    """float32 without a header → int16 .npy (samples, channels), `scale` times smaller; block by block."""
+    signal = np.memmap(raw, np.float32, mode="r").reshape(-1, channels)
+    audio = np.lib.format.open_memmap(out, mode="w+", dtype=np.int16, shape=signal.shape)
+    for start in range(0, len(signal), BLOCK_SAMPLES):
+        block = signal[start : start + BLOCK_SAMPLES] * np.float32(32768 / scale)
+        audio[start : start + BLOCK_SAMPLES] = np.clip(np.round(block), -32768, 32767).astype(np.int16)
+    audio.flush()

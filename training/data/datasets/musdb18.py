@@ -1,0 +1,91 @@
+"""MUSDB18 (`{train,test}/<Artist - Title>.stem.mp4`) and MUSDB18-HQ (`{train,test}/<Artist - Title>/*.wav`).
+
+The lists are those of the `musdb` package (mus.yaml): the 14 validation songs of the train half, which signals a
+target is the sum of, their files and their stream numbers. Its `DB` is asked for these only: listing tracks, it runs
+ffprobe on every file at every start, and one broken file ends the listing without its name.
+
+Licence: https://sigsep.github.io/datasets/musdb.html and its tracklist.csv: 100 songs of DSD100 "restricted", 46 of
+MedleyDB CC BY-NC-SA 4.0, 2 CC BY-NC-SA 3.0, 2 of Native Instruments "restricted"; academic purposes only.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from training.data.datasets.track import SONG_STEMS, Source, Track, folders
+
+LICENCE = "MUSDB18: academic purposes only (100 songs restricted, 46 CC BY-NC-SA 4.0, 2 CC BY-NC-SA 3.0, 2 restricted)"
+SUFFIX = ".stem.mp4"
+
+
+def stem_tracks(data: Path, split: str, seed: int) -> list[Track]:
+    """Songs of MUSDB18. Needs ffmpeg and ffprobe on the PATH.
+
+    Raises:
+        ValueError: if the split holds no song, or ffmpeg is missing.
+    """
+    if missing := [tool for tool in ("ffmpeg", "ffprobe") if not shutil.which(tool)]:
+        raise ValueError(f"{SUFFIX} files need ffmpeg and ffprobe on the PATH. Missing: {', '.join(missing)}")
+    setup = _setup()
+    root = _root(data, split)
+    files = sorted(root.glob(f"*{SUFFIX}"))
+    songs = {file.name.removesuffix(SUFFIX): file for file in files if not file.name.startswith(".")}
+    tracks = []
+    for name in _names(list(songs), split, setup):
+        stems = {
+            target: tuple(
+                Source(songs[name], setup["stem_ids"][source], float(gain))
+                for source, gain in setup["targets"][target].items()
+            )
+            for target in SONG_STEMS
+        }
+        tracks.append(Track(name, "musdb18", "song", stems, LICENCE, "nc"))
+    if not tracks:
+        raise ValueError(
+            f"expected {split} songs of MUSDB18, <Artist - Title>{SUFFIX}, in {root}. Received: {len(songs)} such files"
+        )
+    return tracks
+
+
+def wav_tracks(data: Path, split: str, seed: int) -> list[Track]:
+    """Songs of MUSDB18-HQ.
+
+    Raises:
+        ValueError: if the split holds no song.
+    """
+    setup = _setup()
+    root = _root(data, split)
+    songs = {folder.name: folder for folder in folders(root)}
+    tracks = []
+    for name in _names(list(songs), split, setup):
+        stems = {
+            target: tuple(
+                Source(songs[name] / setup["sources"][source], gain=float(gain))
+                for source, gain in setup["targets"][target].items()
+            )
+            for target in SONG_STEMS
+        }
+        tracks.append(Track(name, "musdb18hq", "song", stems, LICENCE, "nc"))
+    if not tracks:
+        raise ValueError(
+            f"expected {split} songs of MUSDB18-HQ, <Artist - Title>/*.wav, in {root}. Received: {len(songs)} folders"
+        )
+    return tracks
+
+
+def _setup() -> dict:
+    import musdb  # late: it imports ffmpeg and pyaml, which other data sets do not need
+
+    return musdb.DB(root=".", subsets=[]).setup
+
+
+def _root(data: Path, split: str) -> Path:
+    return data / ("test" if split == "test" else "train")
+
+
+def _names(names: list[str], split: str, setup: dict) -> list[str]:
+    """As `musdb.DB(subsets=…, split=…)` selects them."""
+    if split == "test":
+        return names
+    return [name for name in names if (name in setup["validation_tracks"]) == (split == "valid")]

@@ -1,0 +1,79 @@
+"""What a reader lists: tracks, and for each stem what to decode. Nothing here opens an audio file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
+SONG_STEMS = ("vocals", "accompaniment")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One signal of a stem: an audio file, or the stream `stream` of a container that ffmpeg reads."""
+
+    path: Path
+    stream: int | None = None
+    gain: float = 1.0
+
+
+@dataclass(frozen=True)
+class Track:
+    """A song, or one file of a pool, before decoding.
+
+    Args:
+        name: of the song, or of the file without its suffix.
+        dataset: where it comes from, one of `training.data.datasets.DATASETS`.
+        kind: "song", or for a pool track "voice", "voice_melodised", "instrumental" or "instrument_track".
+        stems: what to sum for each stem. A song has "vocals" and "accompaniment"; a pool track has one, named
+            after its kind.
+        licence: as the data set states it.
+        licence_family: "free", "nc", or "" where nobody has said.
+        has_bleed: instruments are heard in the stems of others, as far as the data set says.
+        problem: why the track cannot be used; it is then named and skipped like an unreadable file.
+    """
+
+    name: str
+    dataset: str
+    kind: str
+    stems: Mapping[str, tuple[Source, ...]] = field(default_factory=dict)
+    licence: str = ""
+    licence_family: str = ""
+    has_bleed: bool = False
+    problem: str = ""
+
+
+def label(sources: Sequence[Source], data: Path) -> str:
+    """Path of a stem below `data`, for manifests: "a/vocals.wav", "a/bass+drums.wav", "a.stem.mp4#1+2+3"."""
+    paths = list(dict.fromkeys(source.path for source in sources))
+    text = paths[0].relative_to(data).as_posix()
+    if len(paths) > 1:
+        text = text.removesuffix(paths[0].suffix) + "".join(f"+{path.stem}" for path in paths[1:]) + paths[0].suffix
+    streams = [str(source.stream) for source in sources if source.stream is not None]
+    return f"{text}#{'+'.join(streams)}" if streams else text
+
+
+def hold_out(items: Sequence[T], count: int, seed: int) -> tuple[list[T], list[T]]:
+    """(the rest, `count` items drawn by `seed`), both in the order of `items`."""
+    drawn = set(np.random.default_rng(seed).permutation(len(items))[:count].tolist())
+    kept = [item for index, item in enumerate(items) if index not in drawn]
+    return kept, [item for index, item in enumerate(items) if index in drawn]
+
+
+def fifth(items: Sequence[T], seed: int) -> tuple[list[T], list[T]]:
+    """(four fifths, a fifth but at least one item), for data sets without a validation part of their own."""
+    return hold_out(items, max(1, len(items) // 5), seed) if items else ([], [])
+
+
+def folders(path: Path) -> list[Path]:
+    """Folders in `path` by name, without hidden ones (macOS leaves `._x` behind); none if `path` is missing."""
+    if not path.is_dir():
+        return []
+    return sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))

@@ -1,0 +1,460 @@
+"""Random mixing: training segments put together from any voice and any music.
+
+Everything is drawn from one NumPy generator, so a segment is a function of its seed. Levels and
+probabilities are ours and stand here, in `Mixing`, in capitals or beside their draw; what songs do is the guide: a
+voice near its accompaniment in level, near the centre, with reverberation, often silent for seconds.
+
+Waveforms are (channels, samples) float32, full scale ±1; one channel stays one until its transform.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_sep.spec import StreamSpec
+from training.data import effects
+from training.data.effects import Waveform
+from training.data.excerpts import Excerpt, Source
+from training.data.stems import Song, Stem, StemPool
+
+Array = npt.NDArray[np.float32]
+
+SONG_SHARE = (0.25, 0.75)  # of voices (and of music) from songs: by count of files, within these bounds
+LOUD_DB, QUIET_DB, QUIET_SHARE = (-22.0, -7.0), (-42.0, -22.0), 0.3  # RMS of the accompaniment
+BALANCE_DB, BALANCE_SPREAD_DB, BALANCE_RANGE_DB = -2.0, 5.0, (-15.0, 12.0)  # voice over accompaniment
+PEAK = (0.9, 1.2)  # a mixture's highest sample; a louder one is turned down as a whole …
+MASTERED_DB = (3.0, 10.0)  # … after, in a share of them, its peaks alone were brought down by so much
+PAUSE_S = (0.8, 3.5)  # length of added pauses; what lies between is as long
+NARROW_HZ = (7000.0, 19000.0)  # where a mixture without the highest frequencies ends
+FLOOR_DB = -100.0  # RMS of the quietest noise floor: 16 bits
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """What a configuration may change: shares of excerpts from 0 to 1, an exponent and a level.
+
+    Args:
+        together: vocals and accompaniment of one song, else each from anywhere.
+        song_length: songs are drawn in proportion to this power of their length: 0, each as often as any other, to 1.
+        melodised: of voices, from synthetic syllables, which are long and few.
+        band: of music, put together from single instruments.
+        voice_silent, music_silent: for the whole excerpt.
+        voice_pauses, music_pauses: with added pauses.
+        mastered: of mixtures that are too loud, limited and not only turned down.
+        equaliser: of sources, with a random spectral tilt and wave.
+        narrow: of mixtures, without the highest frequencies.
+        floor: of mixtures, with a noise floor.
+        floor_db: RMS of the loudest noise floor, dB of full scale, at least −100; −62 is a tape's.
+    """
+
+    together: float = 0.3
+    song_length: float = 0.0
+    melodised: float = 0.2
+    band: float = 0.25
+    voice_silent: float = 0.07
+    music_silent: float = 0.03
+    voice_pauses: float = 0.45
+    music_pauses: float = 0.04
+    mastered: float = 0.6
+    equaliser: float = 1.0
+    narrow: float = 0.25
+    floor: float = 0.75
+    floor_db: float = -62.0
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value, least, most = getattr(self, field.name), 0.0, 1.0
+            if field.name == "floor_db":
+                least, most = FLOOR_DB, 0.0
+            if not least <= value <= most:
+                raise ValueError(f"mixing: expected {field.name} from {least:g} to {most:g}. Received: {value:g}")
+
+
+class Activity:
+    """Where a stem sounds: blocks of 0.1 s within 30 dB of its loud tenth, and above −60 dB."""
+
+    def __init__(self, stem: Stem, sample_rate: int):
+        self.block, power = 4 * max(1, round(0.025 * sample_rate)), []
+        for start in range(0, len(stem.audio), 256 * self.block):
+            part = np.asarray(stem.audio[start : start + 256 * self.block : 4], np.float32)  # a fourth is enough
+            part = np.pad(part * np.float32(stem.scale / 32768), ((0, -len(part) % (self.block // 4)), (0, 0)))
+            blocks = part.reshape(-1, self.block // 4 * part.shape[1])
+            power.append(np.einsum("bs,bs->b", blocks, blocks) / blocks.shape[1])
+        levels = np.concatenate(power) if power else np.zeros(1)
+        audible = levels[levels > 1e-6]
+        loud = float(np.quantile(audible, 0.9)) if len(audible) else 1.0
+        active = levels > max(1e-6, 1e-3 * loud)
+        self.count = np.concatenate([[0], np.cumsum(active)])
+        self.level_db = float(10 * np.log10(levels[active].mean())) if active.any() else -120.0
+
+    def start(self, length: int, samples: int, share: float, rng: np.random.Generator) -> int:
+        """Start of `samples` of `length`, active in at least `share` of them, or in nearly as many as there are."""
+        blocks = min(len(self.count) - 1, -(-samples // self.block))
+        active = (self.count[blocks:] - self.count[:-blocks]) / blocks
+        (places,) = np.nonzero(active >= min(share, 0.8 * active.max()))
+        start = int(places[rng.integers(len(places))] * self.block + rng.integers(self.block))
+        return max(0, min(start, length - samples))
+
+    def bounds(self) -> tuple[int, int]:
+        """First sample and last (exclusive) of what is active."""
+        (active,) = np.nonzero(np.diff(self.count))
+        return (int(active[0]) * self.block, int(active[-1] + 1) * self.block) if len(active) else (0, self.block)
+
+
+class RandomMixer:
+    """Draws excerpts from a pool.
+
+    Voices are `pool.voices` and the vocals of songs; music is `pool.instrumentals`, bands of
+    `pool.instrument_tracks` and the accompaniments of songs. Either kind alone is enough.
+
+    Args:
+        pool: where voices and music come from.
+        spec: stream format, one or two channels.
+        num_frames: frames of a segment; T frames hold (T − 1)·frame_step + frame_length samples.
+        mixing: shares and levels.
+
+    Raises:
+        ValueError: if there is no voice or no music at all.
+    """
+
+    def __init__(self, pool: StemPool, spec: StreamSpec, num_frames: int, mixing: Mixing | None = None):
+        music = len(pool.songs) + len(pool.instrumentals) + len(pool.instrument_tracks)
+        if not music or not (pool.songs or pool.voices):
+            found = (
+                f"{len(pool.songs)} songs, {len(pool.voices)} voices, {len(pool.instrumentals)} instrumentals, "
+                f"{len(pool.instrument_tracks)} instrument tracks"
+            )
+            raise ValueError(f"mixing: expected songs, or both voices and music. Received: {found}")
+        if spec.num_channels > 2:
+            raise ValueError(f"mixing: expected one or two channels. Received: num_channels={spec.num_channels}")
+        self.pool, self.spec, self.num_frames, self.mixing = pool, spec, num_frames, mixing or Mixing()
+        self._voices = [stem for stem in pool.voices if stem.kind != "voice_melodised"]
+        self._melodised = [stem for stem in pool.voices if stem.kind == "voice_melodised"]
+        self._folders: dict[PurePosixPath, list[Stem]] = {}
+        for stem in pool.voices:
+            self._folders.setdefault(PurePosixPath(stem.path).parent, []).append(stem)
+        self._activities: dict[int, Activity] = {}
+        lengths = np.array([len(song.vocals.audio) for song in pool.songs]) ** self.mixing.song_length
+        self._song_draw = lengths / lengths.sum() if self.mixing.song_length else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_activities": {}}  # known by addresses, which are another process' own
+
+    def num_samples(self, frames: int) -> int:
+        return (frames - 1) * self.spec.frame_step + self.spec.frame_length
+
+    def draw(self, rng: np.random.Generator) -> Excerpt:
+        """An excerpt; all of it depends on `rng` alone."""
+        samples = self.num_samples(self.num_frames)
+        song = None
+        if self.pool.songs and rng.random() < self.mixing.together:
+            song = self._one_song(rng)
+            voice, music = self._song(song, samples, rng)
+        else:
+            voice, music = self._voice(samples, rng), self._music(samples, rng)
+        if rng.random() < self.mixing.voice_pauses:
+            self._pause(voice, rng)
+        if rng.random() < self.mixing.music_pauses:
+            self._pause(music, rng)
+        if song is None:
+            voice = self._sing_in_a_room(voice, samples, rng)
+        position = rng.normal(0, 0.15 if rng.random() < 0.8 else 0.7)
+        vocals = self._source(voice, position if len(voice) == 1 and song is None else 0.0, rng)
+        accompaniment = self._source(music, rng.normal(0, 0.5) if len(music) == 1 and song is None else 0.0, rng)
+        if rng.random() < 0.5:
+            for source in (vocals, accompaniment):
+                source.waveform, source.gains = source.waveform[::-1], source.gains[::-1]
+
+        level = rng.uniform(*(QUIET_DB if rng.random() < QUIET_SHARE else LOUD_DB))
+        if song is None:
+            balance = float(np.clip(rng.normal(BALANCE_DB, BALANCE_SPREAD_DB), *BALANCE_RANGE_DB))
+        else:  # near the song's own, however quiet its voice is there
+            balance = min(_balance_db(vocals, accompaniment) + rng.normal(0, 3), BALANCE_RANGE_DB[1])
+        _set_level(accompaniment, level)
+        _set_level(vocals, level + balance)
+        silent = rng.random()
+        if silent < self.mixing.voice_silent:
+            vocals.gains = np.zeros_like(vocals.gains)
+        elif silent < self.mixing.voice_silent + self.mixing.music_silent:
+            accompaniment.gains = np.zeros_like(accompaniment.gains)
+        mastered_db = rng.uniform(*MASTERED_DB) if rng.random() < self.mixing.mastered else 0.0
+        _limit(vocals, accompaniment, rng.uniform(*PEAK), mastered_db)
+        if rng.random() < self.mixing.narrow:
+            cutoff = np.exp(rng.uniform(*np.log(NARROW_HZ)))
+            for source in (vocals, accompaniment):
+                source.equaliser = source.equaliser * effects.low_pass(
+                    cutoff, self.spec.num_bins, self.spec.sample_rate
+                )
+        return Excerpt(vocals, accompaniment, self.spec, self.num_frames, self._floor(samples, rng))
+
+    def draw_plain(self, index: int) -> Excerpt:
+        """Number `index` of the validation mixtures: no effects, and the same one in every run.
+
+        Songs play in turn, with their own balance; where there are voices and music without songs, every
+        second mixture is of those, the voice 2 dB (± 3 dB) below the music. The voice sounds for half of
+        the time or more where the stem allows. Mixtures are spread evenly from −32 to −10 dB RMS; peaks
+        above full scale are limited by up to 6 dB, beyond that the mixture is turned down.
+        """
+        rng = np.random.default_rng([20190512, index])
+        samples, neutral = self.num_samples(self.num_frames), np.ones(self.spec.num_bins, np.float32)
+        apart = self.pool.voices and (self.pool.instrumentals or self.pool.instrument_tracks)
+        if self.pool.songs and not (apart and index % 2):
+            song = self.pool.songs[(index // 2 if apart else index) % len(self.pool.songs)]
+            start = self._start(song.vocals, samples, 0.5, rng)
+            voice, music = (self._loop(stem, samples, start) for stem in (song.vocals, song.accompaniment))
+            balance = None
+        else:
+            voice = self._phrases(_one(self.pool.voices, rng), samples, 0.5, rng)
+            stems = self.pool.instrumentals or self.pool.instrument_tracks
+            stem = _one(stems, rng)
+            music = self._loop(stem, samples, int(rng.integers(max(1, len(stem.audio) - samples))))
+            balance = rng.normal(BALANCE_DB, 3.0)
+        vocals, accompaniment = (Source(self._channels(x), neutral, self._ones()) for x in (voice, music))
+        if balance is not None:
+            _set_level(accompaniment, -20.0)
+            _set_level(vocals, -20.0 + balance)
+        level = -32.0 + 22.0 * ((index * 0.6180339887) % 1.0)
+        change = level - effects.active_rms_db(vocals.scaled() + accompaniment.scaled())
+        for source in (vocals, accompaniment):
+            source.gains = source.gains * np.float32(effects.gain(min(change, 60.0)))
+        _limit(vocals, accompaniment, 1.0, 6.0)
+        return Excerpt(vocals, accompaniment, self.spec, self.num_frames)
+
+    # --- songs
+
+    def _one_song(self, rng: np.random.Generator) -> Song:
+        songs = self.pool.songs
+        return _one(songs, rng) if self._song_draw is None else songs[rng.choice(len(songs), p=self._song_draw)]
+
+    def _song(self, song: Song, samples: int, rng: np.random.Generator) -> tuple[Waveform, Waveform]:
+        """Both stems of one place in a song; one in three faster and higher, or slower and lower."""
+        ratio = _ratio(rng, 0.2) if rng.random() < 0.33 else 1.0
+        length = _needed(samples, ratio)
+        start = self._start(song.vocals, length, _wanted_share(rng), rng)
+        voice, music = (
+            effects.resample(self._loop(stem, length, start), ratio)[:, :samples]
+            for stem in (song.vocals, song.accompaniment)
+        )
+        return voice, music
+
+    # --- voices
+
+    def _voice(self, samples: int, rng: np.random.Generator) -> Waveform:
+        kind, songs = rng.random(), self._song_share(len(self._voices), bool(self.pool.voices))
+        if kind < songs:
+            stem = self._one_song(rng).vocals
+        elif self._melodised and (kind < songs + self.mixing.melodised or not self._voices):
+            stem = _one(self._melodised, rng)
+        else:
+            stem = _one(self._voices, rng)
+        pitch = tempo = 1.0
+        change = rng.random()
+        if change < 0.45:  # together, by up to four semitones
+            pitch = tempo = _ratio(rng, 0.33)
+        elif change < 0.7:  # each for itself
+            pitch, tempo = _ratio(rng, 0.33), _ratio(rng, 0.25)
+        voice = self._phrases(stem, _needed(samples, tempo, pitch), _wanted_share(rng), rng)
+        voice = effects.change_pitch_and_tempo(voice, pitch, tempo, self.spec.sample_rate)[:, :samples]
+        return effects.change_width(voice, rng.uniform(0.0, 1.4)) if len(voice) == 2 and rng.random() < 0.3 else voice
+
+    def _sing_in_a_room(self, voice: Waveform, samples: int, rng: np.random.Generator) -> Waveform:
+        """Two in ten are doubled, by another singer or by the same; four in ten have a room."""
+        company = rng.random()
+        if company < 0.2:
+            if company < 0.1:
+                other = self._phrases(
+                    _one(self.pool.voices or [s.vocals for s in self.pool.songs], rng), samples, 0.5, rng
+                )
+                level = effects.active_rms_db(voice) - effects.active_rms_db(other) + rng.uniform(-12, 0)
+            else:
+                other, level = effects.double(voice, rng, self.spec.sample_rate), rng.uniform(-9, -1)
+            side = rng.uniform(-0.6, 0.6)
+            if len(other) == 1:
+                other = other * effects.pan_gains(side)[:, None]
+            voice = effects.stereo(voice) + other * np.float32(effects.gain(min(level, 60.0)))
+        return effects.reverberate(voice, rng, self.spec.sample_rate) if rng.random() < 0.4 else voice
+
+    def _phrases(self, stem: Stem, samples: int, share: float, rng: np.random.Generator) -> Waveform:
+        """A voice for `samples`: a place in the stem, or stems of its folder joined where it is shorter.
+
+        Joined phrases are cut to where they sound, brought to one level and set 0.1 to 0.6 s apart, as
+        breath would; they follow in the order of their paths, mostly one singer's, and begin anew after
+        the last. The first is entered anywhere in its first half.
+        """
+        if len(stem.audio) >= samples:
+            return _read(stem, self._start(stem, samples, share, rng), samples)
+        folder = self._folders.get(PurePosixPath(stem.path).parent, [stem])
+        index = next((i for i, other in enumerate(folder) if other is stem), 0)
+        rate, parts, length, skip = self.spec.sample_rate, [], 0, None
+        while skip is None or length < samples + skip:
+            activity = self._activity(folder[index % len(folder)])
+            begin, end = activity.bounds()
+            part = _read(folder[index % len(folder)], begin, min(end - begin, 2 * samples))
+            effects.silence(part, 0, 0, round(0.01 * rate))
+            effects.silence(part, part.shape[1], part.shape[1], round(0.01 * rate))
+            part *= np.float32(effects.gain(min(-20.0 - activity.level_db, 60.0)))
+            if skip is None:
+                skip = int(rng.integers(part.shape[1] // 2 + 1))
+            pause = np.zeros((len(part), int(rng.uniform(0.1, 0.6) * rate)), np.float32)
+            parts += [part, pause]
+            length += part.shape[1] + pause.shape[1]
+            index += 1
+        channels = max(len(part) for part in parts)
+        return np.concatenate([np.repeat(p, channels // len(p), axis=0) for p in parts], axis=1)[
+            :, skip : skip + samples
+        ]
+
+    # --- music
+
+    def _music(self, samples: int, rng: np.random.Generator) -> Waveform:
+        kind, tracks = rng.random(), self.pool.instrument_tracks
+        if len(tracks) >= 4 and (kind < self.mixing.band or not (self.pool.songs or self.pool.instrumentals)):
+            return self._band(samples, rng)
+        stems = self.pool.instrumentals or tracks
+        if rng.random() < self._song_share(len(stems), bool(stems)):
+            return self._take(self._one_song(rng).accompaniment, samples, rng)
+        return self._take(_one(stems, rng), samples, rng)
+
+    def _take(self, stem: Stem, samples: int, rng: np.random.Generator) -> Waveform:
+        """A place in a stem; four in ten faster and higher, or slower and lower, by up to 2.4 semitones."""
+        ratio = _ratio(rng, 0.2) if rng.random() < 0.4 else 1.0
+        length = _needed(samples, ratio)
+        # A stem that is shorter starts anywhere too: it is repeated.
+        start = int(rng.integers(max(1, abs(len(stem.audio) - length))))
+        music = effects.resample(self._loop(stem, length, start), ratio)[:, :samples]
+        return effects.change_width(music, rng.uniform(0.0, 1.4)) if len(music) == 2 and rng.random() < 0.3 else music
+
+    def _loop(self, stem: Stem, samples: int, start: int) -> Waveform:
+        """`samples` from `start` on; a stem that is too short is repeated, with a crossfade of 20 ms."""
+        length = len(stem.audio)
+        if length >= samples:
+            return _read(stem, min(start, length - samples), samples)
+        once, fade = _read(stem, 0, max(length, 1)), round(0.02 * self.spec.sample_rate)
+        if length > 4 * fade:
+            slope = np.linspace(0, 1, fade, dtype=np.float32)
+            once = np.concatenate([once[:, fade:-fade], once[:, -fade:] * (1 - slope) + once[:, :fade] * slope], axis=1)
+        start %= once.shape[1]
+        return np.tile(once, -(-(samples + start) // once.shape[1]))[:, start : start + samples]
+
+    def _band(self, samples: int, rng: np.random.Generator) -> Waveform:
+        """Two to five dry tracks, each with its own place and level; three in ten bands have a room."""
+        tracks = self.pool.instrument_tracks
+        band = np.zeros((2, samples), np.float32)
+        for index in rng.choice(len(tracks), size=int(rng.integers(2, min(6, len(tracks) + 1))), replace=False):
+            track = self._take(tracks[index], samples, rng)
+            level = effects.active_rms_db(track)
+            if level > -60:
+                gains = effects.pan_gains(rng.normal(0, 0.6)) if len(track) == 1 else self._ones()
+                band += track * (gains * np.float32(effects.gain(rng.uniform(-8, 0) - 20 - level)))[:, None]
+        return effects.reverberate(band, rng, self.spec.sample_rate) if rng.random() < 0.3 else band
+
+    # --- both
+
+    def _pause(self, x: Waveform, rng: np.random.Generator) -> None:
+        """Silence and sound by turns, each for PAUSE_S, in place; fades of 20 to 80 ms."""
+        rate = self.spec.sample_rate
+        place = int(rng.uniform(-PAUSE_S[1], PAUSE_S[1]) * rate)
+        while place < x.shape[1]:
+            stop = place + int(rng.uniform(*PAUSE_S) * rate)
+            effects.silence(x, place, stop, int(rng.uniform(0.02, 0.08) * rate))
+            place = stop + int(rng.uniform(*PAUSE_S) * rate)
+
+    def _floor(self, samples: int, rng: np.random.Generator) -> Source | None:
+        """Gaussian noise, white or coloured, the channels' own or, as of a mono recording, the same in both."""
+        if rng.random() >= self.mixing.floor:
+            return None
+        channels = self.spec.num_channels if rng.random() < 0.8 else 1
+        noise = rng.standard_normal((channels, samples), np.float32)
+        colour = effects.equaliser(rng, self.spec.num_bins) if rng.random() < 0.5 else np.float32(1.0)
+        level = np.float32(effects.gain(rng.uniform(FLOOR_DB, self.mixing.floor_db)))
+        return Source(noise, colour * np.ones(self.spec.num_bins, np.float32), level * self._ones())
+
+    def _source(self, x: Waveform, position: float, rng: np.random.Generator) -> Source:
+        gains = effects.pan_gains(position) if self.spec.num_channels == 2 and len(x) == 1 else self._ones()
+        # Drawn in any case: what follows does not depend on the share.
+        curve, flat = effects.equaliser(rng, self.spec.num_bins), rng.random() >= self.mixing.equaliser
+        return Source(self._channels(x), np.ones_like(curve) if flat else curve, gains)
+
+    def _channels(self, x: Waveform) -> Waveform:
+        return x if len(x) <= self.spec.num_channels else x.mean(axis=0, keepdims=True)
+
+    def _ones(self) -> Array:
+        return np.ones(self.spec.num_channels, np.float32)
+
+    def _song_share(self, others: int, alternatives: bool) -> float:
+        songs = len(self.pool.songs)
+        if not songs or not alternatives:
+            return float(songs > 0)
+        return float(np.clip(songs / (songs + others), *SONG_SHARE))
+
+    def _start(self, stem: Stem, samples: int, share: float, rng: np.random.Generator) -> int:
+        return self._activity(stem).start(len(stem.audio), samples, share, rng)
+
+    def _activity(self, stem: Stem) -> Activity:
+        """Found at a stem's first use and kept: a few thousand numbers each."""
+        if id(stem) not in self._activities:
+            self._activities[id(stem)] = Activity(stem, self.spec.sample_rate)
+        return self._activities[id(stem)]
+
+
+def _one(stems: Sequence, rng: np.random.Generator):
+    return stems[int(rng.integers(len(stems)))]
+
+
+def _read(stem: Stem, start: int, samples: int) -> Waveform:
+    return np.ascontiguousarray(stem.read(start, samples).T)
+
+
+def _needed(samples: int, ratio: float, pitch: float = 1.0) -> int:
+    """Samples to read for `samples` played `ratio` times as fast, and a few for the filters' rounding."""
+    return samples if ratio == pitch == 1.0 else int(np.ceil(samples * ratio)) + 64
+
+
+def _ratio(rng: np.random.Generator, octaves: float) -> float:
+    """Up to `octaves` either way, in hundredths: soxr is faster at such ratios (measured)."""
+    return round(float(2.0 ** rng.uniform(-octaves, octaves)), 2)
+
+
+def _wanted_share(rng: np.random.Generator) -> float:
+    """Share of an excerpt in which the voice sounds: mostly singing, or with a song's own pauses."""
+    return 0.6 if rng.random() < 0.6 else 0.15
+
+
+def _level_db(source: Source) -> float:
+    power = float(np.mean(np.square(source.gains))) if len(source.waveform) == 1 else 1.0
+    return effects.active_rms_db(source.waveform) + 10 * float(np.log10(power + 1e-12))
+
+
+def _balance_db(vocals: Source, accompaniment: Source) -> float:
+    return _level_db(vocals) - _level_db(accompaniment)
+
+
+def _set_level(source: Source, level_db: float) -> None:
+    """A source that is nearly silent (below −60 dB) is left alone: its noise is not for listening."""
+    now = _level_db(source)
+    if now > -60:
+        source.gains = source.gains * np.float32(effects.gain(level_db - now))
+
+
+def _limit(vocals: Source, accompaniment: Source, peak: float, mastered_db: float) -> None:
+    """Keeps the mixture within `peak`: its peaks are limited by up to `mastered_db`, the rest is turned down.
+
+    Both sources get the same gain at each sample, so that they still add up to the mixture.
+    """
+    mixture = vocals.scaled() + accompaniment.scaled()
+    highest = max(float(mixture.max()), -float(mixture.min()))
+    if highest <= peak:
+        return
+    down = np.float32(min(1.0, peak / highest * effects.gain(mastered_db)))
+    curve = effects.limiter(mixture * down, peak) if mastered_db else np.float32(1.0)
+    for source in (vocals, accompaniment):
+        source.gains = source.gains * down
+        if mastered_db and source.gains.any():
+            source.waveform = source.waveform * curve

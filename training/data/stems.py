@@ -1,0 +1,90 @@
+"""Decoded songs, and pools of voices and music, as memory-mapped arrays; `training.data.datasets` fills them."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Audio = npt.NDArray[np.int16]
+
+
+@dataclass
+class Stem:
+    """One decoded signal: `audio` is int16 (samples, 1 or 2), memory-mapped, and `scale` times quieter than it was."""
+
+    path: str
+    kind: str
+    audio: Audio
+    licence: str = ""
+    sha256: str = ""
+    scale: float = 1.0
+    song: str = ""
+    dataset: str = ""
+
+    def read(self, start: int, samples: int) -> npt.NDArray[np.float32]:
+        """float32 (samples, channels), full scale ±1, which a sum of stems may exceed; zeros past the end."""
+        block = self.audio[start : start + samples].astype(np.float32) * np.float32(self.scale / 32768)
+        return np.pad(block, ((0, samples - len(block)), (0, 0)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For other processes: what is memory-mapped is mapped there, too, and not copied."""
+        if not isinstance(self.audio, np.memmap) or not self.audio.flags.c_contiguous:
+            return self.__dict__
+        root, mapped = self.audio, np.frombuffer(self.audio._mmap, np.uint8)  # type: ignore[attr-defined]
+        begin = root.offset - root.offset % mmap.ALLOCATIONGRANULARITY
+        offset = begin + root.ctypes.data - mapped.ctypes.data
+        return {**self.__dict__, "audio": None, "mapped": (root.filename, offset, root.shape)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if mapped := state.pop("mapped", None):
+            path, offset, shape = mapped
+            state["audio"] = np.memmap(path, np.int16, "r", offset, shape)
+        self.__dict__.update(state)
+
+
+@dataclass
+class Song:
+    name: str
+    vocals: Stem
+    accompaniment: Stem
+    dataset: str = ""
+
+
+@dataclass
+class StemPool:
+    """All material of one split."""
+
+    songs: list[Song] = field(default_factory=list)
+    voices: list[Stem] = field(default_factory=list)
+    instrumentals: list[Stem] = field(default_factory=list)
+    instrument_tracks: list[Stem] = field(default_factory=list)
+
+    def stems(self) -> Iterator[Stem]:
+        for song in self.songs:
+            yield song.vocals
+            yield song.accompaniment
+        yield from self.voices
+        yield from self.instrumentals
+        yield from self.instrument_tracks
+
+
+def hold_out(pool: StemPool, share: float = 0.2) -> tuple[StemPool, StemPool]:
+    """Two pools of the same files: the beginnings, and the last `share` of each."""
+
+    def part(stem: Stem, late: bool) -> Stem:
+        cut = round(len(stem.audio) * (1 - share))
+        return replace(stem, audio=stem.audio[cut:] if late else stem.audio[:cut])
+
+    early, late = (
+        StemPool(
+            [replace(s, vocals=part(s.vocals, x), accompaniment=part(s.accompaniment, x)) for s in pool.songs],
+            *([part(stem, x) for stem in stems] for stems in (pool.voices, pool.instrumentals, pool.instrument_tracks)),
+        )
+        for x in (False, True)
+    )
+    return early, late

@@ -1,0 +1,180 @@
+"""What `fit` does at the end of an epoch: best weights, history, checkpoint, and when to stop.
+
+An epoch is finished when its checkpoint is in place; after a kill at any moment training goes on from
+there, and the history is cut back to it.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+
+import keras
+
+from common.runs import Row, read_history
+
+
+class Average(keras.callbacks.Callback):
+    """Validates with the moving average of the weights, and lends it for saving."""
+
+    def __init__(self):
+        super().__init__()
+        self._swap = keras.callbacks.SwapEMAWeights()
+
+    def set_model(self, model):
+        super().set_model(model)
+        self._swap.set_model(model)
+
+    def on_test_begin(self, logs=None):
+        self._swap.on_test_begin()
+
+    def on_test_end(self, logs=None):
+        self._swap.on_test_end()
+
+    @contextmanager
+    def in_model(self):
+        self._swap.on_test_begin()
+        try:
+            yield
+        finally:
+            self._swap.on_test_end()
+
+
+class RefuseNan(keras.callbacks.Callback):
+    """Ends a run whose loss is no number any more, before anything of it is kept.
+
+    Raises:
+        ValueError: names the step.
+    """
+
+    def on_epoch_end(self, epoch, logs=None):
+        for name in ("loss", "val_loss"):
+            if not math.isfinite(logs[name]):
+                raise ValueError(
+                    f"training has diverged by step {steps_done(self.model)}: {name}={logs[name]}; "
+                    "expected a finite loss. Try a lower learning_rate"
+                )
+
+
+class SaveBestNetwork(keras.callbacks.Callback):
+    """Writes the mask network whenever the validation loss is the lowest so far."""
+
+    def __init__(self, path: Path, best: float, average: Average | None):
+        super().__init__()
+        self.path, self.best, self.average = path, best, average
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs["val_loss"] < self.best:
+            self.best = logs["val_loss"]
+            # Through the property: on JAX it brings the weights back into the model.
+            network = self.model.network
+            with _averaged(self.average):
+                save_network(network, self.path)
+
+
+class History(keras.callbacks.Callback):
+    """Appends a row an epoch to history.csv: steps, speed, and every value that `fit` reports.
+
+    `data_wait` is the share of the time in which whoever takes the batches waited for one. Backends take
+    them ahead of time, so it is an upper bound of what the devices wait.
+    """
+
+    def __init__(self, path: Path, frames_per_step: int, data_wait_s):
+        super().__init__()
+        self.path, self.frames_per_step, self.data_wait_s = path, frames_per_step, data_wait_s
+        self._epoch_begin = self._train_end = self._waited = 0.0
+        self._first_step = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch_begin, self._waited = time.monotonic(), self.data_wait_s()
+        self._train_end = 0.0
+        self._first_step = steps_done(self.model)
+
+    def on_test_begin(self, logs=None):
+        self._train_end = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        now, step = time.monotonic(), steps_done(self.model)
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        training = (self._train_end or now) - self._epoch_begin
+        row = {
+            "epoch": epoch,
+            "step": step,
+            "learning_rate": f"{rate:.3e}",
+            "seconds": f"{now - self._epoch_begin:.1f}",
+            "frames_per_second": f"{(step - self._first_step) * self.frames_per_step / training:.0f}",
+            "data_wait": f"{(self.data_wait_s() - self._waited) / training:.3f}",
+            **{name: f"{float(value):.6f}" for name, value in sorted(logs.items()) if name != "learning_rate"},
+        }
+        new = not self.path.exists() or not self.path.stat().st_size
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(row))
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Everything that training goes on from, in one file, put in place by one rename.
+
+    Weights, optimizer (with the step count, and so the schedule), moving averages.
+    """
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.path = path
+
+    def on_epoch_end(self, epoch, logs=None):
+        part = self.path.with_name(f".part.{self.path.name}")  # Keras wants the suffix .weights.h5
+        self.model.save_weights(part, overwrite=True)
+        part.replace(self.path)
+
+
+class StopInTime(keras.callbacks.Callback):
+    """Ends this call of `fit` when another epoch like the last would go beyond the time; one is always trained."""
+
+    def __init__(self, deadline: float):
+        super().__init__()
+        self.deadline, self._begin = deadline, 0.0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._begin = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        now = time.monotonic()
+        if now + 1.1 * (now - self._begin) > self.deadline:
+            self.model.stop_training = True
+
+
+def steps_done(model: keras.Model) -> int:
+    """Optimizer steps so far; also of a variable that is mirrored on several devices."""
+    return int(keras.ops.convert_to_numpy(model.optimizer.iterations))
+
+
+def cut_history(path: Path, step: int) -> list[Row]:
+    """Drops the rows of epochs after `step`, which a kill kept from their checkpoint."""
+    rows = read_history(path.parent)
+    kept = [row for row in rows if int(row["step"]) <= step]
+    if not kept:
+        path.unlink(missing_ok=True)
+    else:
+        part = path.with_name(f".{path.name}.part")
+        with part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(kept)
+        part.replace(path)
+    return kept
+
+
+def save_network(network: keras.Model, path: Path) -> None:
+    part = path.with_name(f".{path.stem}.part.keras")  # Keras wants the suffix
+    network.save(part)
+    part.replace(path)
+
+
+def _averaged(average: Average | None) -> AbstractContextManager:
+    return nullcontext() if average is None else average.in_model()

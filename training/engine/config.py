@@ -1,0 +1,220 @@
+"""Training configuration: a TOML file with a table for each part, checked value by value.
+
+A file says what differs from the defaults below, which are the paper's OR-U-Net with what the paper leaves open, or
+from another file that it names as its `base`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from keras_sep.spec import StreamSpec
+from training.data.mixing import Mixing
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+OPTIMIZERS = ("adam", "muon")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What is trained.
+
+    Args:
+        architecture: one of `keras_sep.models.ARCHITECTURES`.
+        size: of the network, "tiny", "s", "m" or "l"; with `init` it has the sizes of that one, whatever this says.
+        init: where the weights come from at first: a preset of the package, a run folder, or "" for random ones.
+        freeze_normalisation: whether batch normalisations keep the statistics, scales and shifts of `init`.
+    """
+
+    architecture: str = "or_unet"
+    size: str = "m"
+    init: str = ""
+    freeze_normalisation: bool = False
+
+    def __post_init__(self) -> None:
+        if self.freeze_normalisation:
+            _require(self, "init", self.init != "", "a preset or a run, whose normalisations are to be frozen")
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Which losses, see `keras_sep.losses` and, for ours, `keras_sep.extra_losses`.
+
+    Args:
+        teacher: run folder of the trained loss network φ, or "" for none.
+        num_taps: N of eq. (5): taps of the teacher that are used, 0 for the plain L1.
+        compressed_weight: of the L1 on square roots of magnitudes, which counts with l_0, ≥ 0.
+        snr_weight: of the error's energy in dB, which counts with l_0, ≥ 0.
+    """
+
+    teacher: str = ""
+    num_taps: int = 0
+    compressed_weight: float = 0.0
+    snr_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("num_taps", "compressed_weight", "snr_weight"):
+            _require(self, name, getattr(self, name) >= 0, "at least 0")
+        if self.num_taps:
+            _require(self, "teacher", self.teacher != "", f"a run folder, because num_taps is {self.num_taps}")
+        else:
+            _require(self, "teacher", self.teacher == "", '"" because num_taps is 0')
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """How weights move. The paper publishes none of it.
+
+    Args:
+        name: "adam", or "muon", see `training.engine.optimizer.Muon`.
+        learning_rate: peak, after the warm-up.
+        warmup_steps: of a linear rise from 0.
+        total_steps: where the cosine decay has come down to 0 and training ends.
+        clipnorm: largest norm of a variable's gradient.
+        ema_momentum: of the moving average of the weights that is validated and kept, 0 for none.
+    """
+
+    name: str = "muon"
+    learning_rate: float = 4e-3
+    warmup_steps: int = 150
+    total_steps: int = 2000
+    clipnorm: float = 1.0
+    ema_momentum: float = 0.98
+
+    def __post_init__(self) -> None:
+        _require(self, "name", self.name in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}")
+        _require(self, "total_steps", self.total_steps >= 1, "at least 1")
+        _require(self, "warmup_steps", 0 <= self.warmup_steps < self.total_steps, "from 0 to total_steps - 1")
+        for name in ("learning_rate", "clipnorm"):
+            _require(self, name, getattr(self, name) > 0, "above 0")
+        _require(self, "ema_momentum", 0 <= self.ema_momentum < 1, "from 0 to below 1")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What a step and an epoch are. The paper publishes none of it.
+
+    Args:
+        segment_frames: frames T of a segment; 448 are 5.2 s.
+        batch_size: segments of a step.
+        steps_per_epoch: steps between two validations and checkpoints.
+        validation_segments: number of fixed validation segments.
+        licences: "all", or "free" for recordings that anybody may use.
+        seed: of initial weights, mixing and held-out songs.
+    """
+
+    segment_frames: int = 448
+    batch_size: int = 4
+    steps_per_epoch: int = 50
+    validation_segments: int = 24
+    licences: str = "all"
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("segment_frames", "batch_size", "steps_per_epoch", "validation_segments"):
+            _require(self, name, getattr(self, name) >= 1, "at least 1")
+        _require(self, "licences", self.licences in ("all", "free"), '"all" or "free"')
+        _require(self, "seed", self.seed >= 0, "at least 0")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What `python -m training train` needs to know: one field for each table of the file."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    spec: StreamSpec = field(default_factory=StreamSpec)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    mixing: Mixing = field(default_factory=Mixing)
+    data: DataConfig = field(default_factory=DataConfig)
+
+    @property
+    def epochs(self) -> int:
+        return -(-self.optimizer.total_steps // self.data.steps_per_epoch)
+
+    @property
+    def frames_per_step(self) -> int:
+        return self.data.batch_size * self.data.segment_frames
+
+    @classmethod
+    def load(cls, path: Path, overrides: list[str] | None = None) -> TrainConfig:
+        """Reads a TOML file and its `base`, then `table.key=value` overrides (values in TOML syntax, or bare words).
+
+        Raises:
+            ValueError: a file that is not TOML, an unknown table or key, or a value that cannot be; names it.
+        """
+        tables = _read(path)
+        for override in overrides or []:
+            name, equals, text = override.partition("=")
+            table, dot, key = name.partition(".")
+            if not (equals and dot):
+                raise ValueError(f"--set: expected table.key=value. Received: {override!r}")
+            try:
+                value = tomllib.loads(f"value = {text}")["value"]
+            except tomllib.TOMLDecodeError:
+                value = text
+            tables.setdefault(table, {})[key] = value
+        return cls.from_dict(tables)
+
+    @classmethod
+    def from_dict(cls, tables: dict[str, Any]) -> TrainConfig:
+        """The inverse of `to_dict`; what is not named stays as it is by default."""
+        kinds = {table.name: type(getattr(_DEFAULT, table.name)) for table in dataclasses.fields(cls)}
+        if unknown := set(tables) - set(kinds):
+            raise ValueError(f"configuration: tables are {', '.join(kinds)}. Received: {', '.join(sorted(unknown))}")
+        return cls(**{name: _table(name, kinds[name], values) for name, values in tables.items()})
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**dataclasses.asdict(self), "spec": self.spec.to_dict()}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A file's tables, over those of its base."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path}: not a TOML file: {error}") from error
+    base = tables.pop("base", None)
+    result = _read(path.parent / base) if base else {}
+    for name, values in tables.items():
+        if not isinstance(values, dict):
+            raise ValueError(f"{path}: expected tables, such as [data], and base. Received: {name} = {values!r}")
+        result[name] = {**result.get(name, {}), **values}
+    return result
+
+
+def _table(name: str, kind: type, values: Any) -> Any:
+    if not isinstance(values, dict):
+        raise ValueError(f"configuration: {name} must be a table. Received: {name}={values!r}")
+    default = getattr(_DEFAULT, name)
+    known = {known.name: getattr(default, known.name) for known in dataclasses.fields(kind)}
+    if unknown := set(values) - set(known):
+        raise ValueError(f"configuration: [{name}] has {', '.join(known)}. Received: {', '.join(sorted(unknown))}")
+    if kind is StreamSpec:  # it checks for itself, and its lists are tuples
+        known.pop("views")
+        return StreamSpec(**{**known, **values})
+    return kind(**{key: _typed(f"{name}.{key}", value, type(known[key])) for key, value in values.items()})
+
+
+def _typed(name: str, value: Any, kind: type) -> Any:
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise ValueError(f"configuration: {name} must be of type {kind.__name__}. Received: {name}={value!r}")
+    return value
+
+
+def _require(table: Any, name: str, condition: bool, expected: str) -> None:
+    if not condition:
+        raise ValueError(f"configuration: {name} must be {expected}. Received: {name}={getattr(table, name)!r}")
+
+
+_DEFAULT = TrainConfig()

@@ -1,0 +1,135 @@
+"""Where a run's weights come from at first: a preset of the package, or another run (`init` of the configuration)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from common.exposure import TrainingExposure
+from common.files import sha256_of
+from common.runs import load_best
+from keras_sep.models import ARCHITECTURES, MaskNetwork, load_network
+from keras_sep.presets import ASSETS, presets
+from keras_sep.spec import StreamSpec
+
+
+def require_init(init: str) -> Path:
+    """The file of the network that `init` names.
+
+    Raises:
+        ValueError: neither a preset with a Keras network nor a run folder.
+    """
+    preset = presets().get(init)
+    path = ASSETS / preset.network["file"] if preset and preset.network else Path(init) / "best.keras"
+    if not path.exists():
+        known = ", ".join(sorted(name for name, preset in presets().items() if preset.network))
+        raise ValueError(f"init: expected a run folder with best.keras, or a preset ({known}). Received: {init}")
+    return path
+
+
+def load_init(init: str) -> MaskNetwork:
+    """The network that `init` names; raises ValueError as `require_init`."""
+    path = require_init(init)
+    return load_network(path) if init in presets() else load_best(Path(init))
+
+
+def begin_with(init: str, architecture: str, spec: StreamSpec) -> MaskNetwork:
+    """Loads the network that `init` names, of whatever size, to train it further.
+
+    Raises:
+        ValueError: as `require_init`; or a network of another architecture or spec.
+    """
+    network = load_init(init)
+    same_spec({"the configuration": spec, init: network.spec})
+    if type(network) is not ARCHITECTURES.get(architecture):
+        found = {kind: name for name, kind in ARCHITECTURES.items()}.get(type(network))
+        raise ValueError(
+            f"init: expected the architecture of the configuration, {architecture}. Received: {init}, {found}"
+        )
+    return network
+
+
+def same_spec(specs: Mapping[str, StreamSpec]) -> StreamSpec:
+    """The spec that all of these, by the names of their networks, are.
+
+    Raises:
+        ValueError: names two that differ, and in what.
+    """
+    (first, spec), *others = specs.items()
+    expected = spec.to_dict()
+    for name, other in others:
+        found = other.to_dict()
+        if differs := [key for key in expected if expected[key] != found[key]]:
+            what = ", ".join(f"{key}={expected[key]} and {found[key]}" for key in differs)
+            raise ValueError(f"expected networks of one spec. Received: {first} and {name} with {what}")
+    return spec
+
+
+def overrides_of(preset: str) -> list[str]:
+    """Settings of a configuration that begins with a preset.
+
+    Raises:
+        ValueError: no such preset, or one without a Keras network.
+    """
+    if preset not in presets():
+        raise ValueError(f"--init-preset: expected one of {', '.join(sorted(presets()))}. Received: {preset}")
+    require_init(preset)
+    model, spec = presets()[preset].provenance["model"], presets()[preset].spec.to_dict()
+    settings = [f"model.init={preset}", *(f"model.{name}={model[name]}" for name in ("architecture", "size"))]
+    return [*settings, *(f"spec.{name}={json.dumps(value)}" for name, value in spec.items())]
+
+
+def init_facts(init: str) -> dict[str, str]:
+    """What says, whatever it is called, that first weights are these."""
+    return {"init_sha256": sha256_of(require_init(init))} if init else {}
+
+
+def exposure_of(init: str) -> TrainingExposure:
+    """What the first weights were trained on; nothing for random ones."""
+    if not init:
+        return TrainingExposure()
+    return TrainingExposure.of_preset(presets()[init]) if init in presets() else TrainingExposure.of_run(Path(init))
+
+
+def has_folded_normalisation(init: str) -> bool:
+    """Whether the batch normalisations of the network that `init` names were folded away, as export does."""
+    return init in presets()
+
+
+def restore_normalisation(network: MaskNetwork, magnitude: np.ndarray) -> None:
+    """Gives batch normalisations that were folded into convolutions the statistics of `magnitude` (B, T, F, C).
+
+    Export folds a normalisation away: what remains is one of mean 0 and variance 1, and in training it would behave
+    like another network. Mean, variance, scale and shift are replaced together, so that the network computes what it
+    did before, and its normalisations now fit the signals.
+    """
+    layers = [layer for layer in network._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    calls = {layer: layer.call for layer in layers}
+    statistics: dict[Any, tuple[np.ndarray, np.ndarray]] = {}
+
+    def watch(layer: keras.layers.BatchNormalization) -> Callable:
+        def call(x, **arguments):
+            axes = [axis for axis in range(len(x.shape)) if axis != len(x.shape) - 1]
+            mean, variance = keras.ops.moments(x, axes)
+            statistics[layer] = keras.ops.convert_to_numpy(mean), keras.ops.convert_to_numpy(variance)
+            return calls[layer](x, **arguments)
+
+        return call
+
+    try:
+        for layer in layers:
+            layer.call = watch(layer)
+        network(magnitude, training=False)
+    finally:
+        for layer in layers:
+            layer.call = calls[layer]
+    for layer, (mean, variance) in statistics.items():
+        gamma, beta, old_mean, old_variance = layer.get_weights()
+        slope = gamma / np.sqrt(old_variance + layer.epsilon)
+        new_gamma = slope * np.sqrt(variance + layer.epsilon)
+        layer.set_weights([new_gamma, beta + slope * (mean - old_mean), mean, variance])
