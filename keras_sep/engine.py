@@ -72,6 +72,7 @@ class MaskEngine:
         spectrum, masks = inferred
         # In the spectrum's order in memory: neither the product nor the transform hops through it.
         masks = [np.ascontiguousarray(mask.transpose(0, 2, 1)).transpose(0, 2, 1) for mask in masks]
+        # Eq. (1), with the mixture's phase.
         return np.stack([o.push(mask * spectrum) for o, mask in zip(self._overlap_adds, masks, strict=True)])
 
 

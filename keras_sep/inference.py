@@ -48,7 +48,7 @@ def separate(network: MaskNetwork, waveform: npt.ArrayLike) -> dict[str, Array]:
     for masks in iterate_masks(network, lambda a, b: magnitude_views(spectrum[a:b], spec), len(spectrum)):
         frames = spectrum[done : done + len(masks[f"{spec.sources[0]}_mask"])]
         for source, overlap_add in overlap_adds.items():
-            parts[source].append(overlap_add.push(masks[f"{source}_mask"] * frames))
+            parts[source].append(overlap_add.push(masks[f"{source}_mask"] * frames))  # eq. (1)
         done += len(frames)
     return {source: np.concatenate(blocks)[late : late + len(x)] for source, blocks in parts.items()}
 

@@ -36,7 +36,7 @@ class StepModel:
     next one starts from zero states, as a new stream does.
 
     Args:
-        path: .tflite file written by `python -m export convert`.
+        path: .tflite file written by `keras_sep.tflite.convert` or `python -m export convert`.
 
     Attributes:
         spec: StreamSpec of the file.

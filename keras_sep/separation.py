@@ -89,7 +89,7 @@ class Separation(keras.Model):
         mixture, by_source = self._channels(x), {source: masks[f"{source}_mask"] for source in y}
         scale = 1.0 / (ops.mean(mixture, axis=(1, 2, 3), keepdims=True) + 1e-6)
         references = {source: y[source] * scale for source in y}
-        estimates = {source: mask * mixture * scale for source, mask in by_source.items()}
+        estimates = {source: mask * mixture * scale for source, mask in by_source.items()}  # eq. (1)
         terms = {"spectrogram_loss": spectrogram_loss(references, estimates)}
         if self.extra_weights["compressed_loss"]:
             terms["compressed_loss"] = compressed_spectrogram_loss(references, estimates)

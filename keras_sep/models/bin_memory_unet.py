@@ -1,6 +1,6 @@
-"""Ours: an OR-U-Net that is blind to loudness, remembers each bin, and shares out the whole mixture.
+"""Ours: an OR-U-Net that is blind to loudness, remembers each position, and shares out the whole mixture.
 
-What it has beyond the paper's network (`keras_sep.models.or_unet`), each measured (docs/research):
+What it has beyond the paper's network (`keras_sep.models.or_unet`), each measured (training/EXPERIMENTS.md):
 
 - Its input is divided by the stream's running loudness: a song ten times as loud gets the same masks.
 - At one level a skip connection and the decoder have a memory for each position (`BinMemory`).

@@ -95,7 +95,7 @@ class OnlineNetwork(MaskNetwork):
             magnitude: linear, ≥ 0.
             states: (B, n) for each n of `state_sizes`.
 
-        Source: Doire (2019), eq. (2). The state is explicit, our choice.
+        Eq. (2) for one frame t: `states` are h_{t-1}, the new ones h_t. That they are explicit is our choice.
         """
         recur = OneFrame(states)
         return self.named(self.masks(magnitude, recur)), recur.new_states

@@ -6,8 +6,9 @@ h_t, is its only memory, so the network is causal. It outputs two time-varying m
     V̂_t = MV_t ⊙ X_t      B̂_t = MB_t ⊙ X_t                                                         (1)
     (MV_t, MB_t) = f(X_t, h_{t-1})                                                                 (2)
 
-`OrUnet.masks` is f. The masks are multiplied with X_t by whoever uses them: `keras_sep.separation` in training,
-`keras_sep.engine` in a stream.
+X_t is the magnitude of the stereo mixture. `OrUnet.masks` is f: h_{t-1} comes in, and h_t goes out, through `recur`. Eq. (1)
+is computed, and marked as such, where masks are used: `keras_sep.separation` in training, `keras_sep.engine` in a
+stream, `keras_sep.tflite.graphs` inside a waveform file, `keras_sep.inference` on a whole song.
 
 The structure is the paper's. It publishes no sizes: bands, input compression, depth, kernels, channels,
 normalisation, activations and GRU units are our choices.
@@ -59,7 +60,7 @@ class OrUnet(OnlineNetwork):
     """The paper's network.
 
     Args:
-        size: "tiny" (for tests and first tries), "s", "m" (base), "l", or an `OrUnetConfig`.
+        size: "tiny" (for tests and first tries), "s", "m" (default), "l", or an `OrUnetConfig`.
         spec: stream format; the default is 44.1 kHz stereo, 2048 / 512.
 
     Raises:
@@ -97,6 +98,7 @@ class OrUnet(OnlineNetwork):
         ]
         num_masks = len(self.spec.sources)
         filters = num_masks * self.spec.num_channels
+        # The optimiser tells the last layer by this name.
         self.mask = PolyphaseConv1D(filters, config.decoder_kernel, num_outputs=num_masks, name="mask")
 
     def masks(self, frames, recur):

@@ -2,7 +2,7 @@
 Networks", ISMIR 2017, section 3: the teacher of Doire (2019), and its offline baseline.
 
 It sees time and frequency at once, so it is not causal: a patch of frames goes in and the masks of the
-whole patch come out. The paper's: 6 levels, kernels 5 × 5, stride 2, batch normalisation, leaky ReLU 0.2
+whole patch come out. Jansson's: 6 levels, kernels 5 × 5, stride 2, batch normalisation, leaky ReLU 0.2
 in the encoder, ReLU and transposed convolutions in the decoder, dropout of 0.5 in its first three
 levels, sigmoid masks, 16 channels at first and twice as many each level. Ours: two channels in, the masks
 of both sources out of one network, bands, a compressed input.
@@ -120,7 +120,7 @@ class Unet(MaskNetwork):
         for level, up in enumerate(self.up):
             x = up(x if level == 0 else ops.concatenate([x, skips.pop()], axis=-1))
             yield up.name, x
-        yield "mask", ops.concatenate([x, skips.pop()], axis=-1)
+        yield "mask_input", ops.concatenate([x, skips.pop()], axis=-1)
 
     def call(self, magnitude, training=None):
         num_frames = ops.shape(magnitude)[1]

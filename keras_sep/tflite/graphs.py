@@ -107,6 +107,7 @@ class WaveformGraph(Graph):
 
         by_source = [tf.transpose(tf.reshape(mask, (num_bins, num_channels))) for mask in masks.values()]
         joined = tf.stack(by_source)  # (sources, C, F)
+        # Eq. (1), real and imaginary parts.
         masked = [tf.reshape(joined * part, (num_sources * num_channels, num_bins)) for part in (real, imaginary)]
         frames = self.inverse_dft(*masked)[:, : spec.frame_length] * synthesis_window(spec)
         frames += tf.pad(inputs["state_overlap"], [[0, 0], [0, step]])

@@ -3,7 +3,7 @@
 Only what multiplies with the network's weights is quantised, CONV_2D and FULLY_CONNECTED: all but a hundredth of the
 work and nearly all bytes. The rest stays float32, because rounding there is heard: the linear magnitude has 60 dB from
 low to high bins, a rounded recurrent state is rounded once a step for ever, the STFT's window leaks, and stems whose
-inverse transform is rounded to 8 bits are 15 dB from those of Keras (docs/explain).
+inverse transform is rounded to 8 bits are 15 dB from those of Keras.
 """
 
 from __future__ import annotations

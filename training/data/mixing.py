@@ -170,6 +170,7 @@ class RandomMixer:
         accompaniment = self._source(music, rng.normal(0, 0.5) if len(music) == 1 and song is None else 0.0, rng)
         if rng.random() < 0.5:
             for source in (vocals, accompaniment):
+                # Left and right, (channels, samples).
                 source.waveform, source.gains = source.waveform[::-1], source.gains[::-1]
 
         level = rng.uniform(*(QUIET_DB if rng.random() < QUIET_SHARE else LOUD_DB))

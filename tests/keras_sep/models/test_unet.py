@@ -49,7 +49,7 @@ def test_each_level_halves_and_each_but_the_lowest_is_skipped_to_the_decoder():
         "down_3": (1, 1, 5, 8),
         "up_2": (1, 2, 10, 6),
         "up_1": (1, 4, 20, 4),
-        "mask": (1, 4, 20, 8),  # of the last level and of the first
+        "mask_input": (1, 4, 20, 8),  # of the last level and of the first
     }
     assert [level.conv.kernel.shape[-1] for level in network.up] == [8, 12]  # 6 of the decoder, 6 of the encoder
 
