@@ -6,9 +6,9 @@ h_t, is its only memory, so the network is causal. It outputs two time-varying m
     V̂_t = MV_t ⊙ X_t      B̂_t = MB_t ⊙ X_t                                                         (1)
     (MV_t, MB_t) = f(X_t, h_{t-1})                                                                 (2)
 
-X_t is the magnitude of the stereo mixture. `OrUnet.masks` is f: h_{t-1} comes in, and h_t goes out, through `recur`. Eq. (1)
-is computed, and marked as such, where masks are used: `keras_sep.separation` in training, `keras_sep.engine` in a
-stream, `keras_sep.tflite.graphs` inside a waveform file, `keras_sep.inference` on a whole song.
+X_t is the magnitude of the stereo mixture. `OrUnet.masks` is f: h_{t-1} comes in, and h_t goes out, through `recur`.
+Eq. (1) is computed, and marked as such, where masks are used: `keras_sep.separation` in training, `keras_sep.engine` in
+a stream, `keras_sep.tflite.graphs` inside a waveform file, `keras_sep.inference` on a whole song.
 
 The structure is the paper's. It publishes no sizes: bands, input compression, depth, kernels, channels,
 normalisation, activations and GRU units are our choices.
