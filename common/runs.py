@@ -20,7 +20,8 @@ def read_config(run: Path) -> dict[str, Any]:
     """
     try:
         config = json.loads((run / "config.json").read_text(encoding="utf-8"))
-        return {"model": config["model"], **config}
+        config["model"]  # a file of something else has no such table
+        return config
     except (OSError, TypeError, LookupError, ValueError) as error:
         raise ValueError(f"{run}: expected a run folder of `python -m training train`: {error}") from error
 

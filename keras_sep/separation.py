@@ -103,7 +103,7 @@ class Separation(keras.Model):
                 phi = {source: ops.stop_gradient(features[i]) for source, features in of_references.items()}
                 estimated = {source: features[i] for source, features in of_estimates.items()}
                 terms[f"feature_loss_{tap}"] = feature_loss(phi, estimated)
-        return {name: ops.cast(term, "float32") for name, term in terms.items()}
+        return terms
 
     def _channels(self, x):
         """The mixture's own magnitude X (B, T, F, C), of what the network sees of it."""
@@ -131,7 +131,7 @@ def si_sdr_of_masks(x, y, masks, source: str):
         raise ValueError(f"si_sdr_of_masks: expected two sources. Received: {list(y)}")
     reference = y[source]
     (other,) = (y[name] for name in y if name != source)
-    mask = ops.cast(masks[f"{source}_mask"], "float32")
+    mask = masks[f"{source}_mask"]
 
     def total(values):
         return ops.sum(values, axis=(1, 2, 3))

@@ -86,7 +86,7 @@ class OnlineNetwork(MaskNetwork):
         recur = OverSequence(num_frames, states)
         masks = self.masks(ops.reshape(magnitude, (-1, *magnitude.shape[2:])), recur)
         unfolded = [ops.reshape(mask, (-1, num_frames, *mask.shape[1:])) for mask in masks]
-        return self.named([ops.cast(mask, "float32") for mask in unfolded]), recur.new_states
+        return self.named(unfolded), recur.new_states
 
     def step(self, magnitude, states: Sequence[Any]) -> tuple[dict[str, Any], list[Any]]:
         """Masks of one frame (B, F, V) by name, and the new states; from zeros, frame by frame, it is `call`.

@@ -131,7 +131,7 @@ class Unet(MaskNetwork):
         *_, (_, x) = self.features(magnitude)
         x = ops.sigmoid(self.mask(x))
         masks = self.bands.to_bins(ops.reshape(x, (-1, *x.shape[2:])))
-        masks = ops.cast(ops.reshape(masks, (-1, num_frames, *masks.shape[1:])), "float32")
+        masks = ops.reshape(masks, (-1, num_frames, *masks.shape[1:]))
         return self.named(ops.split(masks, len(self.spec.sources), axis=-1))
 
 
