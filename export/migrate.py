@@ -71,6 +71,7 @@ def migrate(path: Path, spec: StreamSpec) -> BinMemoryUnet:
         expand_channels=len(expand[1]) // lowest,
         memory_units=len(_vars(memories[0], "gru/cell")[1]),
         bands=EVERY_BIN,
+        skip_dc=False,
     )
     network = BinMemoryUnet(config, spec)
     for layer, values in zip([*network.down, network.squeeze], [*down, squeeze], strict=True):

@@ -96,6 +96,11 @@ class StreamSpec:
         return self.fft_length // 2 + 1
 
     @property
+    def dc_bins(self) -> int:
+        """Lowest bins that a DC offset fills through the window: 0 Hz and, without zero-padding, one more."""
+        return -(-2 * self.fft_length // self.frame_length)
+
+    @property
     def num_views(self) -> int:
         """Magnitudes that a network sees of each bin: one for each channel, and two more with mid and side."""
         return len(self.views or ())

@@ -87,4 +87,4 @@ class BinMemoryUnet(OrUnet):
             x = up(self.decoder_memory(x, recur=recur) if remember else x)
         masks = [ops.sigmoid(mask) for mask in self.mask([x, skips.pop()])]
         total = sum(masks[1:], masks[0]) + 1e-6  # no zero below, however sure the network is
-        return [self.bands.to_bins(mask / total) for mask in masks]
+        return self.bands.to_bins([mask / total for mask in masks])

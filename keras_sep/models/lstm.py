@@ -50,7 +50,7 @@ class Lstm(OnlineNetwork):
     }
 
     def make_layers(self):
-        self.bands = Bands(self.spec.num_bins, self.config.bands, name="bands")
+        self.bands = Bands(self.spec.num_bins, self.config.bands, self.spec.dc_bins, name="bands")
         self.norm = layers.BatchNormalization(momentum=0.97, name="norm")  # each band by its own mean and deviation
         self.lstms = [
             layers.LSTM(units, return_sequences=True, return_state=True, name=f"lstm_{i}")
@@ -70,4 +70,4 @@ class Lstm(OnlineNetwork):
             x = recur(lstm, x)
         x = ops.sigmoid(self.mask(self.recurrent_norm(x)))
         x = ops.reshape(x, (-1, self.bands.num_bands, self.num_masks * self.spec.num_channels))
-        return [self.bands.to_bins(mask) for mask in ops.split(x, self.num_masks, axis=-1)]
+        return self.bands.to_bins(ops.split(x, self.num_masks, axis=-1))

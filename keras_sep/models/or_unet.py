@@ -43,6 +43,7 @@ class OrUnetConfig:
         expand_channels: channels at the lowest level that the GRU's output is expanded to.
         encoder_kernel, decoder_kernel: taps of the convolutions; the decoder's are odd.
         bands: see `keras_sep.models.layers.bands.Bands`.
+        skip_dc: whether the lowest bins, which a DC offset fills, count as empty; not in networks of the first release.
     """
 
     encoder_channels: tuple[int, ...]
@@ -53,6 +54,7 @@ class OrUnetConfig:
     encoder_kernel: int = 5
     decoder_kernel: int = 3
     bands: tuple[tuple[str, int], ...] = BANDS_320
+    skip_dc: bool = True
 
 
 @keras.saving.register_keras_serializable("keras_sep")
@@ -83,7 +85,8 @@ class OrUnet(OnlineNetwork):
 
     def make_layers(self):
         config = self.config
-        self.bands = Bands(self.spec.num_bins, config.bands, name="bands")
+        dc_bins = self.spec.dc_bins if config.skip_dc else 0
+        self.bands = Bands(self.spec.num_bins, config.bands, dc_bins, name="bands")
         lowest = require_halvings(type(self).__name__, self.bands.num_bands, len(config.encoder_channels))
         self.down = [
             ConvBlock(filters, config.encoder_kernel, strides=2, name=f"down_{level}")
@@ -111,7 +114,7 @@ class OrUnet(OnlineNetwork):
         x = self.bottleneck(x, recur)
         for up in self.up:
             x = up(ops.concatenate([x, skips.pop()], axis=-1))
-        return [self.bands.to_bins(ops.sigmoid(mask)) for mask in self.mask([x, skips.pop()])]
+        return self.bands.to_bins([ops.sigmoid(mask) for mask in self.mask([x, skips.pop()])])
 
     def bottleneck(self, x, recur):
         """The lowest level (N, P', C') through the GRU, whose state is h_t → (N, P', expand_channels)."""

@@ -24,7 +24,7 @@ from keras_sep.models.layers.blocks import compress
 from keras_sep.models.network import MaskNetwork
 from keras_sep.models.or_unet import require_halvings
 
-# −114 dB of a full-scale sine: what is added to magnitudes, so that a teacher's gradient is finite at silence.
+# −114 dB of a full-scale sine: what is added to bands, so that a teacher's gradient is finite at silence.
 EPSILON = 1e-3
 
 
@@ -85,7 +85,7 @@ class Unet(MaskNetwork):
     def make_layers(self):
         config, depth = self.config, len(self.config.channels)
         self.least_frames = config.patch_step
-        self.bands = Bands(self.spec.num_bins, config.bands, name="bands")
+        self.bands = Bands(self.spec.num_bins, config.bands, self.spec.dc_bins, name="bands")
         require_halvings("Unet", self.bands.num_bands, depth)
         self.down = [Level2D(filters, config.kernel, name=f"down_{i}") for i, filters in enumerate(config.channels, 1)]
         self.up = [
@@ -108,8 +108,8 @@ class Unet(MaskNetwork):
 
     def features(self, magnitude) -> Iterator[tuple[str, Any]]:
         """Name and output (B, T', P', channels) of one level after the other; nothing behind the last one asked for."""
-        x = ops.reshape(magnitude + EPSILON, (-1, *magnitude.shape[2:]))
-        x = compress(self.bands(x))
+        x = ops.reshape(magnitude, (-1, *magnitude.shape[2:]))
+        x = compress(self.bands(x) + EPSILON)
         x = ops.reshape(x, (-1, ops.shape(magnitude)[1], *x.shape[1:]))
         skips = []
         for down in self.down:
@@ -130,9 +130,9 @@ class Unet(MaskNetwork):
             )
         *_, (_, x) = self.features(magnitude)
         x = ops.sigmoid(self.mask(x))
-        masks = self.bands.to_bins(ops.reshape(x, (-1, *x.shape[2:])))
-        masks = ops.reshape(masks, (-1, num_frames, *masks.shape[1:]))
-        return self.named(ops.split(masks, len(self.spec.sources), axis=-1))
+        masks = ops.split(ops.reshape(x, (-1, *x.shape[2:])), len(self.spec.sources), axis=-1)
+        masks = self.bands.to_bins(masks)
+        return self.named([ops.reshape(mask, (-1, num_frames, *mask.shape[1:])) for mask in masks])
 
 
 @keras.saving.register_keras_serializable("keras_sep")

@@ -33,6 +33,8 @@ PEAK = (0.9, 1.2)  # a mixture's highest sample; a louder one is turned down as 
 MASTERED_DB = (3.0, 10.0)  # … after, in a share of them, its peaks alone were brought down by so much
 PAUSE_S = (0.8, 3.5)  # length of added pauses; what lies between is as long
 NARROW_HZ = (7000.0, 19000.0)  # where a mixture without the highest frequencies ends
+LEAD_IN = (0.1, 0.6)  # of an excerpt, before its song begins …
+LEAD_IN_FLOOR_DB = (-90.0, -50.0)  # … and RMS of the noise floor that is there from the first sample on
 FLOOR_DB = -100.0  # RMS of the quietest noise floor: 16 bits
 
 
@@ -50,6 +52,7 @@ class Mixing:
         mastered: of mixtures that are too loud, limited and not only turned down.
         equaliser: of sources, with a random spectral tilt and wave.
         narrow: of mixtures, without the highest frequencies.
+        lead_in: of mixtures that begin with a noise floor alone, as a recording does before its song.
         floor: of mixtures, with a noise floor.
         floor_db: RMS of the loudest noise floor, dB of full scale, at least −100; −62 is a tape's.
     """
@@ -65,6 +68,7 @@ class Mixing:
     mastered: float = 0.6
     equaliser: float = 1.0
     narrow: float = 0.25
+    lead_in: float = 0.0
     floor: float = 0.75
     floor_db: float = -62.0
 
@@ -166,6 +170,11 @@ class RandomMixer:
         if song is None:
             voice = self._sing_in_a_room(voice, samples, rng)
         position = rng.normal(0, 0.15 if rng.random() < 0.8 else 0.7)
+        lead_in = rng.random() < self.mixing.lead_in
+        if lead_in:
+            begin, fade = int(rng.uniform(*LEAD_IN) * samples), int(rng.uniform(0.0, 0.05) * self.spec.sample_rate)
+            for waveform in (voice, music):
+                effects.silence(waveform, 0, begin, fade)
         vocals = self._source(voice, position if len(voice) == 1 and song is None else 0.0, rng)
         accompaniment = self._source(music, rng.normal(0, 0.5) if len(music) == 1 and song is None else 0.0, rng)
         if rng.random() < 0.5:
@@ -193,7 +202,7 @@ class RandomMixer:
                 source.equaliser = source.equaliser * effects.low_pass(
                     cutoff, self.spec.num_bins, self.spec.sample_rate
                 )
-        return Excerpt(vocals, accompaniment, self.spec, self.num_frames, self._floor(samples, rng))
+        return Excerpt(vocals, accompaniment, self.spec, self.num_frames, self._floor(samples, rng, lead_in))
 
     def draw_plain(self, index: int) -> Excerpt:
         """Number `index` of the validation mixtures: no effects, and the same one in every run.
@@ -367,14 +376,15 @@ class RandomMixer:
             effects.silence(x, place, stop, int(rng.uniform(0.02, 0.08) * rate))
             place = stop + int(rng.uniform(*PAUSE_S) * rate)
 
-    def _floor(self, samples: int, rng: np.random.Generator) -> Source | None:
+    def _floor(self, samples: int, rng: np.random.Generator, lead_in: bool) -> Source | None:
         """Gaussian noise, white or coloured, the channels' own or, as of a mono recording, the same in both."""
-        if rng.random() >= self.mixing.floor:
+        if rng.random() >= self.mixing.floor and not lead_in:
             return None
         channels = self.spec.num_channels if rng.random() < 0.8 else 1
         noise = rng.standard_normal((channels, samples), np.float32)
         colour = effects.equaliser(rng, self.spec.num_bins) if rng.random() < 0.5 else np.float32(1.0)
-        level = np.float32(effects.gain(rng.uniform(FLOOR_DB, self.mixing.floor_db)))
+        levels = LEAD_IN_FLOOR_DB if lead_in else (FLOOR_DB, self.mixing.floor_db)
+        level = np.float32(effects.gain(rng.uniform(*levels)))
         return Source(noise, colour * np.ones(self.spec.num_bins, np.float32), level * self._ones())
 
     def _source(self, x: Waveform, position: float, rng: np.random.Generator) -> Source:

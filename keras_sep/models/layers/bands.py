@@ -20,13 +20,16 @@ EVERY_BIN = (("1", 1),)
 class Bands(layers.Layer):
     """Averages linear magnitudes into bands, and gives a band's mask to all of its bins.
 
-    The last bin, half the sample rate, takes part in no band; it takes the mask of its neighbour.
+    The last bin, half the sample rate, takes part in no band; it takes the mask of its neighbour. The lowest bins, which
+    a DC offset fills, count as empty, and belong to the last source, the accompaniment: nobody sings there, and an
+    offset would pass for loudness.
 
     Args:
         num_bins: of the spectrum, F = P' + 1.
         plan: (share of the P' bins as a fraction, bins of a band) from 0 Hz on.
+        dc_bins: lowest bins that count as empty, see `StreamSpec.dc_bins`; 0 for none.
 
-    Call: magnitude (N, F, V) → (N, P, V). `to_bins`: mask (N, P, C) → (N, F, C).
+    Call: magnitude (N, F, V) → (N, P, V). `to_bins`: a mask (N, P, C) for each source → the same as (N, F, C).
 
     Attributes:
         num_bands: P.
@@ -35,9 +38,10 @@ class Bands(layers.Layer):
         ValueError: bins that cannot be shared out like this.
     """
 
-    def __init__(self, num_bins: int, plan: Sequence[tuple[str, int]] = BANDS_320, **kwargs: Any):
+    def __init__(self, num_bins: int, plan: Sequence[tuple[str, int]] = BANDS_320, dc_bins: int = 0, **kwargs: Any):
         super().__init__(**kwargs)
         self.num_bins, self.plan = num_bins, tuple((str(share), int(width)) for share, width in plan)
+        self.dc_bins = dc_bins
         self._parts: list[tuple[int, int]] = []  # (bands, bins of each)
         for share, width in self.plan:
             bands = Fraction(share) * (num_bins - 1) / width
@@ -49,19 +53,26 @@ class Bands(layers.Layer):
         self.num_bands = sum(bands for bands, _ in self._parts)
         if sum(bands * width for bands, width in self._parts) != num_bins - 1:
             raise ValueError(f"Bands: expected shares that sum to 1. Received: {self.plan}")
+        if not 0 <= dc_bins <= self._parts[0][0] * self._parts[0][1]:
+            raise ValueError(f"Bands: expected dc_bins within the first share. Received: {dc_bins}")
 
     def call(self, magnitude):
         parts, first = [], 0
         for bands, width in self._parts:
             part = magnitude[:, first : first + bands * width]
+            if self.dc_bins and not first:
+                part = part * self._above_dc(part)
             if width > 1:
                 part = ops.mean(ops.reshape(part, (-1, bands, width, part.shape[-1])), axis=2)
             parts.append(part)
             first += bands * width
         return ops.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
 
-    def to_bins(self, mask):
-        """(N, P, C) → (N, F, C)."""
+    def to_bins(self, masks):
+        """A mask (N, P, C) for each source → (N, F, C); the last source has all of the lowest bins."""
+        return [*(self._to_bins(mask, 0.0) for mask in masks[:-1]), self._to_bins(masks[-1], 1.0)]
+
+    def _to_bins(self, mask, dc_value):
         parts, first = [], 0
         for bands, width in self._parts:
             part = mask[:, first : first + bands]
@@ -69,12 +80,21 @@ class Bands(layers.Layer):
                 # A product with ones: unlike a repetition it has a kernel in every delegate.
                 ones = ops.convert_to_tensor(np.ones((1, 1, width, part.shape[-1]), "float32"), part.dtype)
                 part = ops.reshape(ops.expand_dims(part, 2) * ones, (-1, bands * width, part.shape[-1]))
+            if self.dc_bins and not first:
+                above = self._above_dc(part)
+                part = part * above + dc_value * (1 - above) if dc_value else part * above
             parts.append(part)
             first += bands
         return ops.concatenate([*parts, mask[:, -1:]], axis=1)
+
+    def _above_dc(self, part):
+        """Constant (1, bins, channels) for a part from 0 Hz on: 0 for the lowest bins, 1 above."""
+        above = np.ones((1, *part.shape[1:]), "float32")
+        above[:, : self.dc_bins] = 0
+        return ops.convert_to_tensor(above, part.dtype)
 
     def compute_output_shape(self, shape):
         return (shape[0], self.num_bands, shape[2])
 
     def get_config(self):
-        return {**super().get_config(), "num_bins": self.num_bins, "plan": self.plan}
+        return {**super().get_config(), "num_bins": self.num_bins, "plan": self.plan, "dc_bins": self.dc_bins}

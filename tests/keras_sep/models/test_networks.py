@@ -28,7 +28,7 @@ def other(kind: type[MaskNetwork], **options) -> object:
 
 
 CASES = {
-    **{name: Case(kind, STATES[name], FALLS_TO.get(name, 0.6)) for name, kind in ARCHITECTURES.items()},
+    **{name: Case(kind, STATES[name], FALLS_TO.get(name, 0.65)) for name, kind in ARCHITECTURES.items()},
     "memories at the lowest level": Case(
         BinMemoryUnet, (2, 2, 5 * 8, 12, 5 * 8), 0.7, other(BinMemoryUnet, memory_level=3, memory_units=8)
     ),

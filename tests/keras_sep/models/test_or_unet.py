@@ -61,10 +61,10 @@ def test_the_pass_is_that_of_the_paper_s_figure():
     y = ops.convert_to_numpy(network.expand(h)).reshape(4, 5, 6)
     for block, skip in zip(network.up, skips[:0:-1], strict=True):
         y = ops.convert_to_numpy(block(np.concatenate([y, skip], axis=-1)))
-    logits = [ops.convert_to_numpy(part) for part in network.mask([y, skips[0]])]
-    for (name, mask), part in zip(masks_of(network, x).items(), logits, strict=True):
-        expected = ops.convert_to_numpy(network.bands.to_bins(1 / (1 + np.exp(-part))))
-        np.testing.assert_allclose(mask[0], expected, atol=1e-5, err_msg=name)
+    masks = [1 / (1 + np.exp(-ops.convert_to_numpy(part))) for part in network.mask([y, skips[0]])]
+    expected = [ops.convert_to_numpy(mask) for mask in network.bands.to_bins(masks)]
+    for (name, mask), bins in zip(masks_of(network, x).items(), expected, strict=True):
+        np.testing.assert_allclose(mask[0], bins, atol=1e-5, err_msg=name)
 
 
 @pytest.mark.parametrize("name", ["models/or_unet.py", "losses.py"])

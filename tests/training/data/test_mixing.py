@@ -151,6 +151,18 @@ def test_the_noise_floor_is_heard_as_accompaniment(mixer):
     assert not excerpt.segment().accompaniment.any()
 
 
+def test_a_lead_in_is_the_noise_floor_alone():
+    mixer = RandomMixer(POOLS["pools"](), SPEC, FRAMES, Mixing(lead_in=1.0, floor=0.0, narrow=0.0, music_silent=0.0))
+    begins, levels = [], []
+    for excerpt in draws(mixer, 40):
+        (sounds,) = np.nonzero(excerpt.vocals.waveform.any(axis=0) | excerpt.accompaniment.waveform.any(axis=0))
+        begins.append(sounds[0] / excerpt.vocals.waveform.shape[1])
+        levels.append(power_db(excerpt.floor.scaled()[:, : sounds[0]]))
+    assert 0.08 < min(begins) < 0.2
+    assert 0.4 < np.quantile(begins, 0.8) < 0.65
+    assert -92 < min(levels) < -80 < -60 < max(levels) < -48
+
+
 def test_some_mixtures_have_no_highest_frequencies():
     spec = StreamSpec(frame_length=256, frame_step=64, fft_length=256)  # 44.1 kHz: bins of 172 Hz
     mixer = RandomMixer(POOLS["pools"](), spec, FRAMES)
@@ -446,13 +458,14 @@ def test_shares_and_levels_that_cannot_be_are_named(settings, message):
     ("name", "heard"),
     [
         ("floor", lambda e: e.floor is not None),
+        ("lead_in", lambda e: not e.accompaniment.waveform[:, 0].any() and not e.vocals.waveform[:, 0].any()),
         ("voice_silent", lambda e: not e.vocals.gains.any()),
         ("equaliser", lambda e: np.ptp(e.vocals.equaliser) > 0),
     ],
 )
 def test_a_share_is_what_it_says(name, heard):
     for share in (0.0, 1.0):
-        mixer = RandomMixer(POOLS["pools"](), SPEC, FRAMES, Mixing(**{"narrow": 0.0, name: share}))
+        mixer = RandomMixer(POOLS["pools"](), SPEC, FRAMES, Mixing(**{"narrow": 0.0, "floor": 0.0, name: share}))
         assert {bool(heard(excerpt)) for excerpt in draws(mixer, 20)} == {bool(share)}
 
 

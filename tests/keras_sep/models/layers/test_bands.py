@@ -54,7 +54,7 @@ def test_the_last_bin_is_in_no_band_and_takes_its_neighbour_s_mask(plan):
     changed = x.copy()
     changed[:, -1] += 1
     np.testing.assert_array_equal(bands(changed), bands(x))
-    mask = ops.convert_to_numpy(bands.to_bins(bands(x)))
+    mask = ops.convert_to_numpy(bands.to_bins([bands(x)])[0])
     np.testing.assert_array_equal(mask[:, -1], mask[:, -2])
 
 
@@ -63,7 +63,7 @@ def test_the_last_bin_is_in_no_band_and_takes_its_neighbour_s_mask(plan):
 def test_a_mask_holds_for_all_bins_of_its_band(num_bins, plan):
     bands, at = Bands(num_bins, plan), edges(num_bins, plan)
     mask = np.random.default_rng(2).uniform(0, 1, (3, bands.num_bands, 4)).astype(np.float32)
-    found = ops.convert_to_numpy(bands.to_bins(mask))
+    found = ops.convert_to_numpy(bands.to_bins([mask])[0])
     assert found.shape == (3, num_bins, 4)
     for band, (a, b) in enumerate(itertools.pairwise(at)):
         np.testing.assert_array_equal(found[:, a:b], np.repeat(mask[:, band : band + 1], b - a, axis=1))
@@ -73,14 +73,30 @@ def test_a_mask_holds_for_all_bins_of_its_band(num_bins, plan):
 def test_to_bins_undoes_the_average_of_what_is_constant_within_bands(plan):
     bands = Bands(129, plan)
     mask = np.random.default_rng(3).uniform(0, 1, (3, bands.num_bands, 2)).astype(np.float32)
-    np.testing.assert_allclose(bands(bands.to_bins(mask)), mask, atol=1e-6)
+    np.testing.assert_allclose(bands(bands.to_bins([mask])[0]), mask, atol=1e-6)
 
 
 def test_it_has_no_weights_and_its_configuration_describes_it():
-    bands = Bands(129, PLANS["two"])
+    bands = Bands(129, PLANS["two"], dc_bins=2)
     assert not bands.weights
     copy = Bands.from_config(bands.get_config())
-    assert (copy.num_bins, copy.plan, copy.num_bands) == (129, PLANS["two"], 96 + 8)
+    assert (copy.num_bins, copy.plan, copy.dc_bins, copy.num_bands) == (129, PLANS["two"], 2, 96 + 8)
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+def test_the_bins_of_a_dc_offset_are_not_seen_and_belong_to_the_last_source(plan):
+    bands, x = Bands(129, plan, dc_bins=2), magnitude(129)
+    changed = x.copy()
+    changed[:, :2] += 1
+    np.testing.assert_array_equal(bands(changed), bands(x))
+    changed[:, 2] += 1
+    assert np.abs(bands(changed) - bands(x)).max() > 0.4  # negative control: the next bin is seen
+    mask = np.full((3, bands.num_bands, 2), 0.25, np.float32)
+    vocals, accompaniment = (ops.convert_to_numpy(m) for m in bands.to_bins([mask, mask]))
+    np.testing.assert_array_equal(vocals[:, :2], 0)
+    np.testing.assert_array_equal(accompaniment[:, :2], 1)
+    np.testing.assert_array_equal(vocals[:, 2:], 0.25)
+    np.testing.assert_array_equal(accompaniment[:, 2:], 0.25)
 
 
 @pytest.mark.parametrize(
@@ -98,3 +114,8 @@ def test_it_has_no_weights_and_its_configuration_describes_it():
 def test_bins_that_cannot_be_shared_out_are_refused(num_bins, plan, message):
     with pytest.raises(ValueError, match=f"Bands: {message}"):
         Bands(num_bins, plan)
+
+
+def test_bins_of_a_dc_offset_beyond_the_first_share_are_refused():
+    with pytest.raises(ValueError, match=r"Bands: expected dc_bins within the first share\. Received: 97"):
+        Bands(129, PLANS["two"], dc_bins=97)
