@@ -20,7 +20,7 @@ EVERY_BIN = (("1", 1),)
 class Bands(layers.Layer):
     """Averages linear magnitudes into bands, and gives a band's mask to all of its bins.
 
-    The last bin, half the sample rate, takes part in no band; it takes the mask of its neighbour. The lowest bins, which
+    The last bin, half the sample rate, takes part in no band; it takes the mask of its neighbour. The lowest bins, that
     a DC offset fills, count as empty, and belong to the last source, the accompaniment: nobody sings there, and an
     offset would pass for loudness.
 
