@@ -44,14 +44,7 @@ def _inner_loop(layer: Any, plain: Callable, recur: Callable) -> Callable:
     def inner_loop(sequences, initial_state, mask, training=False):
         if mask is not None and any(m is not None for m in keras.tree.flatten(mask)):
             return plain(sequences, initial_state, mask, training=training)
-        cell = layer.cell
-        # + 0: tensors, of which a custom gradient knows more than of variables.
-        recurrent, bias = [ops.add(cell.recurrent_kernel, 0.0)], ops.add(cell.bias, 0.0)
-        if len(bias.shape) == 2:  # a GRU's: for the input's and for the state's product
-            recurrent.append(bias[1])
-            bias = bias[0]
-        x = ops.transpose(ops.matmul(sequences, cell.kernel) + bias, (1, 0, 2))
-        h, *states = recur(x, *keras.tree.flatten(initial_state), *recurrent)
+        h, *states = recur(layer.cell, sequences, *keras.tree.flatten(initial_state))
         outputs = ops.transpose(h, (1, 0, 2))
         states = [h[-1], *(state[-1] for state in states)]
         return h[-1], outputs if layer.return_sequences else h[-1:], states
@@ -59,7 +52,13 @@ def _inner_loop(layer: Any, plain: Callable, recur: Callable) -> Callable:
     return inner_loop
 
 
-def _lstm(x, h0, c0, kernel):
+def _lstm(cell, sequences, h0, c0):
+    """Sequences (B, T, C) → h and c of every frame (T, B, H)."""
+    x = ops.transpose(ops.matmul(sequences, cell.kernel) + cell.bias, (1, 0, 2))
+    return _lstm_recurrence(x, h0, c0, ops.add(cell.recurrent_kernel, 0.0))  # + 0: a tensor, not a variable
+
+
+def _lstm_recurrence(x, h0, c0, kernel):
     """x (T, B, 4H): the input's part of the gates i, f, g, o. Returns h and c of every frame (T, B, H)."""
 
     def run(x, h0, c0, kernel):
@@ -95,39 +94,53 @@ def _lstm(x, h0, c0, kernel):
     return _with_gradient(run, differentiate)(x, h0, c0, kernel)
 
 
-def _gru(x, h0, kernel, bias):
-    """x (T, B, 3H): the input's part of z, r and the candidate. Returns h of every frame (T, B, H), in a tuple."""
+def _gru(cell, sequences, h0):
+    """Sequences (B, T, C) → h of every frame (T, B, H), in a tuple."""
+    units = cell.units
+    # Of the state's bias, only the candidate's is not simply added to the input's.
+    x = ops.matmul(sequences, cell.kernel) + cell.bias[0] + ops.pad(cell.bias[1, : 2 * units], ((0, units),))
+    x = ops.transpose(ops.reshape(x, (-1, x.shape[1] or ops.shape(x)[1], 3, units)), (1, 2, 0, 3))
+    kernel = ops.transpose(ops.reshape(cell.recurrent_kernel, (units, 3, units)), (1, 0, 2))
+    return _gru_recurrence(x, h0, kernel, cell.bias[1, 2 * units :])
+
+
+def _gru_recurrence(x, h0, kernel, bias):
+    """x (T, 3, B, H): the input's part of z, r and the candidate; kernel (3, H, H), bias (H,) of the candidate.
+
+    Gates come first, because a part along the first axis is no copy. Returns h of every frame (T, B, H), in a tuple.
+    """
 
     def run(x, h0, kernel, bias):
         def step(state, t):
             (h,), (x_t,) = state, t
-            x_z, x_r, x_n = ops.split(x_t, 3, axis=-1)
-            inner_z, inner_r, inner_n = ops.split(ops.matmul(h, kernel) + bias, 3, axis=-1)
-            z, r = ops.sigmoid(x_z + inner_z), ops.sigmoid(x_r + inner_r)
-            n = ops.tanh(x_n + r * inner_n)
-            h = z * h + (1 - z) * n
-            return [h], [h, ops.concatenate([z, r, n, inner_n], -1)]
+            inner = ops.matmul(h[None], kernel)
+            zr, inner_n = ops.sigmoid(x_t[:2] + inner[:2]), inner[2] + bias
+            n = ops.tanh(x_t[2] + zr[1] * inner_n)
+            h = n + zr[0] * (h - n)
+            return [h], [h, zr, n, inner_n]
 
-        _, (h, gates) = _scan(step, (x,), [h0], (h0, ops.concatenate([x[0], h0], -1)))
-        return (h,), (h0, kernel, x[0], h, gates)
+        _, (h, *gates) = _scan(step, (x,), [h0], (h0, x[0, :2], h0, h0))
+        return (h,), (h0, kernel, x[0], h, *gates)
 
     def differentiate(kept, dh):
-        h0, kernel, like, h, gates = kept
-        h_before, kernel = ops.concatenate([h0[None], h[:-1]], 0), ops.transpose(kernel)
+        h0, kernel, like, h, zr, n, inner_n = kept
+        h_before, back_kernel = ops.concatenate([h0[None], h[:-1]], 0), ops.transpose(kernel, (0, 2, 1))
 
         def back(state, t):
-            dh_t, gates_t, h_before_t = t
-            z, r, n, inner_n = ops.split(gates_t, 4, axis=-1)
+            dh_t, zr_t, n, inner_n, h_before_t = t
+            z, r = zr_t[0], zr_t[1]
             dh_all = state[0] + dh_t
             dn = dh_all * (1 - z) * (1 - n * n)
             dz = dh_all * (h_before_t - n) * z * (1 - z)
             dr = dn * inner_n * r * (1 - r)
-            d_inner = ops.concatenate([dz, dr, dn * r], -1)
-            return [dh_all * z + ops.matmul(d_inner, kernel)], [d_inner, ops.concatenate([dz, dr, dn], -1)]
+            d_inner_n = dn * r
+            through = [ops.matmul(d, back_kernel[i]) for i, d in enumerate((dz, dr, d_inner_n))]
+            return [dh_all * z + through[0] + through[1] + through[2]], [ops.stack([dz, dr, dn]), d_inner_n]
 
-        start, like = [ops.zeros_like(h0)], (like, like)
-        (dh0,), (d_inner, dx) = _scan(back, (dh, gates, h_before), start, like, reverse=True)
-        return dx, dh0, _outer(h_before, d_inner), ops.sum(d_inner, (0, 1))
+        start, like = [ops.zeros_like(h0)], (like, h0)
+        (dh0,), (dx, d_inner_n) = _scan(back, (dh, zr, n, inner_n, h_before), start, like, reverse=True)
+        d_kernel = ops.stack([_outer(h_before, part) for part in (dx[:, 0], dx[:, 1], d_inner_n)])
+        return dx, dh0, d_kernel, ops.sum(d_inner_n, (0, 1))
 
     return _with_gradient(run, differentiate)(x, h0, kernel, bias)
 
@@ -162,12 +175,11 @@ def _scan(step, elements, start, like, reverse: bool = False):
     import tensorflow as tf
 
     length = tf.shape(elements[0])[0]
-    reads = [tf.TensorArray(e.dtype, length, element_shape=e.shape[1:]).unstack(e) for e in elements]
     writes = [tf.TensorArray(x.dtype, length, element_shape=x.shape) for x in like]
 
     def body(count, state, written):
         t = length - 1 - count if reverse else count
-        state, outputs = step(state, tuple(read.read(t) for read in reads))
+        state, outputs = step(state, tuple(e[t] for e in elements))  # no copies
         return count + 1, state, [w.write(t, x) for w, x in zip(written, outputs, strict=True)]
 
     _, state, written = tf.while_loop(lambda count, *_: count < length, body, [0, start, writes])
