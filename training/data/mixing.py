@@ -57,20 +57,20 @@ class Mixing:
         floor_db: RMS of the loudest noise floor, dB of full scale, at least −100; −62 is a tape's.
     """
 
-    together: float = 0.3
-    song_length: float = 0.0
+    together: float = 0.25
+    song_length: float = 0.5
     melodised: float = 0.2
     band: float = 0.25
     voice_silent: float = 0.07
     music_silent: float = 0.03
-    voice_pauses: float = 0.45
+    voice_pauses: float = 0.25
     music_pauses: float = 0.04
     mastered: float = 0.6
     equaliser: float = 1.0
-    narrow: float = 0.25
+    narrow: float = 0.1
     lead_in: float = 0.0
-    floor: float = 0.75
-    floor_db: float = -62.0
+    floor: float = 0.3
+    floor_db: float = -80.0
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

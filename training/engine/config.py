@@ -85,7 +85,7 @@ class OptimizerConfig:
     name: str = "muon"
     learning_rate: float = 4e-3
     warmup_steps: int = 150
-    total_steps: int = 2000
+    total_steps: int = 4000
     clipnorm: float = 1.0
     ema_momentum: float = 0.98
 
@@ -103,7 +103,7 @@ class DataConfig:
     """What a step and an epoch are. The paper publishes none of it.
 
     Args:
-        segment_frames: frames T of a segment; 448 are 5.2 s.
+        segment_frames: frames T of a segment; 256 are 3.0 s.
         batch_size: segments of a step.
         steps_per_epoch: steps between two validations and checkpoints.
         validation_segments: number of fixed validation segments.
@@ -111,10 +111,10 @@ class DataConfig:
         seed: of initial weights, mixing and held-out songs.
     """
 
-    segment_frames: int = 448
+    segment_frames: int = 256
     batch_size: int = 4
-    steps_per_epoch: int = 50
-    validation_segments: int = 24
+    steps_per_epoch: int = 100
+    validation_segments: int = 48
     licences: str = "all"
     seed: int = 1
 

@@ -22,8 +22,6 @@ def test_the_shipped_configurations(name):
     config = TrainConfig.load(CONFIGS / f"{name}.toml")
     assert config.model.size == "m"
     assert config.model.architecture in ARCHITECTURES
-    seconds = config.data.segment_frames * config.spec.frame_step / config.spec.sample_rate
-    assert seconds >= (5 if name.startswith("paper/") else 2)
     assert (config.loss.num_taps == 4) == (name == "paper/or_unet_df")
 
 
@@ -137,7 +135,7 @@ def test_what_is_no_toml_is_named(tmp_path):
         ("loss.snr_weight=-1", "snr_weight must be at least 0"),
         ("optimizer.ema_momentum=1.0", "from 0 to below 1"),
         ("optimizer.name=sgd", "one of adam, muon"),
-        ("optimizer.warmup_steps=2000", "warmup_steps must be from 0 to total_steps - 1"),
+        ("optimizer.warmup_steps=4000", "warmup_steps must be from 0 to total_steps - 1"),
         ("optimizer.learning_rate=0", "learning_rate must be above 0"),
         ("mixing.floor=2", "expected floor from 0 to 1. Received: 2"),
         ("mixing.flour=0.5", r"\[mixing\] has together, .*Received: flour"),
