@@ -50,6 +50,7 @@ class BinMemoryUnet(OrUnet):
     1.0
     """
 
+    masks_sum_to_one = True
     SIZES: ClassVar[Mapping[str, BinMemoryUnetConfig]] = {
         "tiny": BinMemoryUnetConfig((6, 8, 10), (10, 8, 6), 4, 12, 6, memory_units=7),
         "s": BinMemoryUnetConfig((16, 24, 32, 48, 64), (48, 32, 24, 16, 12), 16, 208, 24),

@@ -21,8 +21,12 @@ class MaskNetwork(keras.Model):
         spec: stream format; the default is 44.1 kHz stereo, 2048 / 512.
 
     Call: `magnitude` (B, T, F, V), linear, ≥ 0 → a dict of `<source>_mask` (B, T, F, C) in [0, 1].
+
+    Attributes:
+        masks_sum_to_one: whether they do in every bin, so that the stems add up to the mixture.
     """
 
+    masks_sum_to_one = False
     SIZES: ClassVar[Mapping[str, Any]]
     least_frames = 1  # a segment has a multiple of these
 

@@ -106,10 +106,15 @@ class WaveformGraph(Graph):
         masks, new = self._run(tf.transpose(self._magnitude(real, imaginary))[None], inputs)
 
         by_source = [tf.transpose(tf.reshape(mask, (num_bins, num_channels))) for mask in masks.values()]
+        if self.network.masks_sum_to_one:
+            by_source.pop()  # the last source is what the others leave of the mixture
         joined = tf.stack(by_source)  # (sources, C, F)
         # Eq. (1), real and imaginary parts.
-        masked = [tf.reshape(joined * part, (num_sources * num_channels, num_bins)) for part in (real, imaginary)]
+        masked = [tf.reshape(joined * part, (len(by_source) * num_channels, num_bins)) for part in (real, imaginary)]
         frames = self.inverse_dft(*masked)[:, : spec.frame_length] * synthesis_window(spec)
+        if self.network.masks_sum_to_one:
+            others = tf.add_n(tf.split(frames, num_sources - 1)) if num_sources > 2 else frames
+            frames = tf.concat([frames, samples * (analysis_window(spec) * synthesis_window(spec)) - others], axis=0)
         frames += tf.pad(inputs["state_overlap"], [[0, 0], [0, step]])
         stems = tf.split(tf.transpose(frames[:, :step]), num_sources, axis=1)
         result = {
