@@ -12,11 +12,20 @@ from keras_sep.errors import AudioError, ModelFileError
 from keras_sep.spec import StreamSpec
 
 if TYPE_CHECKING:
+    from keras_sep.presets import list_presets
     from keras_sep.separator import Separator, StreamingSeparator
 
-__all__ = ["AudioError", "ModelFileError", "Separator", "StreamSpec", "StreamingSeparator", "__version__"]
+__all__ = [
+    "AudioError",
+    "ModelFileError",
+    "Separator",
+    "StreamSpec",
+    "StreamingSeparator",
+    "__version__",
+    "list_presets",
+]
 
-_LAZY = {"Separator": "separator", "StreamingSeparator": "separator"}
+_LAZY = {"Separator": "separator", "StreamingSeparator": "separator", "list_presets": "presets"}
 
 
 def __getattr__(name: str) -> Any:

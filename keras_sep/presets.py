@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from keras_sep import store
 from keras_sep.errors import ModelFileError
 from keras_sep.spec import StreamSpec
 
@@ -19,7 +19,7 @@ FORMER_NAMES = {"or-unet-df": "base", "or-unet-df-s": "small", "or-unet": "small
 # What is taken of a preset where nothing else is said: fast and small first, then exact.
 PREFERENCE = ("dynamic_int8", "float32", "float16", "int8")
 _GRAPHS = ("mask", "waveform")  # the faster one first
-ASSETS = Path(__file__).parent / "assets"
+ASSETS = store.ASSETS
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,8 @@ class ModelFile:
     quality: dict[str, Any] = field(default_factory=dict)  # on real songs, see export/verification/verify.py
 
     def path(self) -> Path:
-        """Path of the file, after a check of its SHA-256."""
-        path = ASSETS / self.file
-        try:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            raise ModelFileError(f"{path}: cannot read the preset's file: {error.strerror}") from error
-        if digest != self.sha256:
-            raise ModelFileError(f"{path}: expected SHA-256 {self.sha256}. Received: {digest}; install keras_sep anew")
-        return path
+        """Path of the file, after a check of its SHA-256; ModelFileError if it is not there, see `keras_sep.store`."""
+        return store.find(self.file, self.sha256)
 
 
 @dataclass(frozen=True)
@@ -58,6 +51,16 @@ class Preset:
     spec: StreamSpec
     files: tuple[ModelFile, ...]
     network: dict[str, Any] = field(default_factory=dict)  # file, sha256 and bytes of the float Keras network
+
+    def network_path(self) -> Path:
+        """Path of the float Keras network, after a check of its SHA-256.
+
+        Raises:
+            ModelFileError: the preset has none, or it is not there, see `keras_sep.store`.
+        """
+        if not self.network:
+            raise ModelFileError(f"preset {self.name}: expected one with a Keras network. Received: none")
+        return store.find(self.network["file"], self.network["sha256"])
 
     def file(self, graph: str, precision: str) -> ModelFile:
         return self.candidates(graph, precision)[0]
@@ -89,6 +92,17 @@ def presets() -> dict[str, Preset]:
         files = tuple(ModelFile(**file) for file in fields["files"])
         result[name] = Preset(**{**fields, "name": name, "files": files, "spec": StreamSpec.from_dict(fields["spec"])})
     return result
+
+
+def list_presets() -> list[Preset]:
+    """All presets, the default first.
+
+    Example:
+
+    >>> [preset.name for preset in list_presets()][0]
+    'base'
+    """
+    return sorted(presets().values(), key=lambda preset: (preset.name != DEFAULT_PRESET, preset.name))
 
 
 def current_name(name: str) -> str:

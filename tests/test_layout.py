@@ -24,9 +24,10 @@ IMPORTS: dict[str, set[str]] = {
     "metadata": {"errors"},
     "audio": {"errors"},
     "signal": {"spec"},
-    "presets": {"errors", "spec"},
+    "store": {"errors"},
+    "presets": {"errors", "spec", "store"},
     "web": {"errors", "presets"},
-    "models": {"spec", "models"},
+    "models": {"models", "presets", "spec"},
     "teachers": {"models"},
     "separation": {"extra_losses", "losses", "models", "teachers"},
     "inference": {"models", "signal"},
@@ -35,7 +36,7 @@ IMPORTS: dict[str, set[str]] = {
     "engine": {"runtime", "signal", "spec"},
     "separator": {"audio", "engine", "errors", "presets", "resampler", "runtime"},
     "live": {"audio", "errors", "live", "resampler", "separator", "spec"},
-    "__init__": {"_version", "errors", "separator", "spec"},
+    "__init__": {"_version", "errors", "presets", "separator", "spec"},
     "cli": {"_version", "errors", "live", "presets", "separator", "web"},
 }
 NEEDS_KERAS = {"models", "losses", "extra_losses", "teachers", "separation", "inference", "tflite"}

@@ -6,14 +6,11 @@ Every architecture takes `magnitude` (B, T, F, V) and gives one `<source>_mask` 
 
 from __future__ import annotations
 
-import os
 from typing import Any
-
-import keras
 
 from keras_sep.models.bin_memory_unet import BinMemoryUnet, BinMemoryUnetConfig
 from keras_sep.models.lstm import Lstm, LstmConfig
-from keras_sep.models.network import MaskNetwork, OnlineNetwork
+from keras_sep.models.network import MaskNetwork, OnlineNetwork, load_network
 from keras_sep.models.or_unet import OrUnet, OrUnetConfig
 from keras_sep.models.unet import Unet, UnetConfig
 from keras_sep.spec import StreamSpec
@@ -49,11 +46,3 @@ def build_network(architecture: str, size: Any = "m", spec: StreamSpec | None = 
             f"architecture must be one of {', '.join(ARCHITECTURES)}. Received: architecture={architecture!r}"
         )
     return ARCHITECTURES[architecture](size, spec)
-
-
-def load_network(path: str | os.PathLike[str]) -> MaskNetwork:
-    """Loads a network from a .keras file, with its spec; ValueError for a file of something else."""
-    network = keras.models.load_model(path, compile=False)
-    if not isinstance(network, MaskNetwork):
-        raise ValueError(f"{path}: expected a network of keras_sep. Received: {type(network).__name__}")
-    return network

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import keras
 from keras import ops
 
 from keras_sep.models.recurrence import OneFrame, OverSequence
+from keras_sep.presets import get_preset
 from keras_sep.spec import StreamSpec
 
 
@@ -56,6 +59,33 @@ class MaskNetwork(keras.Model):
         """Makes the weights, by a look at silence."""
         self.call(ops.zeros((1, self.least_frames, self.spec.num_bins, self.spec.num_views)))
         self.built = True
+
+    @classmethod
+    def from_preset(cls, preset: str | os.PathLike[str]) -> Any:
+        """Loads a shipped network with its weights, or one from a .keras file.
+
+        Args:
+            preset: name of a preset that has a Keras network, or path of a .keras file.
+
+        Returns:
+            The network, to be called, trained further with `fit` inside a `keras_sep.separation.Separation`, or
+            converted by `keras_sep.tflite.convert`.
+
+        Raises:
+            ModelFileError: an unknown preset, one without a Keras network, or one that is not in this installation.
+            ValueError: a network of another class.
+
+        Example:
+
+        >>> network = BinMemoryUnet.from_preset("base")  # doctest: +SKIP
+        """
+        path = Path(preset)
+        path = path if path.suffix == ".keras" else get_preset(os.fspath(preset)).network_path()
+        network = load_network(path)
+        if not isinstance(network, cls):
+            found = f"{preset}, {type(network).__name__}"
+            raise ValueError(f"{cls.__name__}: expected a network of this class. Received: {found}")
+        return network
 
     def named(self, masks: Sequence[Any]) -> dict[str, Any]:
         """One mask for each source → the same as `<source>_mask`."""
@@ -108,6 +138,14 @@ class OnlineNetwork(MaskNetwork):
         frame = ops.zeros((1, 1, self.spec.num_bins, self.spec.num_views))
         self.state_sizes = tuple(state.shape[-1] for state in self.chunk(frame)[1])
         self.built = True
+
+
+def load_network(path: str | os.PathLike[str]) -> MaskNetwork:
+    """Loads a network from a .keras file, with its spec; ValueError for a file of something else."""
+    network = keras.models.load_model(path, compile=False)
+    if not isinstance(network, MaskNetwork):
+        raise ValueError(f"{path}: expected a network of keras_sep. Received: {type(network).__name__}")
+    return network
 
 
 def _tuples(value: Any) -> Any:

@@ -24,7 +24,8 @@ def fuse_recurrence(network: keras.Model) -> None:
     if keras.backend.backend() not in ("tensorflow", "jax"):
         return
     for layer in network._flatten_layers():
-        recur = {layers.GRU: _gru, layers.LSTM: _lstm}.get(type(layer))
+        recurs: dict[type, Callable] = {layers.GRU: _gru, layers.LSTM: _lstm}
+        recur = recurs.get(type(layer))
         if recur and _is_plain(layer):
             layer.inner_loop = _inner_loop(layer, layer.inner_loop, recur)
 

@@ -14,7 +14,7 @@ from common.exposure import TrainingExposure
 from common.files import sha256_of
 from common.runs import load_best
 from keras_sep.models import ARCHITECTURES, MaskNetwork, load_network
-from keras_sep.presets import ASSETS, presets
+from keras_sep.presets import presets
 from keras_sep.spec import StreamSpec
 
 
@@ -25,7 +25,9 @@ def require_init(init: str) -> Path:
         ValueError: neither a preset with a Keras network nor a run folder.
     """
     preset = presets().get(init)
-    path = ASSETS / preset.network["file"] if preset and preset.network else Path(init) / "best.keras"
+    if preset and preset.network:
+        return preset.network_path()
+    path = Path(init) / "best.keras"
     if not path.exists():
         known = ", ".join(sorted(name for name, preset in presets().items() if preset.network))
         raise ValueError(f"init: expected a run folder with best.keras, or a preset ({known}). Received: {init}")

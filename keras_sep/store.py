@@ -1,0 +1,121 @@
+"""Finds the files of presets, and fetches those that a wheel does not carry from where the user says.
+
+A wheel carries what people separate with. Float networks, for fine-tuning and conversion, other precisions and the
+baselines are in a checkout (keras_sep/assets); `fetch` copies them from there, or from a URL, into the user's cache.
+Every file is known by its SHA-256, wherever it comes from, and nothing is fetched unless it is asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from keras_sep.errors import ModelFileError
+
+ASSETS = Path(__file__).parent / "assets"
+SCHEMES = ("https", "http", "file")
+_BLOCK = 1 << 18
+
+
+def cache_folder() -> Path:
+    """Folder of fetched files: $KERAS_SEP_CACHE, or keras_sep in the platform's own folder for caches."""
+    if own := os.environ.get("KERAS_SEP_CACHE"):
+        return Path(own)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "keras_sep"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "keras_sep"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "keras_sep"
+
+
+def find(file: str, sha256: str) -> Path:
+    """Path of a preset's file, of the installation or fetched.
+
+    Args:
+        file: name, such as "base.keras".
+        sha256: 64 hexadecimal digits.
+
+    Raises:
+        ModelFileError: the file is not there, or is another one; says what to do.
+    """
+    for folder in (ASSETS, cache_folder()):
+        path = folder / file
+        if not path.exists():
+            continue
+        try:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise ModelFileError(f"{path}: cannot read the preset's file: {error.strerror}") from error
+        if digest != sha256:
+            what = "install keras_sep anew" if folder == ASSETS else "fetch it again"
+            raise ModelFileError(f"{path}: expected SHA-256 {sha256}. Received: {digest}; {what}")
+        return path
+    raise ModelFileError(
+        f"{file} is not a part of this installation: keras-sep fetch copies it from a folder or a URL, such as a "
+        "checkout's keras_sep/assets"
+    )
+
+
+def fetch(file: str, sha256: str, source: str | os.PathLike[str], progress: Callable[[int], Any] | None = None) -> Path:
+    """Copies or downloads a preset's file into the cache, unless it is there already.
+
+    Args:
+        file: name, such as "base.keras".
+        sha256: what its digest must be.
+        source: folder, or URL of one (https, http or file), that has a file of this name.
+        progress: called with the bytes of each block.
+
+    Returns:
+        Path of the file.
+
+    Raises:
+        ModelFileError: a source that cannot be read, or that has another file of this name.
+    """
+    try:
+        return find(file, sha256)
+    except ModelFileError:
+        pass  # a wrong one in the cache is replaced
+    target = cache_folder() / file
+    part = target.with_name(f".{file}.{os.getpid()}.part")
+    digest = hashlib.sha256()
+    name = _location(source, file)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with closing(_open(name)) as stream, part.open("wb") as out:
+            while block := stream.read(_BLOCK):
+                digest.update(block)
+                out.write(block)
+                if progress:
+                    progress(len(block))
+        if digest.hexdigest() != sha256:
+            raise ModelFileError(f"{name}: expected SHA-256 {sha256}. Received: {digest.hexdigest()}")
+        part.replace(target)
+    except urllib.error.URLError as error:
+        raise ModelFileError(f"{name}: cannot be fetched: {error.reason}") from error
+    except OSError as error:
+        raise ModelFileError(f"{name}: cannot be fetched: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def _location(source: str | os.PathLike[str], file: str) -> str:
+    text = os.fspath(source)
+    scheme = urllib.parse.urlsplit(text).scheme
+    if "://" not in text:
+        return str(Path(text) / file)
+    if scheme not in SCHEMES:
+        raise ModelFileError(f"expected a folder, or a URL with {', '.join(SCHEMES)}. Received: {text}")
+    return f"{text.rstrip('/')}/{urllib.parse.quote(file)}"
+
+
+def _open(name: str) -> Any:
+    return urllib.request.urlopen(name, timeout=60) if "://" in name else Path(name).open("rb")
