@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from common.runs import load_best
+from common.runs import load_best, read_history
 from keras_sep import Separator, StreamingSeparator
 from keras_sep.inference import separate
 from tests.support.paths import CONFIGS, EXAMPLE, ROOT
-from tests.support.runs import RATE, history, options
+from tests.support.runs import RATE, options
 
 # Of the converted files against the Keras network on a test song; dynamic_int8 has 8 bits, float32 its rounding.
 SNR_DB = {"float32": 90, "dynamic_int8": 20}
@@ -60,7 +60,7 @@ def test_a_network_is_trained_converted_verified_and_streamed(tmp_path, data):
         trained,
         *options("optimizer.total_steps=20"),
     )
-    losses = [float(row["loss"]) for row in history(trained)]
+    losses = [float(row["loss"]) for row in read_history(trained)]
     assert len(losses) == 10
     assert losses[-1] < 0.9 * losses[0]
 

@@ -6,7 +6,11 @@ import ast
 import functools
 import subprocess
 import sys
+from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+
+import pytest
 
 from tests.support.paths import ROOT, tracked
 
@@ -42,6 +46,9 @@ IMPORTS: dict[str, set[str]] = {
 NEEDS_KERAS = {"models", "losses", "extra_losses", "teachers", "separation", "inference", "tflite"}
 # The folders of a checkout, from the floor up, and what each of them may know beside keras_sep.
 FLOORS: dict[str, set[str]] = {"common": set(), "training": {"common"}, "export": {"common"}}
+
+# Folders whose modules still import each other in a cycle.
+CYCLIC = {"export"}
 
 # Below tests/, but none of the tree's folders.
 FOR_TESTS = {"support", "golden", "data"}
@@ -105,6 +112,56 @@ def test_each_folder_knows_the_floors_below_it_only():
             assert not others & {name.split(".")[0] for name in _imports(path)}, path
 
 
+def _folder(name: str) -> str:
+    """The folder of what an import names, "training.data" of "training.data.stems.Song".
+
+    A module directly in keras_sep counts by itself: IMPORTS has the order of those.
+    """
+    parts = name.split(".")
+    while parts:
+        path = ROOT.joinpath(*parts)
+        if path.is_dir():
+            return "keras_sep.__init__" if parts == ["keras_sep"] else ".".join(parts)
+        if path.with_suffix(".py").is_file():
+            return ".".join(parts if parts[:-1] == ["keras_sep"] else parts[:-1])
+        parts.pop()
+    return ""
+
+
+def _folder_graph(tops: set[str]) -> dict[str, set[str]]:
+    """For each folder of Python modules, at every depth, the folders that its own modules import from."""
+    graph: dict[str, set[str]] = {}
+    for top in sorted(tops):
+        for path in (ROOT / top).rglob("*.py"):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            names = _imports(path)
+            # `from training.data import stems` imports a module of the folder, not the folder's own names.
+            last = {other for other in names if not any(each.startswith(f"{other}.") for each in names)}
+            folders = {_folder(other) for other in last if other.split(".")[0] in tops}
+            graph.setdefault(_folder(name), set()).update(folders - {_folder(name)})
+    return graph
+
+
+def _cycle(graph: Mapping[str, set[str]]) -> list[str]:
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
+
+
+@pytest.mark.parametrize("top", ["keras_sep", *FLOORS])
+def test_no_folders_import_each_other_in_a_cycle(top):
+    graph = _folder_graph({top})
+    assert graph
+    assert bool(_cycle(graph)) == (top in CYCLIC), _cycle(graph)
+
+
+def test_a_cycle_of_folders_is_found():
+    assert _cycle(_folder_graph({"training"}) | {"training.data": {"training.engine"}})
+    assert not _cycle({"a": {"b", "c"}, "b": {"c"}, "c": set()})
+
+
 def test_only_the_conversion_knows_tensorflow():
     within = set()
     for folder in ("keras_sep", "common", "training"):
@@ -116,7 +173,7 @@ def test_only_the_conversion_knows_tensorflow():
             within.add(path.name)
             assert "tensorflow" not in {name.split(".")[0] for name in _imports_at_import(path)}, path
     # Inside a function, where the backend is TensorFlow.
-    assert within == {"parallel.py", "fused.py", "recurrence.py"}
+    assert within == {"parallel.py", "fused_normalisation.py", "fused_recurrence.py"}
 
 
 def test_import_is_light():
@@ -134,6 +191,11 @@ def test_no_test_is_imported_by_another():
         own = {name for name in _imports(path) if name.startswith("tests.")}
         others = {name for name in own if name.split(".")[1] not in ("support", "golden")}
         assert not others, f"{path}: what tests share is in tests/support. Received: {sorted(others)}"
+
+
+def test_a_files_name_says_which_it_is():
+    names = [path.name for path in (ROOT / "training").rglob("*.py") if path.name not in ("__init__.py", "__main__.py")]
+    assert sorted(names) == sorted(set(names))
 
 
 def test_tests_lie_as_the_tree_does():

@@ -1,10 +1,10 @@
-"""Ours: an OR-U-Net that is blind to loudness, remembers each position, and shares out the whole mixture.
+"""Our network: an OR-U-Net with normalised loudness, a memory for each position, and masks that sum to one.
 
-What it has beyond the paper's network (`keras_sep.models.or_unet`), each measured (training/EXPERIMENTS.md):
+Beyond the paper's network (`keras_sep.models.or_unet`) it has, each measured in training/EXPERIMENTS.md:
 
-- Its input is divided by the stream's running loudness: a song ten times as loud gets the same masks.
-- At one level a skip connection and the decoder have a memory for each position (`BinMemory`).
-- The masks are divided by their sum: the stems add up to the mixture, as their references do.
+- An input that is divided by the stream's running loudness: a song ten times as loud gets the same masks.
+- At one level of the U-Net, in the skip connection and in the decoder, a memory for each position (`BinMemory`).
+- Masks that are divided by their sum: the stems add up to the mixture, as their references do.
 
 Shapes: N frames (of all segments of a batch), F bins, P bands, C audio channels, V views of the mixture.
 """
@@ -26,12 +26,12 @@ from keras_sep.models.or_unet import OrUnet, OrUnetConfig
 
 @dataclass(frozen=True)
 class BinMemoryUnetConfig(OrUnetConfig):
-    """Sizes of a `BinMemoryUnet`: those of an `OrUnetConfig`, and
+    """Sizes of a `BinMemoryUnet`, in addition to those of an `OrUnetConfig`.
 
     Args:
-        memory_level: of the skip connection and of the decoder that have a memory; level 1 has half as many positions
-            as there are bands.
-        memory_units: of each memory's GRU.
+        memory_level: level of the U-Net that has the two memories; level 1 has half as many positions as there are
+            bands.
+        memory_units: units of each memory's GRU.
     """
 
     memory_level: int = 2
@@ -40,7 +40,7 @@ class BinMemoryUnetConfig(OrUnetConfig):
 
 @keras.saving.register_keras_serializable("keras_sep")
 class BinMemoryUnet(OrUnet):
-    """Our network; arguments and errors as those of `keras_sep.models.OrUnet`, sizes in a `BinMemoryUnetConfig`.
+    """Our network; arguments and errors are those of `keras_sep.models.OrUnet`, sizes in a `BinMemoryUnetConfig`.
 
     Example:
 
@@ -87,5 +87,5 @@ class BinMemoryUnet(OrUnet):
             x = ops.concatenate([x, skips.pop()], axis=-1)
             x = up(self.decoder_memory(x, recur=recur) if remember else x)
         masks = [ops.sigmoid(mask) for mask in self.mask([x, skips.pop()])]
-        total = sum(masks[1:], masks[0]) + 1e-6  # no zero below, however sure the network is
+        total = sum(masks[1:], masks[0]) + 1e-6  # where both masks are 0
         return self.bands.to_bins([mask / total for mask in masks])

@@ -36,8 +36,7 @@ from keras_sep.models import BinMemoryUnet, Unet, load_network
 from keras_sep.separation import Separation
 from keras_sep.teachers import Teacher
 from tests.support.networks import FOUR_VIEWS, SMALL_SPEC, song
-from training.engine.recurrence import fuse_recurrence
-from training.data.waveforms import WaveformSeparation
+from training.engine.fused_recurrence import fuse_recurrence
 assert keras.backend.backend() == {other!r}
 
 
@@ -58,29 +57,26 @@ def with_a_teacher():
     assert np.all(np.isfinite(history["val_loss"])), history["val_loss"]
 
 
-def waveforms():
-    rng = np.random.default_rng(0)
-    x = {{"waveforms": rng.standard_normal((4, 3, 2, 11 * 64)).astype("float32")}}
-    x["waveforms"][:, 0] = np.sin(np.arange(11 * 64) / 3)
-    x["curves"] = np.ones((4, 3, 2, 129), "float32") * np.array([1, 0.1, 0.0001], "float32")[:, None, None]
+def fused():
+    x, y = song(frames=8, batch=4, spec=FOUR_VIEWS)
     losses = {{}}
     for fused in (False, True):
         keras.utils.set_random_seed(0)
         network = BinMemoryUnet("tiny", FOUR_VIEWS)
-        model = WaveformSeparation(network)
+        model = Separation(network)
         if fused:
             fuse_recurrence(network)
             for layer in (network.gru, network.skip_memory.gru, network.decoder_memory.gru):
                 assert "inner_loop" in vars(layer)
         model.build((None, 8, 129, 4))
         model.compile(keras.optimizers.Adam(1e-2))
-        stream = ((x,) for _ in range(12))
+        stream = ((x, y) for _ in range(12))
         losses[fused] = model.fit(stream, steps_per_epoch=2, epochs=6, verbose=0).history["loss"]
     assert losses[True][-1] < 0.8 * losses[True][0], losses
     np.testing.assert_allclose(losses[True], losses[False], rtol=1e-3)
 
 
-for run in (masks, with_a_teacher, waveforms):
+for run in (masks, with_a_teacher, fused):
     try:
         run()
         open(f"{{run.__name__}}.txt", "w").close()
@@ -122,5 +118,5 @@ def test_fit_with_a_teacher_learns_in_the_other(other):
     assert (other / "with_a_teacher.txt").read_text() == ""
 
 
-def test_fit_on_waveforms_with_the_recurrence_alone_in_its_loop(other):
-    assert (other / "waveforms.txt").read_text() == ""
+def test_fit_with_the_recurrence_alone_in_its_loop(other):
+    assert (other / "fused.txt").read_text() == ""

@@ -190,7 +190,7 @@ def test_si_sdr_is_of_two_sources():
 def test_fit_lowers_the_loss():
     x, y = song(frames=16, batch=4)
     model = build(teacher=teacher())
-    model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)  # as `training.engine.train`
+    model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)  # as `training.engine.training_run`
     validation = (x[:2, :8], {source: value[:2, :8] for source, value in y.items()})
     history = model.fit(x, y, batch_size=2, epochs=12, shuffle=False, validation_data=validation, verbose=0).history
     assert history["loss"][-1] < 0.8 * history["loss"][0]

@@ -68,12 +68,6 @@ def tiny_config(*more: str, name: str = "paper/or_unet") -> TrainConfig:
     return TrainConfig.load(CONFIGS / f"{name}.toml", settings(*more))
 
 
-def history(run: Path) -> list[Row]:
-    """The rows of a run's history.csv, none before there is one."""
-    path = run / "history.csv"
-    return list(csv.DictReader(path.open())) if path.exists() else []
-
-
 def manifest_row(path: str, **more: str) -> Row:
     """A row of a run's manifest.json; the hash is the path's, unless `more` has one."""
     sha256 = hashlib.sha256(path.encode()).hexdigest()
@@ -88,7 +82,7 @@ def write_run(
     epochs: int | None = None,
     manifest: dict[str, list[Row]] | None = None,
 ) -> Path:
-    """Writes a run folder as `training.engine.train.train` leaves it, without a step of training; returns the folder.
+    """Writes a run folder as `train` leaves it, without a step of training; returns the folder.
 
     Args:
         run: folder to make.

@@ -1,149 +1,28 @@
-"""`python -m training benchmark`: speed and memory of a training step of each method, beside a matrix product.
-
-Every method is measured in a process of its own; the reference, a float32 matrix product in NumPy on all
-cores, is measured in the same process just before and after, because shared machines change their speed.
-"""
+"""Measure speed and memory of a training step of each method, and of a matrix product as a reference."""
 
 from __future__ import annotations
 
-import dataclasses
-import resource
-import sys
-import time
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+import argparse
+import tempfile
 from pathlib import Path
-from statistics import median
 
-import keras
-import numpy as np
-
-from common.files import write_json
-from common.markdown import table
-from keras_sep.models import Unet
-from keras_sep.separation import Separation
-from keras_sep.teachers import Teacher
-from training.data.batches import WaitClock, random_batches
-from training.data.datasets import load_split
-from training.data.mixing import RandomMixer
-from training.engine.config import TrainConfig
-from training.engine.fused import fuse_normalisation
-from training.engine.recurrence import fuse_recurrence
-from training.engine.train import build_separation, compile_separation
-
-CONFIGS = Path(__file__).parents[1] / "configs"
-# What is trained for the shipped presets, and the paper's methods.
-METHODS = ("shipped/base", "paper/or_unet", "paper/or_unet_df", "paper/lstm", "paper/unet")
+HELP = "speed and memory of training each method"
 
 
-@dataclass(frozen=True)
-class Speed:
-    """What one method costs; frames/s of a step on arrays in memory, and of `fit` on mixed data."""
-
-    method: str
-    backend: str
-    parameters: int
-    frames_per_second: float
-    matmul_gflops: float
-    peak_gb: float
-    fit_frames_per_second: float | None
-    data_wait: float | None  # share of fit's time
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, help="folder of stems; adds the figures of fit on mixed data")
+    parser.add_argument("--cache", type=Path, help="folder for decoded audio (default: a temporary one)")
+    parser.add_argument("--size", default="m", help="tiny, s, m or l (default: m)")
+    parser.add_argument("--steps", type=int, default=10, help="timed steps, of which the median counts (default: 10)")
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="write the figures")
 
 
-def benchmark(data: Path | None, cache: Path | None, size: str, steps: int, out: Path | None) -> str:
-    """Measures all methods; returns a Markdown table.
+def run(args: argparse.Namespace) -> None:
+    from training.engine.training_speed import benchmark
 
-    Args:
-        data: folder of stems, for the figures of `fit`; None leaves them out.
-        cache: folder of its decoded audio.
-        size: of the networks.
-        steps: timed steps, of which the median counts.
-        out: JSON file for the figures.
-    """
-    speeds: list[Speed] = []
-    for method in METHODS:
-        # A process each: peak memory, and no method warms another up.
-        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-            speeds.append(pool.submit(measure, method, data, cache, size, steps).result())
-        print(" | ".join(_row(speeds[-1], speeds[0])), file=sys.stderr, flush=True)
-    if out:
-        write_json(out, [asdict(speed) for speed in speeds])
-    heads = ["configuration", "parameters", "frames/s, step alone", "× the first", "matrix product, GFLOP/s"]
-    heads += ["frames/s in `fit`", "data wait", "peak memory"]
-    rows = table(heads, [_row(speed, speeds[0]) for speed in speeds])
-    return f"{speeds[0].backend}, size {size}, float32:\n\n{rows}"
-
-
-def measure(method: str, data: Path | None, cache: Path | None, size: str, steps: int) -> Speed:
-    """One configuration, in this process, as `training train` builds and compiles it."""
-    config = TrainConfig.load(CONFIGS / f"{method}.toml", [f"model.size={size}"])
-    # A teacher with random weights costs what a trained one does.
-    taps, loss = config.loss.num_taps, dataclasses.replace(config.loss, teacher="", num_taps=0)
-    plain = dataclasses.replace(config, loss=loss)
-    model = build_separation(plain)
-    network, spec = model.network, config.spec
-    if taps:
-        phi = Unet(size, spec)  # the smallest has fewer levels than the paper has taps
-        model = Separation(network, Teacher(phi, min(taps, len(phi.down))), loss.compressed_weight, loss.snr_weight)
-    fuse_normalisation(network)
-    fuse_recurrence(network)
-    compile_separation(model, config)
-    shape = (config.data.batch_size, config.data.segment_frames, spec.num_bins)
-    x = np.random.default_rng(0).random((*shape, spec.num_views), np.float32)
-    y = {"vocals": 0.3 * x[..., : spec.num_channels], "accompaniment": 0.7 * x[..., : spec.num_channels]}
-    for _ in range(2):
-        model.train_on_batch(x, y)
-    before, times = _matmul_gflops(), []
-    for _ in range(steps):
-        begin = time.perf_counter()
-        model.train_on_batch(x, y)
-        times.append(time.perf_counter() - begin)
-    fit_rate, wait = _fit(model, config, data, cache, steps) if data and cache else (None, None)
-    return Speed(
-        method=method,
-        backend=keras.backend.backend(),
-        parameters=network.count_params(),
-        frames_per_second=round(config.frames_per_step / median(times)),
-        matmul_gflops=round(max(before, _matmul_gflops()), 1),
-        peak_gb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
-        fit_frames_per_second=fit_rate,
-        data_wait=wait,
-    )
-
-
-def _fit(model: Separation, config: TrainConfig, data: Path, cache: Path, steps: int) -> tuple[float, float]:
-    """Frames/s of `fit` on mixed segments, and the share of its time in which it waits for them."""
-    spec = config.spec
-    pool = load_split(data, "train", cache, spec.sample_rate)
-    mixer, clock = RandomMixer(pool, spec, config.data.segment_frames, config.mixing), WaitClock()
-    batches = clock.timed(random_batches(mixer, config.data.batch_size, seed=0))
-    model.fit(batches, steps_per_epoch=2, verbose=0)  # the pipeline fills
-    begin, waited = time.perf_counter(), clock.seconds
-    model.fit(batches, steps_per_epoch=steps, verbose=0)
-    seconds = time.perf_counter() - begin
-    return round(steps * config.frames_per_step / seconds), round((clock.seconds - waited) / seconds, 4)
-
-
-def _matmul_gflops() -> float:
-    a = np.random.default_rng(0).random((2048, 2048), np.float32)
-    a @ a
-    times = []
-    for _ in range(5):
-        begin = time.perf_counter()
-        a @ a
-        times.append(time.perf_counter() - begin)
-    return 2 * 2048**3 / median(times) / 1e9
-
-
-def _row(speed: Speed, first: Speed) -> list[str]:
-    return [
-        speed.method,
-        f"{speed.parameters / 1e6:.2f} M",
-        f"{speed.frames_per_second:.0f}",
-        f"{speed.frames_per_second / first.frames_per_second:.2f}",
-        f"{speed.matmul_gflops}",
-        f"{speed.fit_frames_per_second}" if speed.fit_frames_per_second else "",
-        f"{100 * speed.data_wait:.1f} %" if speed.data_wait is not None else "",
-        f"{speed.peak_gb} GB",
-    ]
+    if args.steps < 1:
+        raise ValueError(f"--steps: expected at least 1. Received: {args.steps}")
+    if args.data and not args.data.is_dir():
+        raise ValueError(f"--data: expected a folder. Received: {args.data}")
+    with tempfile.TemporaryDirectory() as folder:
+        print(benchmark(args.data, args.cache or Path(folder), args.size, args.steps, args.out))

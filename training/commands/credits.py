@@ -1,13 +1,15 @@
-"""`python -m training credits`: whose recordings a run was trained on, for the licence of its weights."""
+"""Print the licence of the weights of a run, and credits of the recordings that it was trained on."""
 
 from __future__ import annotations
 
+import argparse
 import csv
 from collections import defaultdict
 from pathlib import Path
 
 from common.exposure import DIGITS, TrainingExposure
 
+HELP = "licence and credits for the weights of a run"
 HEADER = """{name}: weights of keras_sep
 
 {terms}
@@ -22,6 +24,16 @@ TERMS = {
     "free": "Licensed under Creative Commons Attribution-ShareAlike 4.0 International (CC BY-SA 4.0),\n"
     "https://creativecommons.org/licenses/by-sa/4.0/legalcode.",
 }
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument("--data", type=Path, required=True, help="folder with the manifest.csv")
+    parser.add_argument("--name", required=True, help="of the weights")
+
+
+def run(args: argparse.Namespace) -> None:
+    print(credits_text(args.run, args.data, args.name), end="")
 
 
 def credits_text(run: Path, data: Path, name: str) -> str:

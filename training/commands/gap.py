@@ -1,81 +1,26 @@
-"""`python -m training gap`: whether it is voices or music that a network does not know from training.
-
-Plain mixtures (`RandomMixer.draw_plain`: no effects, the voice 2 ± 3 dB below the music) of voices of one split with
-music of another; what a row loses from one split to the next is lost to strangers, or to harder material.
-"""
+"""Score networks on plain mixtures of the voices of one split with the music of another."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Literal
+import argparse
 
-import keras
-import numpy as np
+from training.commands.options import add_stems
 
-from common.markdown import decibels, table
-from keras_sep.separation import Separation, si_sdr_of_masks
-from training.data.batches import Arrays, validation_segments
-from training.data.datasets import load_split
-from training.data.stems import Stem, StemPool
-from training.engine.warm_start import load_init, same_spec
-from training.evaluation.oracles import vocals_mask
-
-SPLITS: tuple[Literal["train", "valid"], ...] = ("train", "valid")
+HELP = "how well networks separate voices and music that they were not trained on"
 
 
-def gap(networks: Sequence[str], data: Path, cache: Path, num_frames: int, count: int) -> str:
-    """A Markdown table: SI-SDR of vocals / accompaniment, mean of `count` mixtures, by where they come from.
-
-    Args:
-        networks: presets with a Keras network, or run folders.
-        data: folder of stems with train and valid.
-        cache: folder of its decoded audio.
-        num_frames: frames of a mixture.
-        count: mixtures of a row.
-
-    Raises:
-        ValueError: neither a preset nor a run, or networks of different specs.
-    """
-    found = {name: load_init(name) for name in networks}
-    spec = same_spec({name: network.spec for name, network in found.items()})
-    models = [Separation(network) for network in found.values()]
-    for model in models:
-        model.compile()
-    pools = {split: load_split(data, split, cache, spec.sample_rate) for split in SPLITS}
-    heads = ["voices", "music", *(f"{name} V / A" for name in ("mixture", "IRM1", *networks))]
-    rows = []
-    for voices, music, pool in _cases(pools):
-        x, y = validation_segments(pool, spec, num_frames, count)
-        ideal, mixture = vocals_mask(y["vocals"], y["accompaniment"], "irm1"), x[..., : spec.num_channels]
-        whole = np.ones_like(mixture)
-        cells = [_score(mixture, y, whole, whole), _score(mixture, y, ideal, 1 - ideal)]
-        for model in models:
-            found = model.evaluate(x, y, batch_size=8, verbose=0, return_dict=True)
-            cells.append(f"{decibels(found['vocals_si_sdr'])} / {decibels(found['accompaniment_si_sdr'])}")
-        rows.append([voices, music, *cells])
-    return table(heads, rows)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("networks", nargs="+", metavar="RUN|PRESET")
+    add_stems(parser)
+    parser.add_argument(
+        "--frames", type=int, default=192, help="of a mixture (default: 192; a U-Net needs a multiple of 64)"
+    )
+    parser.add_argument("--count", type=int, default=40, help="mixtures of a row (default: 40)")
 
 
-def _score(x: np.ndarray, y: Arrays, *masks: np.ndarray) -> str:
-    cells = []
-    for source, mask in zip(("vocals", "accompaniment"), masks, strict=True):
-        found = si_sdr_of_masks(x, y, {f"{source}_mask": mask}, source)
-        values, audible = (keras.ops.convert_to_numpy(value) for value in found)
-        cells.append(decibels(float(np.average(values, weights=audible)) if audible.any() else float("nan")))
-    return " / ".join(cells)
+def run(args: argparse.Namespace) -> None:
+    from training.evaluation.generalisation import gap
 
-
-def _cases(pools: dict[Literal["train", "valid"], StemPool]) -> list[tuple[str, str, StemPool]]:
-    def real(pool: StemPool) -> list[Stem]:
-        return [stem for stem in pool.voices if stem.kind != "voice_melodised"]
-
-    pairs = [(v, m) for v in SPLITS for m in SPLITS]
-    cases = [
-        (f"{v}: voices", f"{m}: instrumentals", StemPool([], real(pools[v]), pools[m].instrumentals)) for v, m in pairs
-    ]
-    for v, m in pairs:
-        vocals, others = [s.vocals for s in pools[v].songs], [s.accompaniment for s in pools[m].songs]
-        cases.append((f"{v}: songs' vocals", f"{m}: songs' accompaniments, shuffled", StemPool([], vocals, others)))
-    cases += [(f"{split}: songs", "their own", StemPool(pools[split].songs)) for split in SPLITS]
-    return [case for case in cases if case[2].songs or (case[2].voices and case[2].instrumentals)]
+    if min(args.frames, args.count) < 1:
+        raise ValueError(f"gap: expected counts of at least 1. Received: --frames {args.frames} --count {args.count}")
+    print(gap(args.networks, args.data, args.cache, args.frames, args.count))

@@ -1,163 +1,20 @@
-"""`python -m training gather`: more music without voice, from packages of Debian's main archive, beside a data set.
-
-Voices of strangers are separated as well as those that were trained on; strange music is not (EXPERIMENTS.md). Games
-of a free distribution come with hours of it: rock, electronic and orchestral music, for everybody's use. Needs the
-commands apt-get and dpkg-deb, thus Debian or Ubuntu, and no rights.
-"""
+"""Make a data set of links to another, and add free music without voice to its training part."""
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import shutil
-import subprocess
-import sys
-import tempfile
-import zipfile
+import argparse
 from pathlib import Path
 
-import soundfile
-
-from training.data.datasets.track import AUDIO_SUFFIXES
-
-# Package → where its music is. Whatever has songs with words in it is left out.
-PACKAGES = {
-    "asc-music": "asc/music/",
-    "extremetuxracer-data": "etr/music/",
-    "fillets-ng-data": "fillets-ng/music/",
-    "fretsonfire-songs-muldjord": "songs/",
-    "fretsonfire-songs-sectoid": "songs/",
-    "frozen-bubble-data": "snd/",
-    "hedgewars-data": "Data/Music/",
-    "hyperrogue-music": "music/",
-    "megaglest-data": "/music/",
-    "nexuiz-music": "",
-    "singularity-music": "music/",
-    "supertux-data": "music/",
-    "supertuxkart-data": "data/music/",
-    "warzone2100-music": "music/",
-    "wesnoth-1.16-music": "core/music/",
-    "xmoto-data": "Musics/",
-}
-CHOIRS = ("nunc_dimittis.ogg", "elf-land.ogg")  # or what may pass for one
-SHORTEST_S = 20.0
-SINGLE = ("guitar", "rhythm")  # file names of single instruments
-FIELDS = ("path", "split", "kind", "seconds", "channels", "licence", "licence_family", "source", "original_path")
+HELP = "make a data set with more music, from packages of Debian"
 
 
-def gather(data: Path, out: Path, seconds: float | None = None) -> str:
-    """Makes the data set `out`: links to all of `data`, and music of PACKAGES among its training instrumentals.
-
-    The packages' copyright files are kept beside their music.
-
-    Args:
-        seconds: how much of each piece, from its middle and as it is coded, which needs the command ffmpeg: for a
-            machine that little can be sent to. None for all of it.
-
-    Returns:
-        What was found, in a line.
-
-    Raises:
-        ValueError: `out` is there already, or a package cannot be fetched.
-    """
-    if out.exists():
-        raise ValueError(f"{out}: expected a folder to be made. Received: one that is there")
-    if not (data / "manifest.csv").exists():
-        raise ValueError(f"{data}: expected a data set with manifest.csv. Received: none")
-    if seconds is not None and not seconds >= SHORTEST_S:
-        raise ValueError(f"--seconds: expected at least {SHORTEST_S:g}. Received: {seconds:g}")
-    commands = ("apt-get", "dpkg-deb", *(("ffmpeg",) if seconds else ()))
-    if missing := [name for name in commands if not shutil.which(name)]:
-        raise ValueError(f"gather: expected the commands {', '.join(commands)}. Received: no {', '.join(missing)}")
-    part = out.with_name(f".{out.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
-        rows = _fill(part, data, seconds)
-        part.rename(out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    minutes = sum(float(row["seconds"]) for row in rows) / 60
-    return f"{len(rows)} files, {minutes:.0f} minutes of music from {len(PACKAGES)} packages: {out}"
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, required=True, help="folder of stems with a manifest.csv")
+    parser.add_argument("--out", type=Path, required=True, help="folder to make")
+    parser.add_argument("--seconds", type=float, metavar="S", help="of each piece, from its middle (default: all)")
 
 
-def _fill(part: Path, data: Path, seconds: float | None) -> list[dict[str, str]]:
-    """Rows of the manifest for what is new in `part`."""
-    for source in sorted(p for p in data.resolve().rglob("*") if p.is_file() and p.name != "manifest.csv"):
-        link = part / source.relative_to(data.resolve())
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(source)
-    rows = [row for package, where in PACKAGES.items() for row in _fetch(package, where, part, seconds)]
-    with (data / "manifest.csv").open(newline="", encoding="utf-8") as file:
-        known = list(csv.DictReader(file))
-    with (part / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(dict.fromkeys([*(known[0] if known else ()), *FIELDS])))
-        writer.writeheader()
-        writer.writerows([*known, *rows])
-    return rows
+def run(args: argparse.Namespace) -> None:
+    from training.data.datasets.debian_music import gather
 
-
-def _fetch(package: str, where: str, root: Path, seconds: float | None = None) -> list[dict[str, str]]:
-    """Rows of the manifest for the music of one package, copied below `root`."""
-    print(f"fetching {package}", file=sys.stderr, flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        here = Path(folder)
-        done = subprocess.run(["apt-get", "download", package], cwd=here, capture_output=True, text=True)
-        files = list(here.glob("*.deb"))
-        if done.returncode or not files:
-            raise ValueError(f"apt-get download {package}: {done.stderr.strip() or 'no file'}")
-        subprocess.run(["dpkg-deb", "-x", str(files[0]), str(here / "files")], check=True)
-        for archive in sorted((here / "files").rglob("*.pk3")):
-            with zipfile.ZipFile(archive) as content:
-                content.extractall(archive.with_suffix(""))
-        folder_out = root / "train" / "instrumentals" / package
-        folder_out.mkdir(parents=True)
-        copyright_file = here / "files" / "usr" / "share" / "doc" / package / "copyright"
-        if copyright_file.is_file():
-            shutil.copy(copyright_file, folder_out / "copyright")
-        rows, seen = [], set()
-        for source in sorted(p for p in (here / "files").rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES):
-            original = source.relative_to(here / "files").as_posix()
-            digest = hashlib.sha256(source.read_bytes()).hexdigest() if source.is_file() else ""
-            if source.name in CHOIRS or where not in original or not digest or digest in seen or source.is_symlink():
-                continue
-            seen.add(digest)
-            try:
-                info = soundfile.info(source)
-            except soundfile.LibsndfileError:
-                continue
-            if info.duration < SHORTEST_S or info.channels > 2:
-                continue
-            target = folder_out / original.removeprefix("usr/share/").replace("/", "_").replace(" ", "_")
-            length = info.duration if seconds is None else min(seconds, info.duration)
-            if length == info.duration:
-                shutil.copy(source, target)
-            elif problem := _cut(source, target, (info.duration - length) / 2, length):
-                print(f"left out {original}: {problem}", file=sys.stderr, flush=True)
-                continue
-            rows.append(
-                {
-                    "path": target.relative_to(root).as_posix(),
-                    "split": "train",
-                    "kind": "instrument_track" if source.stem in SINGLE else "instrumental",
-                    "seconds": f"{length:.1f}",
-                    "channels": str(info.channels),
-                    "licence": f"free, see the package's copyright file ({files[0].name.split('_')[1]})",
-                    "licence_family": "free",
-                    "source": f"debian:{package}",
-                    "original_path": original,
-                }
-            )
-        return rows
-
-
-def _cut(source: Path, target: Path, start: float, seconds: float) -> str:
-    """`seconds` from `start` on, within a second; returns what is wrong, or nothing."""
-    # Of a fraction of a second ffmpeg makes Opus files that libsndfile takes for broken.
-    where = ["-ss", f"{start:.0f}", "-t", f"{seconds:.2f}", "-i", str(source), "-map", "0:a:0"]
-    command = ["ffmpeg", "-v", "error", "-nostdin", *where, "-c", "copy", str(target)]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
-    if not done.returncode:
-        return ""
-    target.unlink(missing_ok=True)
-    return (done.stderr.strip().splitlines() or [f"ffmpeg ended with {done.returncode}"])[-1]
+    print(gather(args.data, args.out, args.seconds))

@@ -1,1 +1,5 @@
-"""From recordings to batches: datasets → stems → mixing (effects) → excerpts → batches, or workers and waveforms."""
+"""From recordings to batches.
+
+datasets ─► stems ─► mixing (effects) ─► excerpts ─► batches
+                        └─► drawing_processes ─┘
+"""

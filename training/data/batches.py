@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 
 import numpy as np
 
 from keras_sep.spec import StreamSpec
+from training.data.drawing_processes import Seed, drawing_processes
 from training.data.excerpts import Excerpt, Segment
 from training.data.mixing import RandomMixer
 from training.data.stems import StemPool
@@ -48,11 +49,17 @@ def assemble(excerpts: list[Excerpt]) -> Batch:
 
 
 def random_batches(
-    mixer: RandomMixer, batch_size: int, seed: int, first_step: int = 0, prefetch: int = PREFETCH
+    mixer: RandomMixer,
+    batch_size: int,
+    seed: int,
+    first_step: int = 0,
+    prefetch: int = PREFETCH,
+    workers: int = 0,
 ) -> Iterator[Batch]:
     """Endless batches from `first_step` on; a batch is a function of (seed, step), so a resumed run goes on alike.
 
-    A thread keeps `prefetch` batches ready: NumPy and soxr let go of the interpreter lock.
+    A thread keeps `prefetch` batches ready, as NumPy and soxr release the interpreter lock. With `workers`, processes
+    draw the excerpts, and as many threads as batches are being made take their spectra. End it with `end`.
 
     Args:
         mixer: draws the excerpts.
@@ -60,27 +67,47 @@ def random_batches(
         seed: ≥ 0; with the step, all that a batch depends on.
         first_step: number of the first batch.
         prefetch: batches that are ready or being made, ≥ 1.
+        workers: processes that draw; 0 for none.
 
     Yields:
         (x, y): x (B, T, F, V), and y, a dict of the sources' magnitudes (B, T, F, C).
     """
-    if min(batch_size, prefetch) < 1:
+    if min(batch_size, prefetch) < 1 or workers < 0:
         raise ValueError(
-            f"batches: expected counts of at least 1. Received: batch_size={batch_size}, prefetch={prefetch}"
+            "batches: expected counts of at least 1, and no fewer than 0 workers. Received: "
+            f"batch_size={batch_size}, prefetch={prefetch}, workers={workers}"
         )
+    with ExitStack() as stack:
+        draw = _draw_here(mixer)
+        if workers:
+            # One batch more than `prefetch` is being made while the next one is waited for.
+            draw = stack.enter_context(drawing_processes(mixer, workers, (prefetch + 1) * batch_size))
 
-    def make(step: int) -> Batch:
-        return assemble([mixer.draw(np.random.default_rng([seed, step, row])) for row in range(batch_size)])
+        def make(step: int) -> Batch:
+            first = step % (prefetch + 1) * batch_size
+            return assemble(draw(first, [[seed, step, row] for row in range(batch_size)]))
 
-    thread = ThreadPoolExecutor(1, thread_name_prefix="batches")
-    try:
+        threads = ThreadPoolExecutor(prefetch if workers else 1, thread_name_prefix="batches")
+        stack.callback(threads.shutdown, wait=False, cancel_futures=True)
         ready: deque[Future[Batch]] = deque()
         for step in itertools.count(first_step):
-            ready.append(thread.submit(make, step))
+            ready.append(threads.submit(make, step))
             if len(ready) > prefetch:
                 yield ready.popleft().result()
-    finally:
-        thread.shutdown(wait=False, cancel_futures=True)
+
+
+def _draw_here(mixer: RandomMixer) -> Callable[[int, list[Seed]], list[Excerpt]]:
+    return lambda first, seeds: [mixer.draw(np.random.default_rng(seed)) for seed in seeds]
+
+
+def end(batches: Iterator[Any]) -> None:
+    """Ends what `random_batches` yields, and its processes, also while a thread of the backend draws from it."""
+    for _ in range(100):
+        try:
+            batches.close()  # type: ignore[attr-defined]
+            return
+        except ValueError:  # it is being drawn from
+            time.sleep(0.1)
 
 
 def validation_segments(pool: StemPool, spec: StreamSpec, num_frames: int, count: int) -> Batch:

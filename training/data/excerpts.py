@@ -1,4 +1,4 @@
-"""What the mixer draws: two sources over some time, and the magnitudes of their segments."""
+"""The sources of an excerpt, as the mixer draws them, and the magnitudes of its segment."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Segment:
 
 @dataclass
 class Source:
-    """A waveform and what its spectrum is multiplied by: an equaliser (F,) and a gain for each channel (C,)."""
+    """A waveform (1 or C, samples), and the factors of its spectrum: equaliser (F,) and gains of the channels (C,)."""
 
     waveform: Waveform
     equaliser: Array
@@ -52,10 +52,7 @@ class Source:
 
 @dataclass
 class Excerpt:
-    """Two sources over a segment's time.
-
-    What hisses below both, the noise floor, is nobody's voice: it is heard as accompaniment.
-    """
+    """The two sources of a segment; a noise floor below both belongs to the accompaniment."""
 
     vocals: Source
     accompaniment: Source
@@ -75,11 +72,11 @@ class Excerpt:
             frames = min(CHUNK, self.num_frames - first)
             here, total = slice(first, first + frames), None
             for sources, out in both:
-                heard = [source for source in sources if source is not None and source.gains.any()]
-                if not heard:
+                audible = [source for source in sources if source is not None and source.gains.any()]
+                if not audible:
                     out[here] = 0.0
                     continue
-                spectrum, *others = (s.spectrum(first, frames, self.spec) for s in heard)
+                spectrum, *others = (s.spectrum(first, frames, self.spec) for s in audible)
                 for other in others:
                     spectrum += other
                 np.abs(spectrum, out=out[here].transpose(0, 2, 1))

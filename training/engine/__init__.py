@@ -1,1 +1,1 @@
-"""One run: config → train, with what it begins with (warm_start), keeps (callbacks) and is sped up by (fused …)."""
+"""One run: config → build → training_run; with its first weights (warm_start), callbacks and fast kernels (fused_*)."""

@@ -1,7 +1,8 @@
-"""Scoring, from songs with stems to a page of results.
+"""Scoring: from songs with stems to a folder of results.
 
-    songs ─► scene ─► methods, oracles, repet ─► guards ─► workers: metrics ─► results ─► summary ─► report
-               └──► conditions                                      evaluate.py conducts
+    songs ─► scored_mixture ─► methods, oracles, repet ─► validity ─► scoring_processes: metrics ─► results ─► summary
+                  └──► conditions                 all of it conducted by scoring.py
 
-A result folder (results.py) is all that stays: museval's tools and the report read it, a second call goes on in it.
+The result folder (results.py) is all that remains: museval's tools and `training.report` read it, and a second call
+goes on in it.
 """

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import scipy.signal
 
-from training.evaluation.scene import Scene, Waveform
+from training.evaluation.scored_mixture import ScoredMixture, Waveform
 
 LOWPASS_EDGES_HZ = (8000, 8500)  # passes up to the first, stops from the second
 LOWPASS_STOP_DB = 80.0
@@ -23,54 +23,54 @@ MP3_BITRATE = "128k"
 MP3_SAMPLE_RATES = (16000, 22050, 24000, 32000, 44100, 48000)  # below 16 kHz MP3 ends at 64 kbit/s
 
 
-def level(scene: Scene, gain_db: float) -> Scene:
+def level(scored: ScoredMixture, gain_db: float) -> ScoredMixture:
     """Mixture and references `gain_db` louder."""
     gain = np.float32(10 ** (gain_db / 20))
-    return _everywhere(scene, lambda waveform: waveform * gain)
+    return _everywhere(scored, lambda waveform: waveform * gain)
 
 
-def lowpass_8khz(scene: Scene) -> Scene:
+def lowpass_8khz(scored: ScoredMixture) -> ScoredMixture:
     """Mixture and references without what lies above 8 kHz: flat up to there, 80 dB down from 8.5 kHz on.
 
     The filter has linear phase and its delay is taken out. The references get noise at −98 dB, as rounding to 16 bit
     would give, wherever they sounded: with nothing at all above 8.5 kHz, ISR, SIR and SAR would have no meaning
-    (`training.evaluation.guards.warnings_of`).
+    (`training.evaluation.validity.warnings_of`).
 
     Raises:
         ValueError: if the sample rate cannot hold the filter's edge.
     """
-    if scene.sample_rate <= 2 * LOWPASS_EDGES_HZ[1]:
+    if scored.sample_rate <= 2 * LOWPASS_EDGES_HZ[1]:
         raise ValueError(
-            f"lowpass_8khz: expected a sample rate above {2 * LOWPASS_EDGES_HZ[1]} Hz. Received: {scene.sample_rate}"
+            f"lowpass_8khz: expected a sample rate above {2 * LOWPASS_EDGES_HZ[1]} Hz. Received: {scored.sample_rate}"
         )
     width = LOWPASS_EDGES_HZ[1] - LOWPASS_EDGES_HZ[0]
-    taps, beta = scipy.signal.kaiserord(LOWPASS_STOP_DB, width / (scene.sample_rate / 2))
-    fir = scipy.signal.firwin(taps | 1, np.mean(LOWPASS_EDGES_HZ), window=("kaiser", beta), fs=scene.sample_rate)
+    taps, beta = scipy.signal.kaiserord(LOWPASS_STOP_DB, width / (scored.sample_rate / 2))
+    fir = scipy.signal.firwin(taps | 1, np.mean(LOWPASS_EDGES_HZ), window=("kaiser", beta), fs=scored.sample_rate)
 
     def filtered(waveform: Waveform) -> Waveform:
         channels = [scipy.signal.oaconvolve(channel.astype(np.float64), fir, "full") for channel in waveform.T]
         late = len(fir) // 2
         return np.stack([channel[late : late + len(waveform)].astype(np.float32) for channel in channels], axis=1)
 
-    heard = _everywhere(scene, filtered)
+    duller = _everywhere(scored, filtered)
     random = np.random.default_rng(0)
     references = {}
-    for source, reference in heard.references.items():
+    for source, reference in duller.references.items():
         noise = random.standard_normal(reference.shape, np.float32) * np.float32(10 ** (-98 / 20))
-        references[source] = reference + noise * (scene.references[source] != 0)
-    return dataclasses.replace(heard, references=references)
+        references[source] = reference + noise * (scored.references[source] != 0)
+    return dataclasses.replace(duller, references=references)
 
 
-def mono(scene: Scene) -> Scene:
+def mono(scored: ScoredMixture) -> ScoredMixture:
     """Mixture and references as the mean of their channels: (samples, 1).
 
     One channel and not two equal ones: BSS Eval projects on all channels of all references, and a channel
     that is there twice makes its equations singular.
     """
-    return _everywhere(scene, lambda waveform: waveform.mean(axis=1, keepdims=True, dtype=np.float64))
+    return _everywhere(scored, lambda waveform: waveform.mean(axis=1, keepdims=True, dtype=np.float64))
 
 
-def mp3_128k(scene: Scene) -> Scene:
+def mp3_128k(scored: ScoredMixture) -> ScoredMixture:
     """The mixture alone through an MP3 coder at constant 128 kbit/s and back, to the sample where it was.
 
     The references stay, so that a stem is also to be freed of what the coder did. ffmpeg takes the coder's
@@ -79,31 +79,31 @@ def mp3_128k(scene: Scene) -> Scene:
     Raises:
         ValueError: if MP3 does not know the sample rate or ffmpeg is missing, fails or lacks libmp3lame.
     """
-    if scene.sample_rate not in MP3_SAMPLE_RATES:
+    if scored.sample_rate not in MP3_SAMPLE_RATES:
         known = ", ".join(map(str, MP3_SAMPLE_RATES))
-        raise ValueError(f"mp3_128k: expected a sample rate of {known} Hz. Received: {scene.sample_rate}")
+        raise ValueError(f"mp3_128k: expected a sample rate of {known} Hz. Received: {scored.sample_rate}")
     # A sum of stems may go beyond full scale, which is as far as the coder is made for.
-    gain = np.float32(max(1.0, np.abs(scene.mixture).max(initial=0)))
-    num_samples, num_channels = scene.mixture.shape
-    raw = ["-f", "f32le", "-ar", str(scene.sample_rate), "-ac", str(num_channels)]
+    gain = np.float32(max(1.0, np.abs(scored.mixture).max(initial=0)))
+    num_samples, num_channels = scored.mixture.shape
+    raw = ["-f", "f32le", "-ar", str(scored.sample_rate), "-ac", str(num_channels)]
     with tempfile.TemporaryDirectory() as folder:
         coded = str(Path(folder) / "mixture.mp3")  # a file: the count is written at its start when all is coded
-        samples = np.ascontiguousarray(scene.mixture / gain, "<f4").tobytes()
+        samples = np.ascontiguousarray(scored.mixture / gain, "<f4").tobytes()
         _ffmpeg([*raw, "-i", "-", "-codec:a", "libmp3lame", "-b:a", MP3_BITRATE, coded], samples)
         decoded = np.frombuffer(_ffmpeg(["-i", coded, *raw, "-"]), "<f4").reshape(-1, num_channels)
     if len(decoded) < num_samples:
         raise ValueError(f"mp3_128k: expected {num_samples} samples back from ffmpeg. Received: {len(decoded)}")
     # Some of the padding behind the end may be left.
-    return dataclasses.replace(scene, mixture=(decoded[:num_samples] * gain).astype(np.float32))
+    return dataclasses.replace(scored, mixture=(decoded[:num_samples] * gain).astype(np.float32))
 
 
-def noise(scene: Scene, level_db: float) -> Scene:
+def noise(scored: ScoredMixture, level_db: float) -> ScoredMixture:
     """The mixture alone with white noise of that RMS level, dB re full scale, the same every time."""
-    samples = np.random.default_rng(0).standard_normal(scene.mixture.shape, np.float32)
-    return dataclasses.replace(scene, mixture=scene.mixture + samples * np.float32(10 ** (level_db / 20)))
+    samples = np.random.default_rng(0).standard_normal(scored.mixture.shape, np.float32)
+    return dataclasses.replace(scored, mixture=scored.mixture + samples * np.float32(10 ** (level_db / 20)))
 
 
-CONDITIONS: dict[str, Callable[[Scene], Scene]] = {
+CONDITIONS: dict[str, Callable[[ScoredMixture], ScoredMixture]] = {
     "level_+20db": functools.partial(level, gain_db=20.0),
     "level_-20db": functools.partial(level, gain_db=-20.0),
     "lowpass_8khz": lowpass_8khz,
@@ -121,9 +121,9 @@ LABELS = {
 }
 
 
-def _everywhere(scene: Scene, change: Callable[[Waveform], np.ndarray]) -> Scene:
-    references = {source: change(reference).astype(np.float32) for source, reference in scene.references.items()}
-    return dataclasses.replace(scene, references=references, mixture=change(scene.mixture).astype(np.float32))
+def _everywhere(scored: ScoredMixture, change: Callable[[Waveform], np.ndarray]) -> ScoredMixture:
+    references = {source: change(reference).astype(np.float32) for source, reference in scored.references.items()}
+    return dataclasses.replace(scored, references=references, mixture=change(scored.mixture).astype(np.float32))
 
 
 def _ffmpeg(arguments: list[str], data: bytes = b"") -> bytes:

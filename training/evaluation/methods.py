@@ -1,6 +1,6 @@
 """What can be scored: separators of ours, stems that another system made, and the reference rows beside them.
 
-To add a reference row: write a function from a Scene to stems and name it in REFERENCES.
+To add a reference row: write a function from a ScoredMixture to stems and name it in REFERENCES.
 """
 
 from __future__ import annotations
@@ -16,15 +16,12 @@ import soundfile
 
 from common.files import sha256_of
 from training.data.datasets.leakage import song_key
+from training.data.datasets.stem_names import KNOWN, audio_files, stem_files
 from training.data.datasets.track import AUDIO_SUFFIXES, folders
 from training.evaluation.oracles import ideal_mask
 from training.evaluation.repet import repet_sim
 from training.evaluation.results import require_row_name
-from training.evaluation.scene import SOURCES, Scene, Stems, Waveform
-
-# Names that other systems give the accompaniment (Spleeter and museval, Demucs, others), and its parts.
-ACCOMPANIMENT = ("accompaniment", "no_vocals", "instrumental")
-PARTS = ("drums", "bass", "other", "guitar", "piano")
+from training.evaluation.scored_mixture import SOURCES, ScoredMixture, Stems, Waveform
 
 
 @dataclass(frozen=True)
@@ -35,26 +32,26 @@ class Method:
         row: name of the row's folders.
         label: for people.
         kind: one of `results.KINDS`.
-        separate: from a scene to one (samples, channels) array a source.
+        separate: from a scored mixture to one (samples, channels) array a source.
         about: what its scores depend on, such as the SHA-256 of weights.
         about_song: from a song's name to what its scores depend on beside `about`, such as files that lie ready.
-        online: hears no future; None where nobody has said.
+        online: uses no future audio; None where it is not known.
         sample_rate: Hz, or None where any will do.
     """
 
     row: str
     label: str
     kind: str
-    separate: Callable[[Scene], Stems]
+    separate: Callable[[ScoredMixture], Stems]
     about: Mapping[str, Any] = field(default_factory=dict)
     about_song: Callable[[str], Any] = lambda song: None
     online: bool | None = None
     sample_rate: int | None = None
 
 
-def _mixture(scene: Scene) -> Stems:
+def _mixture(scored: ScoredMixture) -> Stems:
     """No separation: the mixture is the estimate of both."""
-    return dict.fromkeys(SOURCES, scene.mixture)
+    return dict.fromkeys(SOURCES, scored.mixture)
 
 
 REFERENCES = {
@@ -86,8 +83,8 @@ def of_file(
         known[sha256].provenance if sha256 in known else read_metadata(path.read_bytes(), str(path))["provenance"]
     )
 
-    def separate(scene: Scene) -> Stems:
-        return separator.separate(scene.mixture, scene.sample_rate)
+    def separate(scored: ScoredMixture) -> Stems:
+        return separator.separate(scored.mixture, scored.sample_rate)
 
     method = Method(
         require_row_name(name or path.stem),
@@ -110,9 +107,9 @@ def of_run(run: Path, *, name: str | None = None) -> Method:
     network = load_best(run)
     spec = network.spec
 
-    def separate(scene: Scene) -> Stems:
-        channels = scene.mixture.shape[1]
-        mixture = np.repeat(scene.mixture, spec.num_channels // channels, axis=1)
+    def separate(scored: ScoredMixture) -> Stems:
+        channels = scored.mixture.shape[1]
+        mixture = np.repeat(scored.mixture, spec.num_channels // channels, axis=1)
         stems = inference.separate(network, mixture)
         return {source: stem.mean(axis=1, keepdims=True) if channels == 1 else stem for source, stem in stems.items()}
 
@@ -130,36 +127,37 @@ def of_run(run: Path, *, name: str | None = None) -> Method:
 def of_estimates(folder: Path, *, name: str | None = None) -> Method:
     """Stems that another system made: <folder>/<song>/<stem>.wav, or with test/ between, as museval has it.
 
-    Stems are `vocals` and `accompaniment`, or one of the names that other systems give it, or what is to be summed.
+    Stems have any of the names in `training.data.datasets.stem_names`. A song whose stems are incomplete fails when it
+    is separated.
 
     Raises:
-        ValueError: if the folder has no song with stems.
+        ValueError: if the folder has no folder with audio.
     """
-    found: dict[str, dict[str, list[Path]]] = {}
+    found: dict[str, Path] = {}
     for song in [song for parent in (folder / "test", folder) for song in folders(parent)]:
-        if stems := _stems(song):
-            found.setdefault(song.name, stems)
+        if audio_files(song):
+            found.setdefault(song.name, song)
     if not found:
         raise ValueError(
-            f"{folder}: expected folders of songs with vocals and {', '.join(ACCOMPANIMENT)} or parts of it as "
-            f"{', '.join(sorted(AUDIO_SUFFIXES))}. Received: none"
+            f"{folder}: expected folders of songs with {', '.join(KNOWN)} as {', '.join(sorted(AUDIO_SUFFIXES))}. "
+            "Received: none"
         )
 
     def of_song(name: str) -> dict[str, list[Path]]:
         alike = [name] if name in found else [other for other in found if song_key(other) == song_key(name)]
         if len(alike) != 1:
             raise ValueError(f"{folder}: expected one folder named {name}. Received: {', '.join(alike) or 'none'}")
-        return found[alike[0]]
+        return stem_files(found[alike[0]])
 
-    def separate(scene: Scene) -> Stems:
-        paths = of_song(scene.song)
-        return {source: _sum([_read(path, scene.sample_rate) for path in paths[source]]) for source in SOURCES}
+    def separate(scored: ScoredMixture) -> Stems:
+        paths = of_song(scored.song)
+        return {source: _sum([_read(path, scored.sample_rate) for path in paths[source]]) for source in SOURCES}
 
     def about_song(name: str) -> list[str]:
         try:
             return [sha256_of(path) for paths in of_song(name).values() for path in paths]
         except ValueError:
-            return []  # `separate` says so
+            return []  # `separate` raises it, too, and the song fails
 
     return Method(
         require_row_name(name or folder.resolve().name),
@@ -168,19 +166,6 @@ def of_estimates(folder: Path, *, name: str | None = None) -> Method:
         separate,
         about_song=about_song,
     )
-
-
-def _stems(song: Path) -> dict[str, list[Path]]:
-    """Files of a song's folder to add up for each source; {} without vocals or without accompaniment."""
-    stems = {path.stem: path for path in sorted(song.iterdir()) if path.suffix.lower() in AUDIO_SUFFIXES}
-    whole = [stems[name] for name in ACCOMPANIMENT if name in stems]
-    parts = {name: path for name, path in stems.items() if name not in ("vocals", "mixture")}
-    if unknown := sorted(set(parts) - {*PARTS, *ACCOMPANIMENT}):
-        known = ", ".join(("vocals", *ACCOMPANIMENT, *PARTS))
-        raise ValueError(f"{song}: expected stems named {known}. Received: {', '.join(unknown)}")
-    if "vocals" not in stems or not parts:
-        return {}
-    return {"vocals": [stems["vocals"]], "accompaniment": whole[:1] or list(parts.values())}
 
 
 def _read(path: Path, sample_rate: int) -> Waveform:

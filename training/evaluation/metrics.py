@@ -1,7 +1,7 @@
 """Scores of separated songs: BSS Eval through museval, in both of the field's protocols, and SI-SDR.
 
-Conventions: waveform (samples, channels); sources in the order of `scene.SOURCES`; a window in which a reference or an
-estimate is silent has no value (NaN).
+Conventions: waveform (samples, channels); sources in the order of `scored_mixture.SOURCES`; a window in which a
+reference or an estimate is silent has no value (NaN).
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def bss_eval_window(references: Waveform, estimates: Waveform, sample_rate: int)
 def silent_frames(waveform: Waveform, sample_rate: int) -> npt.NDArray[np.bool_]:
     """Whole 1 s frames that museval takes for silent: those whose channels add up to zero throughout."""
     frames = len(waveform) // sample_rate
-    return (np.sum(waveform[: frames * sample_rate], axis=1) == 0).reshape(frames, -1).all(axis=1)
+    return (np.sum(waveform[: frames * sample_rate], axis=1) == 0).reshape(frames, sample_rate).all(axis=1)
 
 
 def most_active_excerpt(vocals: Waveform, sample_rate: int, seconds: int) -> slice:

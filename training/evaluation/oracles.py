@@ -11,14 +11,14 @@ import numpy.typing as npt
 
 from keras_sep.signal import OverlapAdd, StreamingStft
 from keras_sep.spec import StreamSpec
-from training.evaluation.scene import SOURCES, Scene, Stems
+from training.evaluation.scored_mixture import SOURCES, ScoredMixture, Stems
 
 EXPONENTS = {"irm1": 1, "irm2": 2}
 KINDS = (*EXPONENTS, "ibm")
 _BLOCK_FRAMES = 512  # 6 s at the defaults: memory is that of the waveforms, whatever the song's length
 
 
-def ideal_mask(scene: Scene, kind: str, spec: StreamSpec | None = None) -> Stems:
+def ideal_mask(scored: ScoredMixture, kind: str, spec: StreamSpec | None = None) -> Stems:
     """The mixture under an ideal mask.
 
     With the references' magnitudes V and A, the vocals' mask is V / (V + A) for "irm1", V² / (V² + A²) for
@@ -26,9 +26,9 @@ def ideal_mask(scene: Scene, kind: str, spec: StreamSpec | None = None) -> Stems
     zero a ratio mask is 1/2. The accompaniment's mask is the rest to 1.
 
     Args:
-        scene: the mixture may be another than the sum of the references; same shape as theirs.
+        scored: the mixture may be another than the sum of the references; same shape as theirs.
         kind: "irm1", "irm2" or "ibm".
-        spec: the STFT; 2048 / 512 at the scene's sample rate unless given.
+        spec: the STFT; 2048 / 512 at the mixture's sample rate unless given.
 
     Returns:
         By source (samples, channels), float32, aligned to the mixture; both together are the mixture.
@@ -39,9 +39,9 @@ def ideal_mask(scene: Scene, kind: str, spec: StreamSpec | None = None) -> Stems
     """
     if kind not in KINDS:
         raise ValueError(f"ideal_mask: kind must be one of {', '.join(KINDS)}. Received: kind={kind!r}")
-    mixture = scene.mixture
+    mixture = scored.mixture
     num_samples, num_channels = mixture.shape
-    spec = spec or StreamSpec(sample_rate=scene.sample_rate, num_channels=num_channels)
+    spec = spec or StreamSpec(sample_rate=scored.sample_rate, num_channels=num_channels)
     stfts = [StreamingStft(spec, num_channels) for _ in range(3)]
     overlap_add = OverlapAdd(spec, num_channels)
     late, block = spec.stem_delay, _BLOCK_FRAMES * spec.frame_step
@@ -50,11 +50,11 @@ def ideal_mask(scene: Scene, kind: str, spec: StreamSpec | None = None) -> Stems
     vocals = np.zeros((total, num_channels), np.float32)
     for start in range(0, total, block):
         stop = min(start + block, total)
-        heard, voice, accompaniment = (
+        spectrum, voice, accompaniment = (
             stft.push(_padded(waveform, start, stop))
-            for stft, waveform in zip(stfts, (mixture, *(scene.references[s] for s in SOURCES)), strict=True)
+            for stft, waveform in zip(stfts, (mixture, *(scored.references[s] for s in SOURCES)), strict=True)
         )
-        vocals[start:stop] = overlap_add.push(vocals_mask(np.abs(voice), np.abs(accompaniment), kind) * heard)
+        vocals[start:stop] = overlap_add.push(vocals_mask(np.abs(voice), np.abs(accompaniment), kind) * spectrum)
     aligned = vocals[late : late + num_samples]
     return {"vocals": aligned, "accompaniment": mixture - aligned}
 

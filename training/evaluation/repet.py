@@ -13,7 +13,7 @@ import scipy.sparse
 
 from keras_sep.signal import OverlapAdd, StreamingStft
 from keras_sep.spec import StreamSpec
-from training.evaluation.scene import Scene, Stems, Waveform
+from training.evaluation.scored_mixture import ScoredMixture, Stems, Waveform
 
 FRAME_S = 0.093  # 4096 samples at 44100 Hz, the example's 2048 at 22050 Hz; a quarter of it from frame to frame
 NEIGHBOURS = 25
@@ -24,7 +24,7 @@ POWER = 2.0
 _BLOCK_FRAMES = 512
 
 
-def repet_sim(scene: Scene) -> Stems:
+def repet_sim(scored: ScoredMixture) -> Stems:
     """Separates the mixture: each frame's accompaniment is the median of the frames most like it.
 
     Similarity is the cosine between magnitude spectra of the channels' mean; the masks are each channel's own.
@@ -41,17 +41,17 @@ def repet_sim(scene: Scene) -> Stems:
     Returns:
         By source (samples, channels), float32, aligned to the mixture; both together are the mixture.
     """
-    mixture = scene.mixture
-    frame_length = 2 ** round(np.log2(FRAME_S * scene.sample_rate))
+    mixture = scored.mixture
+    frame_length = 2 ** round(np.log2(FRAME_S * scored.sample_rate))
     spec = StreamSpec(
-        sample_rate=scene.sample_rate,
+        sample_rate=scored.sample_rate,
         num_channels=1,
         frame_length=frame_length,
         frame_step=frame_length // 4,
         fft_length=frame_length,
     )
     mean = mixture.mean(axis=1, keepdims=True)
-    distance = round(MIN_DISTANCE_S * scene.sample_rate / spec.frame_step)
+    distance = round(MIN_DISTANCE_S * scored.sample_rate / spec.frame_step)
     neighbours = similar_frames(np.abs(_spectrum(mean, spec)), distance)
     vocals = np.empty_like(mixture)
     for channel in range(mixture.shape[1]):  # one at a time: spectra of a song are large

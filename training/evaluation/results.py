@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from common.files import write_json, write_text
 from training.evaluation.metrics import METRICS, PROTOCOLS
-from training.evaluation.scene import SOURCES
+from training.evaluation.scored_mixture import SOURCES
 
 KINDS = ("mixture", "classical", "estimates", "model", "oracle")
 FORMAT = 1  # of a result folder; another number is another way to score

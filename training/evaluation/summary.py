@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from training.evaluation.metrics import METRICS
 from training.evaluation.results import FORMAT, ResultFolder, Values, read_json
-from training.evaluation.scene import SOURCES
+from training.evaluation.scored_mixture import SOURCES
 
 VIEWS = ("v4", "v4_active", "v3")  # protocols, and the voice-active frames of one
 

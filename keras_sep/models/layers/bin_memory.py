@@ -1,4 +1,4 @@
-"""Memory for each position of a level: one GRU along time for all of them."""
+"""A memory for each position along frequency: one GRU along time that all positions share."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from keras import layers
 
 @keras.saving.register_keras_serializable("keras_sep")
 class BinMemory(layers.Layer):
-    """x + Dense(GRU(x)): a GRU along time that all positions share, each with a state of its own.
+    """A residual GRU along time, x + Dense(GRU(x)), whose weights all positions share, each with its own state.
 
-    What a partial does from frame to frame (it begins, holds, glides, trembles) is learned once for all frequencies;
-    the GRU of the bottleneck would have to learn it for each. Ours, not the paper's; as the recurrent layers along
-    time of band-split networks (Luo and Yu, 2023) share their weights. The Dense begins with zeros, so that a network
-    begins as if it were not there.
+    How a partial moves from frame to frame (onset, sustain, glide, vibrato) is learned once for all frequencies; the
+    GRU of the bottleneck would have to learn it for each. Ours, not the paper's; the recurrent layers along time of
+    band-split networks (Luo and Yu, 2023) share their weights likewise. The Dense is initialised with zeros, so that
+    the layer changes nothing in an untrained network.
 
     Args:
         channels: of x, C.

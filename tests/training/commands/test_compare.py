@@ -112,12 +112,12 @@ def test_one_source_alone_stays_out_of_the_other_stem(tmp_path, capsys):
     levels = {(row[0], row[1]): float(row[2].replace("−", "-")) for row in rows}
     assert len(levels) == 1 + 2 + 2 + 2  # an instrumental, two songs' two stems, two medians
     assert levels["accompaniment", "median of 3"] < -10
-    assert levels["vocals", "median of 2"] < 3  # no stem is louder than what was heard
+    assert levels["vocals", "median of 2"] < 3  # no stem is louder than the input
     assert main(["alone", "nothing", *options]) == 1
     assert "expected a run folder" in capsys.readouterr().err
 
 
-def test_one_source_alone_is_heard_at_one_sample_rate(runs, options, capsys):
+def test_one_source_alone_needs_networks_of_one_sample_rate(runs, options, capsys):
     assert main(["alone", str(runs[0]), DEFAULT_PRESET, *options]) == 1
     message = "error: expected networks of one sample rate. Received: 8000 and 44100 Hz"
     assert capsys.readouterr().err.splitlines() == [message]

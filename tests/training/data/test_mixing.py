@@ -60,7 +60,7 @@ def test_a_segment_is_a_function_of_its_generator(mixer):
 @pytest.mark.parametrize("name", POOLS)
 def test_any_pool_makes_mixtures_of_what_they_are_made_of(name):
     mixer = RandomMixer(POOLS[name](), SPEC, FRAMES)
-    heard = 0
+    found = 0
     for excerpt in draws(mixer, 40):
         assert excerpt.vocals.waveform.dtype == excerpt.accompaniment.waveform.dtype == np.float32
         segment = excerpt.segment()
@@ -71,8 +71,8 @@ def test_any_pool_makes_mixtures_of_what_they_are_made_of(name):
         # |V + A| lies between | |V| − |A| | and |V| + |A|.
         assert np.all(segment.mixture <= (segment.vocals + segment.accompaniment) * 1.001 + 1e-4)
         assert np.all(segment.mixture >= np.abs(segment.vocals - segment.accompaniment) * 0.999 - 1e-4)
-        heard += bool(segment.vocals.any() and segment.accompaniment.any())
-    assert heard >= 20
+        found += bool(segment.vocals.any() and segment.accompaniment.any())
+    assert found >= 20
 
 
 def test_a_mixture_is_the_transform_of_the_sum():
@@ -302,10 +302,10 @@ def test_excerpts_are_drawn_once_and_not_far_ahead(mixer):
     assert 8 * 2 <= len(drawn) <= (8 + 3) * 2
 
 
-@pytest.mark.parametrize("name", ["batch_size", "prefetch"])
-def test_counts_of_batches_are_checked(mixer, name):
-    with pytest.raises(ValueError, match=f"at least 1. Received: .*{name}=0"):
-        next(random_batches(mixer, seed=1, **{"batch_size": 2, "prefetch": 3, name: 0}))
+@pytest.mark.parametrize(("name", "count"), [("batch_size", 0), ("prefetch", 0), ("workers", -1)])
+def test_counts_of_batches_are_checked(mixer, name, count):
+    with pytest.raises(ValueError, match=f"at least 1.* Received: .*{name}={count}"):
+        next(random_batches(mixer, seed=1, **{"batch_size": 2, "prefetch": 3, name: count}))
 
 
 # --- validation
@@ -455,7 +455,7 @@ def test_shares_and_levels_that_cannot_be_are_named(settings, message):
 
 
 @pytest.mark.parametrize(
-    ("name", "heard"),
+    ("name", "found"),
     [
         ("floor", lambda e: e.floor is not None),
         ("lead_in", lambda e: not e.accompaniment.waveform[:, 0].any() and not e.vocals.waveform[:, 0].any()),
@@ -463,10 +463,10 @@ def test_shares_and_levels_that_cannot_be_are_named(settings, message):
         ("equaliser", lambda e: np.ptp(e.vocals.equaliser) > 0),
     ],
 )
-def test_a_share_is_what_it_says(name, heard):
+def test_a_share_is_what_it_says(name, found):
     for share in (0.0, 1.0):
         mixer = RandomMixer(POOLS["pools"](), SPEC, FRAMES, Mixing(**{"narrow": 0.0, "floor": 0.0, name: share}))
-        assert {bool(heard(excerpt)) for excerpt in draws(mixer, 20)} == {bool(share)}
+        assert {bool(found(excerpt)) for excerpt in draws(mixer, 20)} == {bool(share)}
 
 
 def test_a_voice_has_all_its_samples_when_its_pitch_alone_changes():

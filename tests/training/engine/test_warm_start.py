@@ -20,8 +20,9 @@ from tests.support.networks import every_bin, magnitude, masks_of, move_normalis
 from tests.support.paths import CONFIGS
 from tests.support.runs import RATE, TINY_SPEC, manifest_row, options, settings, tiny_config, write_run
 from training.__main__ import main
+from training.engine.build import build_separation
 from training.engine.config import TrainConfig
-from training.engine.train import build_separation, train
+from training.engine.training_run import train
 from training.engine.warm_start import begin_with, exposure_of, init_facts, overrides_of, restore_normalisation
 from training.evaluation.songs import scored_songs
 

@@ -12,21 +12,21 @@ from tests.support.paths import EXAMPLE
 from training.evaluation import oracles
 from training.evaluation.oracles import KINDS, ideal_mask, vocals_mask
 from training.evaluation.repet import NEIGHBOURS, repet_sim, similar_frames
-from training.evaluation.scene import SOURCES, Scene
+from training.evaluation.scored_mixture import SOURCES, ScoredMixture
 
 
 def sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
     return 10 * float(np.log10(np.sum(reference**2.0) / np.sum((reference - estimate) ** 2.0)))
 
 
-def both(scene: Scene, estimates: dict[str, np.ndarray]) -> tuple[float, ...]:
-    return tuple(sdr(scene.references[source], estimates[source]) for source in SOURCES)
+def both(scored: ScoredMixture, estimates: dict[str, np.ndarray]) -> tuple[float, ...]:
+    return tuple(sdr(scored.references[source], estimates[source]) for source in SOURCES)
 
 
 @pytest.fixture(scope="module")
-def example() -> Scene:
+def example() -> ScoredMixture:
     stems = {s: soundfile.read(EXAMPLE / f"{s}.ogg", dtype="float32", frames=10 * 44100)[0] for s in SOURCES}
-    return Scene("lithium", 44100, stems)
+    return ScoredMixture("lithium", 44100, stems)
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +34,11 @@ def ideal(example) -> dict[str, dict[str, np.ndarray]]:
     return {kind: ideal_mask(example, kind) for kind in KINDS}
 
 
-def sines(seconds: float = 1.0, rate: int = 44100) -> Scene:
+def sines(seconds: float = 1.0, rate: int = 44100) -> ScoredMixture:
     """A voice at 3 kHz and an accompaniment at 500 Hz, different in both channels."""
     t = np.arange(round(seconds * rate))[:, None] / rate
     stems = [np.sin(2 * np.pi * hz * t + [0, 1]) * [0.3, 0.2] for hz in (3000, 500)]
-    return Scene("sines", rate, dict(zip(SOURCES, (stem.astype(np.float32) for stem in stems), strict=True)))
+    return ScoredMixture("sines", rate, dict(zip(SOURCES, (stem.astype(np.float32) for stem in stems), strict=True)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -64,19 +64,19 @@ def test_the_stems_have_the_mixtures_shape_and_add_up_to_it(example, ideal, kind
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("num_samples", [1, 511, 2048, 44100 + 17])
 def test_sources_apart_in_frequency_come_out_nearly_perfect_to_the_last_sample(kind, num_samples):
-    scene = sines()
-    scene = Scene("sines", 44100, {s: scene.references[s][:num_samples] for s in SOURCES})
-    estimates = ideal_mask(scene, kind)
+    scored = sines()
+    scored = ScoredMixture("sines", 44100, {s: scored.references[s][:num_samples] for s in SOURCES})
+    estimates = ideal_mask(scored, kind)
     assert all(estimates[s].shape == (min(num_samples, 44100), 2) for s in SOURCES)
     if num_samples > 2048:
-        assert min(both(scene, estimates)) > (35 if kind == "irm1" else 44)
-        tail = Scene("tail", 44100, {s: scene.references[s][-600:] for s in SOURCES})
+        assert min(both(scored, estimates)) > (35 if kind == "irm1" else 44)
+        tail = ScoredMixture("tail", 44100, {s: scored.references[s][-600:] for s in SOURCES})
         assert min(both(tail, {s: estimates[s][-600:] for s in SOURCES})) > 15
 
 
 def test_a_shift_of_a_frame_costs_decibels(example, ideal):
     late = {s: np.roll(example.references[s], 512, axis=0) for s in SOURCES}
-    shifted = ideal_mask(Scene("late", 44100, late, example.mixture), "irm2")
+    shifted = ideal_mask(ScoredMixture("late", 44100, late, example.mixture), "irm2")
     assert np.all(np.subtract(both(example, ideal["irm2"]), both(example, shifted)) > 1)
 
 
@@ -107,16 +107,16 @@ def test_masks_at_ties_at_zero_and_where_squares_would_underflow(kind):
 
 
 def test_every_channel_has_its_own_mask():
-    scene = sines()
-    left_only = {"vocals": scene.references["vocals"] * [1, 0], "accompaniment": scene.references["accompaniment"]}
-    scene = Scene("left", 44100, {s: x.astype(np.float32) for s, x in left_only.items()})
-    np.testing.assert_array_equal(ideal_mask(scene, "irm2")["vocals"][:, 1], 0)
+    scored = sines()
+    left_only = {"vocals": scored.references["vocals"] * [1, 0], "accompaniment": scored.references["accompaniment"]}
+    scored = ScoredMixture("left", 44100, {s: x.astype(np.float32) for s, x in left_only.items()})
+    np.testing.assert_array_equal(ideal_mask(scored, "irm2")["vocals"][:, 1], 0)
 
 
 def test_the_mixture_may_be_another_than_the_sum_and_mono(example):
     mono = {s: x.mean(axis=1, keepdims=True) for s, x in example.references.items()}
     noisy = sum(mono.values()) + np.float32(0.001)
-    estimates = ideal_mask(Scene("mono", 44100, mono, noisy), "irm1")
+    estimates = ideal_mask(ScoredMixture("mono", 44100, mono, noisy), "irm1")
     assert estimates["vocals"].shape == (len(noisy), 1)
     np.testing.assert_allclose(sum(estimates.values()), noisy, atol=1e-6)
 
@@ -134,7 +134,7 @@ def test_another_stft_and_an_unknown_kind(example):
 
 
 @pytest.fixture(scope="module")
-def loop() -> Scene:
+def loop() -> ScoredMixture:
     """A background that repeats every 0.5 s for 8 s, and a gliding voice that never does."""
     rate, rng = 22050, np.random.default_rng(3)
     t = np.arange(8 * rate) / rate
@@ -147,7 +147,9 @@ def loop() -> Scene:
     background = 0.1 * np.tile(bar, (16, 1))
     phase = 2 * np.pi * np.cumsum(250 + 60 * t + 40 * np.sin(2 * np.pi * 0.37 * t**1.2)) / rate
     voice = sum(np.sin(k * phase) / k for k in range(1, 6))[:, None] * np.array([0.12, 0.1])
-    return Scene("loop", rate, {"vocals": voice.astype(np.float32), "accompaniment": background.astype(np.float32)})
+    return ScoredMixture(
+        "loop", rate, {"vocals": voice.astype(np.float32), "accompaniment": background.astype(np.float32)}
+    )
 
 
 def test_repet_sim_finds_what_repeats(loop):
@@ -162,9 +164,11 @@ def test_repet_sim_finds_what_repeats(loop):
 def test_repet_sims_masks_are_each_channels_own_and_the_voice_ends_at_100_hz(loop):
     t = np.arange(len(loop.mixture))[:, None] / loop.sample_rate
     hum = (0.02 * t * np.sin(2 * np.pi * 50 * t)).astype(np.float32)  # never as loud again
-    low = Scene("low", loop.sample_rate, loop.references, loop.mixture + hum)
+    low = ScoredMixture("low", loop.sample_rate, loop.references, loop.mixture + hum)
     vocals = repet_sim(low)["vocals"]
-    flipped = repet_sim(Scene("flipped", low.sample_rate, low.references, low.mixture[:, ::-1].copy()))["vocals"]
+    flipped = repet_sim(ScoredMixture("flipped", low.sample_rate, low.references, low.mixture[:, ::-1].copy()))[
+        "vocals"
+    ]
     np.testing.assert_allclose(flipped[:, ::-1], vocals, atol=1e-6)
     hz = np.fft.rfftfreq(len(t), 1 / low.sample_rate)
     heard, voice = (np.abs(np.fft.rfft(x, axis=0))[(hz > 45) & (hz < 55)].max() for x in (low.mixture, vocals))
@@ -175,7 +179,7 @@ def test_repet_sims_masks_are_each_channels_own_and_the_voice_ends_at_100_hz(loo
 @pytest.mark.parametrize("num_channels", [1, 2])
 def test_repet_sim_of_a_clip_too_short_to_repeat_still_adds_up(loop, seconds, num_channels):
     stems = {s: x[: round(seconds * 22050), :num_channels] for s, x in loop.references.items()}
-    clip = Scene("clip", 22050, stems)
+    clip = ScoredMixture("clip", 22050, stems)
     estimates = repet_sim(clip)
     assert all(estimates[s].shape == clip.mixture.shape for s in SOURCES)
     np.testing.assert_allclose(sum(estimates.values()), clip.mixture, atol=1e-6)

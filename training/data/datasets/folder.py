@@ -1,6 +1,6 @@
 """A folder of our own layout, for each split (train, valid, test):
 
-    <split>/songs/<song>/vocals.*, accompaniment.*   aligned stems of one song
+    <split>/songs/<song>/vocals.*, accompaniment.*   aligned stems of one song, under any of the names in stem_names.py
     <split>/voices/*                                 voices without music
     <split>/instrumentals/*                          music without voice
 
@@ -13,7 +13,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from training.data.datasets.track import AUDIO_SUFFIXES, SONG_STEMS, Source, Track
+from training.data.datasets.stem_names import stem_files
+from training.data.datasets.track import AUDIO_SUFFIXES, Source, Track
 
 POOLS = {"voices": "voice", "instrumentals": "instrumental"}
 KINDS = {"voice_melodised", "instrument_track"}  # of the manifest, beside the folder's own
@@ -32,31 +33,34 @@ def tracks(data: Path, split: str, seed: int) -> list[Track]:
         raise ValueError(
             f"expected audio below {root}. Received: no file ending in {', '.join(sorted(AUDIO_SUFFIXES))}"
         )
-    songs: dict[Path, dict[str, Path]] = {}
+    songs: dict[Path, None] = {}
     pools: list[Track] = []
     for file in files:
         folder, row = file.relative_to(root).parts[0], rows.get(file.relative_to(data).as_posix(), {})
         if folder == "songs":
-            songs.setdefault(file.parent, {})[file.stem] = file
+            songs[file.parent] = None
         elif folder in POOLS:
             kind = row.get("kind", "") if row.get("kind") in KINDS else POOLS[folder]
             stems = {kind: (Source(file),)}
             licence, family = row.get("licence", ""), row.get("licence_family", "")
             pools.append(Track(file.stem, "folder", kind, stems, licence, family))
-    return [_song(data, folder, stems, rows) for folder, stems in songs.items()] + pools
+    return [_song(data, folder, rows) for folder in songs] + pools
 
 
-def _song(data: Path, folder: Path, stems: dict[str, Path], rows: dict[str, dict[str, str]]) -> Track:
-    own = [rows.get(file.relative_to(data).as_posix(), {}) for file in stems.values()]
-    families = {row.get("licence_family", "") for row in own}
+def _song(data: Path, folder: Path, rows: dict[str, dict[str, str]]) -> Track:
+    stems: dict[str, list[Path]] = {}
     problem = ""
-    if set(stems) != set(SONG_STEMS):
-        problem = f"{folder}: expected {' and '.join(SONG_STEMS)}. Received: {', '.join(sorted(stems))}"
+    try:
+        stems = stem_files(folder)
+    except ValueError as error:
+        problem = str(error)
+    own = [rows.get(file.relative_to(data).as_posix(), {}) for files in stems.values() for file in files]
+    families = {row.get("licence_family", "") for row in own}
     return Track(
         name=folder.name,
         dataset="folder",
         kind="song",
-        stems={name: (Source(file),) for name, file in sorted(stems.items(), reverse=True)},
+        stems={name: tuple(Source(file) for file in files) for name, files in stems.items()},
         licence="; ".join(dict.fromkeys(row.get("licence") or "not stated" for row in own)) if any(own) else "",
         licence_family=families.pop() if len(families) == 1 else "nc",  # free only if both are
         problem=problem,

@@ -1,4 +1,4 @@
-"""What a reader lists: tracks, and for each stem what to decode. Nothing here opens an audio file."""
+"""Tracks, as a reader lists them, with what to decode for each stem. Nothing here opens an audio file."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Track:
         stems: what to sum for each stem. A song has "vocals" and "accompaniment"; a pool track has one, named
             after its kind.
         licence: as the data set states it.
-        licence_family: "free", "nc", or "" where nobody has said.
-        has_bleed: instruments are heard in the stems of others, as far as the data set says.
+        licence_family: "free", "nc", or "" where it is not known.
+        has_bleed: stems contain some of other instruments, as far as the data set says.
         problem: why the track cannot be used; it is then named and skipped like an unreadable file.
     """
 

@@ -263,7 +263,58 @@ def test_a_song_without_accompaniment_is_named(folder, tmp_path, capsys):
     shutil.copytree(folder / "train", data / "train")
     (data / "train/songs/one_train/accompaniment.wav").unlink()
     assert names(load(data, "train", tmp_path)) == ["two_train"]
-    assert "one_train: expected vocals and accompaniment. Received: vocals" in capsys.readouterr().err
+    message = "one_train: expected vocals and accompaniment, or parts of it. Received: vocals.wav"
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("files", "accompaniment"),
+    [
+        (("vocals.wav", "accompaniment.wav", "mixture.wav"), ["accompaniment.wav"]),  # `live --record`
+        (("Vocals.wav", "ACCOMPANIMENT.WAV", "Mixture.wav"), ["ACCOMPANIMENT.WAV"]),
+        (("mixture.wav", "vocals.wav", "drums.wav", "bass.wav", "other.wav"), ["bass.wav", "drums.wav", "other.wav"]),
+        (("Vocals.flac", "Drums.flac", "Bass.flac", "Other.flac"), ["Bass.flac", "Drums.flac", "Other.flac"]),
+        (("vocals.wav", "instrumental.wav", "mix.wav"), ["instrumental.wav"]),
+        (("vocals.wav", "no_vocals.wav", "drums.wav", "._vocals.wav"), ["no_vocals.wav"]),
+    ],
+)
+def test_stems_have_the_names_of_other_data_sets(files, accompaniment, tmp_path):
+    root = tmp_path / "data/test/songs/one"
+    for name in files:
+        write(root / name)
+    [song] = load(tmp_path / "data", "test", tmp_path, strict=True).songs
+    equal(song.vocals, root / next(name for name in files if name.lower().startswith("vocals")))
+    equal(song.accompaniment, *(root / name for name in accompaniment))
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (
+            ("vocals.wav", "Vocals.flac", "accompaniment.wav"),
+            "named vocals. Received: Vocals.flac and vocals.wav",
+        ),
+        (("vocals.wav", "accompaniment.wav", "Choir.wav"), "expected stems named vocals, .*, mix. Received: Choir.wav"),
+        (("mixture.wav", "vocals.wav"), "expected vocals and accompaniment, .* Received: mixture.wav, vocals.wav"),
+        (("drums.wav", "bass.wav"), "expected vocals and accompaniment, .* Received: bass.wav, drums.wav"),
+    ],
+)
+def test_songs_whose_stems_are_not_clear_are_named(files, message, tmp_path):
+    for name in files:
+        write(tmp_path / "data/test/songs/one" / name)
+    with pytest.raises(ValueError, match=rf"test/songs/one: .*{message}"):
+        load(tmp_path / "data", "test", tmp_path, strict=True)
+
+
+def test_the_licence_of_a_song_is_that_of_the_stems_that_are_read(tmp_path):
+    data = tmp_path / "data"
+    rows = ["path,kind,licence,licence_family"]
+    for name, family in (("vocals", "free"), ("drums", "free"), ("bass", "free"), ("mixture", "nc")):
+        write(data / f"test/songs/one/{name}.wav")
+        rows.append(f"test/songs/one/{name}.wav,{name},licence of {name},{family}")
+    (data / "manifest.csv").write_text("\n".join(rows) + "\n")
+    [song] = load(data, "test", tmp_path, licences="free").songs
+    assert song.vocals.licence == "licence of vocals; licence of drums; licence of bass"
 
 
 def test_nothing_usable_is_an_error(tmp_path):

@@ -1,0 +1,115 @@
+"""Score a model or a folder of estimates by BSS Eval (museval), v4 on 1 s frames and v3 images on 30 s windows, and by
+SI-SDR, and the mixture, a classical method and oracles on the same songs. A second call with the same --out scores what
+is missing, and adds rows."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from keras_sep.presets import DEFAULT_PRESET
+from keras_sep.spec import StreamSpec
+from training.commands.options import add_data_options, add_scoring_options, add_split, current_preset
+
+HELP = "score a model, or stems made by another system"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--preset", default=DEFAULT_PRESET, help=f"shipped model (default: {DEFAULT_PRESET})")
+    which.add_argument("--model", type=Path, metavar="FILE.tflite")
+    which.add_argument("--run", type=Path, metavar="RUN", help="best network of a training run, in Keras")
+    which.add_argument(
+        "--estimates", type=Path, metavar="DIR", help="stems that another system made: DIR/SONG/vocals.wav and so on"
+    )
+    parser.add_argument("--graph", help="of the preset: mask or waveform (default: the faster that it has)")
+    parser.add_argument("--precision", help="of the preset (default: the fastest that it has)")
+    add_data_options(parser)
+    add_split(parser)
+    parser.add_argument(
+        "--exclude-shared", action="store_true", help="leave out songs that the model was trained or validated on"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="result folder")
+    parser.add_argument("--name", help="of the row (default: the file's or folder's)")
+    parser.add_argument(
+        "--references",
+        default="mixture,repet_sim,irm1,irm2,ibm",
+        metavar="A,B",
+        help="rows to compare it with (default: mixture,repet_sim,irm1,irm2,ibm), or none",
+    )
+    parser.add_argument(
+        "--robustness",
+        nargs="?",
+        const="all",
+        default="",
+        metavar="A,B",
+        help="rows of the model on altered mixtures, all or some of level_+20db,level_-20db,lowpass_8khz,mono,mp3_128k,"
+        "noise_-80db",
+    )
+    add_scoring_options(parser, protocols="v4,v3")
+    parser.add_argument("--save-estimates", action="store_true", help="keep the stems in DIR/estimates")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="score anew what was scored with other weights or versions"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    from common.exposure import TrainingExposure
+    from training.evaluation import methods
+    from training.evaluation.conditions import CONDITIONS
+    from training.evaluation.scoring import evaluate, require_counts, require_known
+    from training.evaluation.songs import exposure_of_file, scored_songs
+    from training.report import write_summary
+
+    # Wrong options are reported before audio is decoded.
+    require_counts(args.excerpt, args.jobs)
+    references = [] if args.references == "none" else args.references.split(",")
+    require_known("--references", references, methods.REFERENCES)
+    conditions = args.robustness.split(",") if args.robustness else []
+    if conditions == ["all"]:
+        conditions = list(CONDITIONS)
+    require_known("--robustness", conditions, CONDITIONS)
+    if conditions and args.estimates:
+        raise ValueError("--robustness: expected a model that can be given other mixtures. Received: --estimates")
+    if args.exclude_shared and args.estimates:
+        raise ValueError("--exclude-shared: expected a model that says what it was trained on. Received: --estimates")
+    exposure = TrainingExposure()
+    if args.run:
+        method, exposure = methods.of_run(args.run, name=args.name), TrainingExposure.of_run(args.run)
+    elif args.estimates:
+        method = methods.of_estimates(args.estimates, name=args.name)
+    else:
+        preset = current_preset(args.preset)
+        method, provenance = methods.of_file(preset, args.model, args.graph, args.precision, name=args.name)
+        exposure = exposure_of_file(provenance, method.row)
+    rate = method.sample_rate or StreamSpec().sample_rate
+    with scored_songs(
+        args.data,
+        args.split,
+        rate,
+        dataset=args.dataset,
+        cache=args.cache,
+        strict=args.strict,
+        exposure=exposure,
+        exclude_shared=args.exclude_shared,
+    ) as songs:
+        summary = evaluate(
+            songs,
+            [*(methods.REFERENCES[name] for name in references), method],
+            args.out,
+            rate,
+            conditions=conditions,
+            protocols=args.protocols.split(","),
+            excerpt=args.excerpt,
+            jobs=args.jobs,
+            dataset=args.dataset,
+            split=args.split,
+            save_estimates=args.save_estimates,
+            overwrite=args.overwrite,
+        )
+    print(write_summary(args.out))
+    failed = sum(len(row["failed"]) for row in summary["rows"])
+    if failed:
+        print(f"error: {failed} scores are missing, see above", file=sys.stderr)
+    return 1 if failed else 0

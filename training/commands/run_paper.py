@@ -1,0 +1,25 @@
+"""Train U-Net, LSTM, OR-U-Net and OR-U-Net_df alike, the last with the first as its teacher, and score them on songs;
+the same command goes on where it was stopped."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from training.commands.options import add_scoring_options, add_split, add_training_options, training_options
+
+HELP = "train and score the paper's four methods"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, help="folder for the four runs and table.md")
+    add_training_options(parser)
+    add_split(parser)
+    add_scoring_options(parser, protocols="v4")
+
+
+def run(args: argparse.Namespace) -> None:
+    from training.commands.reproduction import run_paper
+
+    options = training_options(args) | {"protocols": args.protocols.split(",")}
+    print(run_paper(args.out, args.data, args.set, args.split, args.excerpt, args.jobs, **options))

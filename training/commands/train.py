@@ -1,0 +1,45 @@
+"""Train a model with fit, from random weights or, with --init-preset, from those of a preset."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from training.commands.options import add_training_options, current_preset, training_options
+
+HELP = "train a model with fit"
+FINE_TUNE = Path(__file__).parents[1] / "configs" / "shipped" / "fine_tune.toml"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "config",
+        type=Path,
+        nargs="?",
+        metavar="CONFIG.toml",
+        help="may be left out with --init-preset: training/configs/shipped/fine_tune.toml",
+    )
+    parser.add_argument(
+        "--init-preset", metavar="NAME", help="start from the weights of a preset, in its architecture and size"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="run folder; an interrupted run in it is resumed (with --init-preset it may be left out: "
+        "runs/NAME-fine-tuned)",
+    )
+    add_training_options(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    from training.engine.config import TrainConfig
+    from training.engine.training_run import train
+    from training.engine.warm_start import overrides_of
+
+    preset = current_preset(args.init_preset)
+    for name, value in (("CONFIG.toml", args.config), ("--out", args.out)):
+        if value is None and not preset:
+            raise ValueError(f"train: expected {name}, which only --init-preset makes optional. Received: none")
+    out = args.out or Path("runs") / f"{preset}-fine-tuned"
+    settings = (overrides_of(preset) if preset else []) + args.set
+    train(TrainConfig.load(args.config or FINE_TUNE, settings), args.data, out, **training_options(args))

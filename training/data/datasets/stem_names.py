@@ -1,0 +1,43 @@
+"""The names that stems have in the folder of a song, here and in other data sets and separators."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from training.data.datasets.track import AUDIO_SUFFIXES
+
+VOCALS = "vocals"
+ACCOMPANIMENT = ("accompaniment", "no_vocals", "instrumental")  # Spleeter and museval, Demucs, others
+PARTS = ("drums", "bass", "other", "guitar", "piano")  # of the accompaniment: MUSDB18-HQ, DSD100, Demucs
+MIXTURES = ("mixture", "mix")  # not read: a mixture is the sum of its stems
+KNOWN = (VOCALS, *ACCOMPANIMENT, *PARTS, *MIXTURES)
+
+
+def audio_files(folder: Path) -> list[Path]:
+    """Audio files in a folder by name, without hidden ones (macOS leaves `._x` behind)."""
+    files = (path for path in folder.iterdir() if path.suffix.lower() in AUDIO_SUFFIXES and path.name[0] != ".")
+    return sorted(files)
+
+
+def stem_files(folder: Path) -> dict[str, list[Path]]:
+    """The files of a song to add up for its vocals and its accompaniment; names count in any capitalisation.
+
+    The accompaniment is one file or, where there is none, the sum of its parts. A mixture is left out.
+
+    Raises:
+        ValueError: a name that is unknown or there twice, or a stem that is missing.
+    """
+    named: dict[str, Path] = {}
+    for file in audio_files(folder):
+        name = file.stem.lower()
+        if name not in KNOWN:
+            raise ValueError(f"{folder}: expected stems named {', '.join(KNOWN)}. Received: {file.name}")
+        if name in named:
+            raise ValueError(f"{folder}: expected one file named {name}. Received: {named[name].name} and {file.name}")
+        named[name] = file
+    whole = [named[name] for name in ACCOMPANIMENT if name in named][:1]
+    accompaniment = whole or [named[name] for name in PARTS if name in named]
+    if VOCALS not in named or not accompaniment:
+        found = ", ".join(file.name for file in named.values()) or "no audio"
+        raise ValueError(f"{folder}: expected vocals and accompaniment, or parts of it. Received: {found}")
+    return {VOCALS: [named[VOCALS]], "accompaniment": accompaniment}

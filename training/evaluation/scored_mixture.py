@@ -1,0 +1,34 @@
+"""The mixture that a method separates, and the references that its estimates are scored against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+Waveform = npt.NDArray[np.float32]
+Stems = dict[str, Waveform]
+
+SOURCES = ("vocals", "accompaniment")
+
+
+@dataclass(frozen=True)
+class ScoredMixture:
+    """One song under one condition.
+
+    Args:
+        song: name of the song.
+        sample_rate: Hz.
+        references: by source, each (samples, 1 or 2), float32, full scale ±1.
+        mixture: of the same shape; the sum of the references unless a condition changed it alone.
+    """
+
+    song: str
+    sample_rate: int
+    references: Stems
+    mixture: Waveform = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+
+    def __post_init__(self) -> None:
+        if not self.mixture.size:
+            object.__setattr__(self, "mixture", sum(self.references[source] for source in SOURCES))
