@@ -26,7 +26,7 @@ help:
 	@echo "make test-android   the Kotlin library against Python's samples, the application on the JVM (JDK 17, Maven)"
 	@echo "make apk            the application put together without Google's tools, and inspected; Debian's tools"
 	@echo "make lint           ruff, mypy and tsc"
-	@echo "make bench          time and memory of the shipped models (about 10 minutes;"
+	@echo "make bench          time and memory of the shipped models, and of Spleeter's and Open-Unmix's networks (12 minutes;"
 	@echo "                    MODELS=folders of converted files instead, PEERS=folder of networks to measure beside)"
 	@echo "make bench-browser  time of the page in Chromium (about 6 minutes)"
 	@echo "make bench-training time and memory of training (about 10 minutes; DATA=folder adds fit on its audio)"
@@ -78,12 +78,12 @@ lint: .venv/.dev $(if $(NODE),web_demo/node_modules/.package-lock.json)
 	$(BIN)/mypy
 	$(if $(NODE),npm --prefix web_demo run --silent check)
 
-# Converted files and peers may be .onnx files, whose runtime only developers have.
-bench: $(if $(MODELS)$(PEERS),.venv/.dev,.venv/.demo)
-	$(BIN)/python -m export benchmark $(MODELS) $(if $(PEERS),--peers $(PEERS))
+bench: .venv/.dev
+	$(BIN)/python -m benchmarks costs $(MODELS) $(if $(PEERS),--peers $(PEERS))
+	$(BIN)/python -m benchmarks separators
 
 bench-browser: .venv/.dev page
-	$(BIN)/python -m export benchmark-browser
+	$(BIN)/python -m benchmarks browser
 
 bench-training: .venv/.dev
 	$(BIN)/python -m training benchmark $(if $(DATA),--data $(DATA))

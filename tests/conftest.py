@@ -74,6 +74,18 @@ def data(once) -> Path:
 
 
 @pytest.fixture(scope="session")
+def converted(once) -> Path:
+    """A small network in every file there is; see `tests.support.conversion.convert_small`. Not to be written to."""
+
+    def convert(folder: Path) -> None:
+        from tests.support.conversion import convert_small  # it loads TensorFlow
+
+        convert_small(folder)
+
+    return once("converted", convert)
+
+
+@pytest.fixture(scope="session")
 def unit_model() -> Callable[[str], Path]:
     """Path of the model whose vocals mask is 1 and whose accompaniment mask is 1/2, as "mask" or "waveform" graph."""
     return lambda graph="mask": GOLDEN / f"unit-{graph}-float32.tflite"

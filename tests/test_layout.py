@@ -45,7 +45,12 @@ IMPORTS: dict[str, set[str]] = {
 }
 NEEDS_KERAS = {"models", "losses", "extra_losses", "teachers", "separation", "inference", "tflite"}
 # The folders of a checkout, from the floor up, and what each of them may know beside keras_sep.
-FLOORS: dict[str, set[str]] = {"common": set(), "training": {"common"}, "export": {"common"}}
+FLOORS: dict[str, set[str]] = {
+    "common": set(),
+    "training": {"common"},
+    "export": {"common"},
+    "benchmarks": {"common"},
+}
 
 # Folders whose modules still import each other in a cycle.
 CYCLIC = {"export"}
@@ -91,7 +96,7 @@ def test_keras_sep_is_built_from_the_ground_up():
         assert own <= IMPORTS[module], f"{path} imports {sorted(own - IMPORTS[module])}"
         found.setdefault(module, set()).update(own)
         tops = {name.split(".")[0] for name in imports}
-        assert not tops & {"common", "training", "export", "examples", "tests"}, path
+        assert not tops & {"common", "training", "export", "benchmarks", "examples", "tests"}, path
         if module not in NEEDS_KERAS:
             assert not tops & set(HEAVY), f"{path}: the runtime needs neither TensorFlow nor Keras"
     assert found == IMPORTS, "what is no longer imported is not allowed any longer, either"
@@ -107,7 +112,7 @@ def test_no_module_knows_one_above_it():
 
 def test_each_folder_knows_the_floors_below_it_only():
     for folder, below in FLOORS.items():
-        others = {"common", "training", "export", "examples", "tests"} - below - {folder}
+        others = {"common", "training", "export", "benchmarks", "examples", "tests"} - below - {folder}
         for path in (ROOT / folder).rglob("*.py"):
             assert not others & {name.split(".")[0] for name in _imports(path)}, path
 

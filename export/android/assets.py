@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from common import example_song
 from common.files import write_json
-from export.android.folder import made_anew
-from export.benchmark.example import EXAMPLE
+from export.android.made_anew import made_anew
 from keras_sep.presets import ASSETS, DEFAULT_PRESET, PREFERENCE, presets
 
 
@@ -50,5 +50,5 @@ def write_assets(app: Path) -> list[Path]:
                 )
         write_json(folder / "catalogue.json", catalogue)
     with made_anew(target / "example") as folder:
-        shutil.copyfile(EXAMPLE, folder / "lithium.flac")
+        shutil.copyfile(example_song.MIXTURE, folder / "lithium.flac")
     return sorted(path for name in ("models", "example") for path in (target / name).iterdir())

@@ -19,9 +19,9 @@ import numpy.typing as npt
 import soxr
 from scipy import signal
 
+from common.example_song import example_song
 from common.files import write_json
-from export.android.folder import made_anew
-from export.benchmark.example import example
+from export.android.made_anew import made_anew
 from keras_sep.runtime import StepModel, runtime_name
 from keras_sep.separator import StreamingSeparator
 from keras_sep.signal import OverlapAdd, StreamingStft, magnitude_views
@@ -69,7 +69,7 @@ def write_golden(core: Path, models: Path) -> Path:
         vectors = _Vectors(folder)
         rate = StreamSpec().sample_rate
         start = int(_START_S * rate)
-        mixture = example()[start : start + int(_LENGTH_S * rate)]
+        mixture = example_song()[start : start + int(_LENGTH_S * rate)]
         entries = []
         for path in (*shipped, *sorted(GOLDEN.glob("*.tflite"))):
             if path.parent == GOLDEN:

@@ -1,6 +1,5 @@
-"""Is an exported file the float Keras network?
+"""Is an exported file the float Keras network, on real songs, after hours, and elsewhere?
 
-At once, on a few seconds: agreement, with gates (convert writes nothing that misses them).
-Before publication, on real songs: songs → reference (Keras), measure (a file; workers), scores, ops → gates → verify.
+Before publication, on real songs: reference (Keras), measure (a file; measurement_pool), ops → verify.
 After hours: endurance. Under other runtimes and processors: runtimes.
 """

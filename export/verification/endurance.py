@@ -20,14 +20,15 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from common import example_song
+from common.markdown import decibels, table
 from common.scores import snr_db
-from export.songs import read_stems, song_folders
+from export.data.song_stems import read_stems, song_folders
 from keras_sep.presets import DEFAULT_PRESET, get_preset
 from keras_sep.separator import StreamingSeparator
 from keras_sep.spec import StreamSpec
 
 Array = npt.NDArray[np.float32]
-EXAMPLE = Path(__file__).parents[2] / "examples" / "lithium"
 WARM_UP, COMPARED = 30.0, 10.0  # seconds
 ROW = 600.0  # seconds of audio behind a line of the table
 SILENCE = 10.0  # seconds
@@ -104,9 +105,8 @@ def stream(path: Path, hours: float, data: Path | None = None) -> list[Row]:
     rows, row, silence = [], Row(), math.nan
     undone = 0
     tqdm.write(f"\n{path.name}: {rounds} rounds of {len(blocks) * step_s:.0f} s of music")
-    tqdm.write(f"| hours | SNR to a fresh stream | SDR {' / '.join(spec.sources)} | largest state | step p50 | worst |")
-    tqdm.write("|---|---|---|---|---|---|")
-    tqdm.write(f"| fresh | | {_sdr_text(expected_sdr_db)} | | | |")
+    heads = ["hours", "SNR to a fresh stream", f"SDR {' / '.join(spec.sources)}", "largest state", "step p50", "worst"]
+    lines = [["fresh", "", _sdr_text(expected_sdr_db), "", "", ""]]
     with tqdm(total=round(rounds * len(blocks) * step_s), unit="s", desc=path.name, disable=None) as progress:
         for index in range(1, rounds + 1):
             stems = _round(separator, blocks, [passage.steps for passage in passages], row, progress)
@@ -116,8 +116,9 @@ def stream(path: Path, hours: float, data: Path | None = None) -> list[Row]:
                 silence, undone = _ordeal(separator, row)
             if len(row.times_ms) * step_s >= ROW or index == rounds:
                 rows.append(row)
-                tqdm.write(_line(index * len(blocks) * step_s / 3600, row))
+                lines.append(_cells(index * len(blocks) * step_s / 3600, row))
                 row = Row()
+    tqdm.write(table(heads, lines))
     tqdm.write(
         f"Half way {separator.repaired_samples} NaN samples repaired, {separator.recoveries} steps undone; "
         f"in silence a peak of {silence:g}."
@@ -158,7 +159,7 @@ def _ordeal(separator: StreamingSeparator, row: Row) -> tuple[float, int]:
     # Whole steps, as before and after: a frame must not begin elsewhere in the music of the next round.
     second = np.zeros((spec.sample_rate // spec.frame_step * spec.frame_step, spec.num_channels), np.float32)
     stems = list(separator.push(second + np.float32(np.nan)).values())
-    shape = (spec.num_bins if separator.step.graph == "mask" else spec.frame_step, spec.num_channels)
+    shape = (spec.num_bins, spec.num_views) if separator.step.graph == "mask" else (spec.frame_step, spec.num_channels)
     separator.step(np.full(shape, np.nan, np.float32))
     undone = separator.recoveries - before
     stems += separator.push(second).values()
@@ -189,15 +190,19 @@ def _ratio_db(expected: Array, found: Array) -> Array:
     return np.array([snr_db(e, f) for e, f in zip(expected, found, strict=True)])
 
 
-def _line(hours: float, row: Row) -> str:
-    return (
-        f"| {hours:.2f} | {row.snr_db:.1f} dB | {_sdr_text(row.sdr_db)} | {_network_state(row):.4f} "
-        f"| {statistics.median(row.times_ms):.3f} ms | {max(row.times_ms):.2f} ms |"
-    )
+def _cells(hours: float, row: Row) -> list[str]:
+    return [
+        f"{hours:.2f}",
+        f"{decibels(row.snr_db, 1)} dB",
+        _sdr_text(row.sdr_db),
+        f"{_network_state(row):.4f}",
+        f"{statistics.median(row.times_ms):.3f} ms",
+        f"{max(row.times_ms):.2f} ms",
+    ]
 
 
 def _sdr_text(sdr_db: Array | float) -> str:
-    return " / ".join(f"{value:.2f}" for value in np.atleast_1d(sdr_db))
+    return " / ".join(decibels(value) for value in np.atleast_1d(sdr_db))
 
 
 def _network_state(row: Row) -> float:
@@ -255,7 +260,7 @@ def _in_steps(stems: Array, spec: StreamSpec) -> Array:
 
 def _songs(data: Path | None, spec: StreamSpec) -> Iterator[Array]:
     """Stems (sources, samples, C); the mixture is their sum."""
-    folders = [EXAMPLE] if data is None else song_folders(data, "test")
+    folders = [example_song.FOLDER] if data is None else song_folders(data, "test")
     if not folders:
         raise ValueError(f"{data}: expected test/songs/<song>/{{{','.join(spec.sources)}}}.*. Received: none")
     for folder in folders:

@@ -5,7 +5,7 @@ The network's side lies in a folder that `export.verification.reference` wrote:
 
     songs/<i>.npy    stems (sources, samples, C) of a test song's excerpt
     stream.npz       of the network on the stream, for each checkpoint n: masks_<n> (sources, T, F, C),
-                     stems_<n> (sources, T · frame_step, C), state_<i>_<n>
+                     stems_<n> (sources, T · frame_step, C), state_<i>_<n>; T steps of `windows` or `stem_windows`
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from common.scores import median_sdr, snr_db
-from export.onnx_step import OnnxStep
+from common.step_files import open_step
 from keras_sep.engine import build_engine
-from keras_sep.runtime import StepModel
 from keras_sep.signal import StreamingStft, magnitude_views
 from keras_sep.spec import StreamSpec
 
@@ -33,6 +32,16 @@ Advance = Callable[[int], None]
 def windows(steps: int) -> dict[int, range]:
     """By checkpoint: the steps that are compared there. The last checkpoint is the stream's end."""
     return {n: range(max(0, n - WINDOW), n) for n in (*(c for c in CHECKPOINTS if c < steps), steps)}
+
+
+def stem_windows(steps: int, spec: StreamSpec) -> dict[int, range]:
+    """As `windows`, of stems: the first window goes on until the stems of the first step's samples are complete.
+
+    What comes before it belongs to the silence before the stream. Masks smear a little of the song into it, about
+    60 dB below the song, but it is a difference of numbers as large as the song, and so is its rounding.
+    """
+    first = min(1 + spec.stem_delay // spec.frame_step, steps)
+    return {n: range(window.start, max(window.stop, first)) for n, window in windows(steps).items()}
 
 
 def read_stream(reference: Path, spec: StreamSpec, steps: int) -> Iterator[tuple[range, Array]]:
@@ -63,8 +72,9 @@ def measure_stream(path: Path, reference: Path, steps: int, advance: Advance) ->
     """
     step, expected = open_step(path), np.load(reference / "stream.npz")
     spec, stft, finite = step.spec, StreamingStft(step.spec), True
-    outputs: dict[int, list] = {n: [] for n in windows(steps)}
-    weights: dict[int, list] = {n: [] for n in windows(steps)}
+    compared = windows(steps) if step.graph == "mask" else stem_windows(steps, spec)
+    outputs: dict[int, list] = {n: [] for n in compared}
+    weights: dict[int, list] = {n: [] for n in compared}
     states: dict[int, dict[str, Array]] = {}
     for places, samples in read_stream(reference, spec, steps):
         if step.graph == "mask":
@@ -74,7 +84,7 @@ def measure_stream(path: Path, reference: Path, steps: int, advance: Advance) ->
         for t, x in zip(places, inputs, strict=True):
             output = np.stack(step(x))
             finite = finite and bool(np.all(np.isfinite(output)))
-            for n, window in windows(steps).items():
+            for n, window in compared.items():
                 if t in window:
                     outputs[n].append(output)
                     weights[n].append(x[..., : spec.num_channels])  # what a mask multiplies
@@ -127,10 +137,6 @@ def measure_song(path: Path, stems: Path, active: npt.NDArray[np.bool_], advance
         return [np.nan] * len(references)
     estimates = np.concatenate(parts, axis=1)[:, late : late + len(mixture)]
     return median_sdr(references, estimates, spec.sample_rate, active)
-
-
-def open_step(path: Path) -> Any:
-    return OnnxStep(path) if path.suffix == ".onnx" else StepModel(path)
 
 
 def _number(value: Any) -> float | None:

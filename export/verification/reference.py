@@ -12,8 +12,8 @@ import numpy as np
 
 from common.files import written_beside
 from common.scores import median_sdr
-from export.songs import Song
-from export.verification.measure import Advance, read_stream, windows
+from export.data.song_stems import Song
+from export.verification.measure import Advance, read_stream, stem_windows, windows
 from keras_sep.inference import MaskStream, separate
 from keras_sep.models import OnlineNetwork
 from keras_sep.signal import OverlapAdd, StreamingStft, magnitude_views
@@ -41,11 +41,11 @@ def write_stream(network: OnlineNetwork, reference: Path, steps: int, advance: A
         mask = np.stack([masks_by_name[f"{source}_mask"] for source in spec.sources])
         stem = np.stack([o.push(m * spectrum) for o, m in zip(overlap_adds, mask, strict=True)])
         for n, window in windows(steps).items():
-            first = max(window.start, places.start) - places.start
-            last = min(window.stop, places.stop) - places.start
-            if first < last:
-                masks[n].append(mask[:, first:last])
-                stems[n].append(stem[:, first * spec.frame_step : last * spec.frame_step])
+            if found := _overlap(window, places):
+                masks[n].append(mask[:, found.start : found.stop])
+        for n, window in stem_windows(steps, spec).items():
+            if found := _overlap(window, places):
+                stems[n].append(stem[:, found.start * spec.frame_step : found.stop * spec.frame_step])
         if places.stop in masks:
             result |= {f"state_{i}_{places.stop}": state for i, state in enumerate(stream.states)}
         advance(len(places))
@@ -53,6 +53,11 @@ def write_stream(network: OnlineNetwork, reference: Path, steps: int, advance: A
         result |= {f"masks_{n}": np.concatenate(masks[n], axis=1), f"stems_{n}": np.concatenate(stems[n], axis=1)}
     with written_beside(reference / "stream.npz") as part, part.open("wb") as file:
         np.savez(file, **result)
+
+
+def _overlap(window: range, places: range) -> range:
+    """The part of `places` that is in a window, counted from the first place."""
+    return range(max(window.start, places.start) - places.start, min(window.stop, places.stop) - places.start)
 
 
 def song_sdr(network: OnlineNetwork, song: Song) -> list[float]:

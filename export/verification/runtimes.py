@@ -18,7 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from common import example_song
 from common.files import written_beside
+from common.markdown import decibels, table
 from common.scores import snr_db
 from keras_sep.errors import UnsupportedModelError
 from keras_sep.metadata import read_metadata
@@ -27,7 +29,6 @@ from keras_sep.runtime import runtime_name
 from keras_sep.separator import StreamingSeparator
 
 Array = npt.NDArray[np.float32]
-EXAMPLE = Path(__file__).parents[2] / "examples" / "lithium" / "mixture.flac"
 START_S = 15.0  # the voice is loudest from here
 LONGEST_S = 10.0  # to the song's end
 BLOCK = 1000  # samples pushed at a time: no multiple of a step
@@ -57,7 +58,9 @@ def stream(path: Path, seconds: float) -> Array:
     """Stems of the example song as they come out of a stream, to the end of its flush."""
     separator = StreamingSeparator(model=path)
     rate = separator.spec.sample_rate
-    mixture, _ = soundfile.read(EXAMPLE, round(seconds * rate), round(START_S * rate), dtype="float32", always_2d=True)
+    mixture, _ = soundfile.read(
+        example_song.MIXTURE, round(seconds * rate), round(START_S * rate), dtype="float32", always_2d=True
+    )
     parts = [separator.push(mixture[i : i + BLOCK]) for i in range(0, len(mixture), BLOCK)]
     parts.append(separator.flush())
     return np.stack([np.concatenate([part[source] for part in parts]) for source in separator.spec.sources])
@@ -95,8 +98,7 @@ def against(golden: Path, files: list[Path], may_refuse: Iterable[str] = ()) -> 
     except (KeyError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"{golden}: expected a file that --write made. Received: {error}") from error
     print(f"{where()}, against {about['where']}: {about['seconds']:g} s of the example song, streamed\n")
-    print("| file | result | largest difference | SNR |\n|---|---|---:|---:|")
-    good = True
+    rows, good = [], True
     for path in files:
         metadata = _metadata(path)
         digest = metadata["sha256"]
@@ -106,15 +108,16 @@ def against(golden: Path, files: list[Path], may_refuse: Iterable[str] = ()) -> 
             found = stream(path, about["seconds"])
         except UnsupportedModelError as error:
             good &= metadata["precision"] in may_refuse
-            print(f"| {path.name} | refused: {str(error).removeprefix(f'{path}: ')} | | |", flush=True)
+            rows.append([path.name, f"refused: {str(error).removeprefix(f'{path}: ')}", "", ""])
             continue
-        difference, snr_db = compare(expected[digest], found)
+        difference, worst_db = compare(expected[digest], found)
         limit = MAX_DIFFERENCE.get(metadata["precision"])
-        same = difference <= limit if limit else snr_db >= MIN_SNR_DB
+        same = difference <= limit if limit else worst_db >= MIN_SNR_DB
         needed = f"at most {limit:g}" if limit else f"at least {MIN_SNR_DB:g} dB"
         good &= same
         result = "runs" if same else f"DIFFERENT: expected {needed}"
-        print(f"| {path.name} | {result} | {difference:.1e} | {snr_db:.1f} dB |", flush=True)
+        rows.append([path.name, result, f"{difference:.1e}", f"{decibels(worst_db, 1)} dB"])
+    print(table(["file", "result", "largest difference", "SNR"], rows))
     return good
 
 

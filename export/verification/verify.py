@@ -27,16 +27,18 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from common import markdown
 from common.files import write_json, written_beside
-from export import onnx_graph
-from export.float_network import read_summary, require_network
-from export.publish import quality_of
-from export.songs import Song, read_test_songs
-from export.verification.gates import is_builtin, reasons
+from common.markdown import decibels
+from export.accuracy.gates import is_builtin, reasons
+from export.accuracy.quality import quality_of
+from export.conversion import onnx_graph
+from export.conversion.float_network import read_summary, require_network
+from export.data.song_stems import Song, read_test_songs
 from export.verification.measure import measure_song, measure_stream
+from export.verification.measurement_pool import measure_all
 from export.verification.ops import count_ops, delegated
 from export.verification.reference import song_sdr, write_songs, write_stream
-from export.verification.workers import measure_all
 from keras_sep.errors import ModelFileError
 from keras_sep.metadata import read_metadata
 from keras_sep.models import OnlineNetwork
@@ -45,7 +47,7 @@ from keras_sep.tflite.metadata import add_metadata
 
 SECONDS, STEPS, JOBS = 90, 20000, 2
 SDR = "BSS Eval v4, 1 s frames; median over a song's voice-active frames, mean over songs"
-FORMAT = 1  # of what is measured; another number is another way to measure
+FORMAT = 2  # of what is measured; another number is another way to measure
 
 
 def verify(
@@ -255,17 +257,16 @@ def table(summary: dict[str, Any]) -> str:
     sources = list(keras_sdr)
     heads = ["file", "MB", *(f"step {n}: mask max / mean, vocals SNR" for n in checkpoints), "state error"]
     heads += [*(f"{source} SDR" for source in sources), "ops", "XNNPACK partitions; outside", ""]
-    rows = [heads, ["---"] + ["---:"] * (len(heads) - 2) + ["---"]]
-    rows.append(
+    rows = [
         [
             "float Keras",
             f"{summary['network']['bytes'] / 1e6:.2f}",
             *["" for _ in checkpoints],
             "",
-            *(_show(keras_sdr[source], "{:.2f} dB") for source in sources),
+            *(_show_db(keras_sdr[source]) for source in sources),
             *["", "", ""],
         ]
-    )
+    ]
     for file in files:
         found = file["verification"]
         row = [file["file"], f"{file['bytes'] / 1e6:.2f}"]
@@ -273,13 +274,17 @@ def table(summary: dict[str, Any]) -> str:
         row.append(_show(found["state_error"], "{:.2g}"))
         for source in sources:
             value, expected = found["sdr_db"].get(source), keras_sdr[source]
-            change = "" if None in (value, expected) else f" ({value - expected:+.3f})"
-            row.append(_show(value, "{:.2f} dB") + change)
+            change = "" if None in (value, expected) else f" ({decibels(value - expected, 3, sign=True)})"
+            row.append(_show_db(value) + change)
         row += [_show_ops(found["ops"]), "", "passed" if found["passed"] else "FAILED"]
         if found["delegate"]:
             row[-2] = f"{found['delegate']['partitions']}; {_show_ops(found['delegate']['outside']) or 'none'}"
         rows.append(row)
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return markdown.table(heads, rows)
+
+
+def _show_db(value: float | None, digits: int = 2) -> str:
+    return "–" if value is None else f"{decibels(value, digits)} dB"
 
 
 def _show(value: float | None, text: str) -> str:
@@ -290,7 +295,7 @@ def _show_step(step: dict[str, float | None] | None) -> str:
     if step is None:
         return ""
     masks = "" if step["mask_max"] is None else f"{step['mask_max']:.2g} / {_show(step['mask_mean'], '{:.2g}')}, "
-    return masks + _show(step["vocals_snr_db"], "{:.1f} dB")
+    return masks + _show_db(step["vocals_snr_db"], 1)
 
 
 def _show_ops(ops: dict[str, int]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from export.convert import convert
+from export.conversion.convert import convert
 from keras_sep.spec import StreamSpec
 from tests.support.networks import unit_network
 

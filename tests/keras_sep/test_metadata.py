@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from export.verification.gates import MIN_SNR_DB
+from export.accuracy.gates import MIN_SNR_DB
 from keras_sep.errors import ModelFileError
 from keras_sep.metadata import read_metadata
 from keras_sep.presets import ASSETS, DEFAULT_PRESET, presets

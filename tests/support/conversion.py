@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from ai_edge_quantizer import qtyping, quantizer
 
-from export import convert as convert_module
-from export.calibration import Calibration
-from export.convert import FORMATS, convert
-from export.verification.agreement import Agreement, probe_signal
+from export.accuracy.agreement import Agreement, probe_signal
+from export.conversion import convert as convert_module
+from export.conversion.convert import FORMATS, convert
+from export.data.calibration import Calibration
 from keras_sep.models import OrUnet
 from keras_sep.tflite.graphs import GRAPHS, MaskCore
 from keras_sep.tflite.quantise import PRECISIONS

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from export.benchmark.peers import DTLN_FILES, GTCRN_FILE
+from benchmarks.peers.speech import DTLN_FILES, GTCRN_FILE
 from tests.support.paths import ROOT
 from tests.support.tflite import to_tflite
 

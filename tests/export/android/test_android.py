@@ -14,7 +14,7 @@ import pytest
 from export.__main__ import main
 from export.android import assets
 from export.android import golden as golden_module
-from export.android.folder import made_anew
+from export.android.made_anew import made_anew
 from keras_sep.presets import ASSETS, DEFAULT_PRESET, presets
 from keras_sep.runtime import StepModel
 from keras_sep.separator import Separator

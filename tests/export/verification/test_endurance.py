@@ -12,6 +12,7 @@ from keras_sep import AudioError, ModelFileError, Separator, StreamingSeparator,
 from keras_sep.runtime import StepModel
 from tests.support.conversion import tflite_files
 from tests.support.networks import SMALL_SPEC
+from tests.support.paths import GOLDEN
 
 STEP = SMALL_SPEC.frame_step
 FRAME = SMALL_SPEC.frame_length
@@ -260,6 +261,15 @@ def test_endure_fails_a_stream_that_does_not_last(files, short, monkeypatch, cap
     monkeypatch.setattr(endurance, "StreamingSeparator", broken)
     assert cli.main(["endure", str(files["waveform", "float32"]), "--data", str(short), "--hours", "0.0001"]) == 1
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("graph", ["mask", "waveform"])
+def test_a_network_that_sees_mid_and_side_meets_the_ordeal(graph, monkeypatch):
+    monkeypatch.setattr(endurance, "SILENCE", 1.0)
+    separator = StreamingSeparator(model=GOLDEN / f"views-{graph}-float32.tflite", repair=True)
+    peak, undone = endurance._ordeal(separator, endurance.Row())
+    assert undone == 1
+    assert np.isfinite(peak)
 
 
 def test_endure_fails_a_state_that_grows(files, short, monkeypatch, capsys):

@@ -12,15 +12,15 @@ import pytest
 import soundfile
 
 from export import __main__ as cli
-from export import convert as convert_module
-from export.convert import convert, load
-from export.float_network import load_saved
-from export.publish import publish
-from export.songs import read_test_songs
+from export.accuracy.agreement import Agreement, probe_signal
+from export.accuracy.gates import MAX_SDR_CHANGE_DB, MAX_STATE_ERROR, MIN_SNR_DB, reasons
+from export.conversion import convert as convert_module
+from export.conversion.convert import convert, load
+from export.conversion.float_network import load_saved
+from export.data.song_stems import read_test_songs
+from export.publishing.publish import publish
 from export.verification import verify as verify_module
-from export.verification.agreement import Agreement, probe_signal
-from export.verification.gates import MAX_SDR_CHANGE_DB, MAX_STATE_ERROR, MIN_SNR_DB, reasons
-from export.verification.measure import measure_stream, read_stream, windows
+from export.verification.measure import measure_stream, read_stream, stem_windows, windows
 from export.verification.reference import write_songs, write_stream
 from export.verification.verify import failures, verify
 from keras_sep.metadata import read_metadata
@@ -31,7 +31,7 @@ from keras_sep.tflite.flatbuffer import pack, unpack
 from keras_sep.tflite.metadata import add_metadata
 from keras_sep.tflite.quantise import PRECISIONS
 from tests.support.conversion import PROVENANCE, as_if_trained, copy_files, entry, read_list, write_list
-from tests.support.networks import SMALL_SPEC
+from tests.support.networks import SMALL_SPEC, unit_network
 
 RATE = SMALL_SPEC.sample_rate
 QUICK = {"seconds": 1, "steps": 200, "jobs": 1}
@@ -410,6 +410,35 @@ def test_the_stream_is_the_excerpts_again_and_again(data, tmp_path):
     found = np.concatenate([samples for _, samples in parts])
     once = np.concatenate([one.read(SMALL_SPEC).sum(axis=0) for one in songs])
     np.testing.assert_array_equal(found, np.resize(once, (5 * RATE, 2))[: len(found)])
+
+
+def test_stems_are_compared_from_the_song_on(unit_model, tmp_path):
+    """What comes out before the song's first sample is rounding alone where masks are constant."""
+    spec = StepModel(unit_model("waveform")).spec
+    late, step = spec.stem_delay // spec.frame_step, spec.frame_step
+    assert stem_windows(50, spec) == {1: range(1 + late), 50: range(50)}
+    assert stem_windows(2, spec) == {1: range(2), 2: range(2)}
+    (tmp_path / "songs").mkdir()
+    np.save(tmp_path / "songs" / "0.npy", song(1).astype(np.float32))
+    write_stream(unit_network(spec), tmp_path, 1 + late, lambda _: None)
+    with np.load(tmp_path / "stream.npz") as file:
+        reference = {name: file[name] for name in file if not name.startswith("state_")}
+    vocals = spec.sources.index("vocals")
+    before, first = np.split(reference["stems_1"][vocals], [late * step])
+    assert len(first) == step
+    assert np.abs(before).max() < 1e-6 * np.abs(first).max()
+
+    def snr_db_where(places: slice, change: float) -> float:
+        stems = reference["stems_1"].copy()
+        stems[vocals, places] += change
+        np.savez(tmp_path / "stream.npz", **{**reference, "stems_1": stems})
+        found = measure_stream(unit_model("waveform"), tmp_path, 1 + late, lambda _: None)
+        return found["steps"]["1"]["vocals_snr_db"]
+
+    least = MIN_SNR_DB["float32"]
+    assert snr_db_where(slice(0), 0) > least
+    assert snr_db_where(slice(late * step, None), 1e-4 * np.std(first)) < least
+    assert snr_db_where(slice(0, step), 1e-4 * np.std(first)) < least
 
 
 def test_gates():

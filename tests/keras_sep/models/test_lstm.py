@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from export.convert import convert
-from export.verification.agreement import probe_signal
+from export.accuracy.agreement import probe_signal
+from export.conversion.convert import convert
 from keras_sep import Separator, StreamingSeparator
 from keras_sep.inference import separate
 from keras_sep.models import Lstm

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from export.convert import convert
+from export.conversion.convert import convert
 from keras_sep import Separator, StreamSpec
 from keras_sep.models import OrUnet
 from keras_sep.separation import Separation

@@ -23,7 +23,7 @@ import soundfile
 from common.exposure import TrainingExposure
 from common.files import sha256_of
 from common.runs import load_best
-from export.convert import convert, load_run
+from export.conversion.convert import convert, load_run
 from keras_sep.models import build_network
 from keras_sep.presets import DEFAULT_PRESET
 from keras_sep.separation import Separation

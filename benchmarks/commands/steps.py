@@ -1,0 +1,22 @@
+"""`python -m benchmarks steps`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "time of a step of the .tflite files in a folder, relative to the shipped files"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--against", type=Path, required=True, metavar="DIR", help="holds .tflite files, such as those of a release"
+    )
+    parser.add_argument("--rounds", type=int, default=7, help="in which all files take turns (default: 7)")
+    parser.add_argument("--steps", type=int, default=1000, help="at most, of one file in a round (default: 1000)")
+
+
+def run(args: argparse.Namespace) -> None:
+    from benchmarks.measure.compared_steps import compare_steps
+
+    print(compare_steps(args.against, args.rounds, args.steps))

@@ -1,0 +1,136 @@
+"""The page in Chromium as a listener has it: files as fast as they go, and live from a fake microphone."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import statistics
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from benchmarks.measure.machine import machine
+from benchmarks.measure.separate_command import SONG_SECONDS, song_file
+from benchmarks.tables.document import require_markers, write_between_markers
+from common.markdown import table
+from keras_sep.separator import Separator
+from keras_sep.web import PageServer
+
+PRECISIONS = ("dynamic_int8",)
+_WAIT_MS = 600_000
+_FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+_FLAGS += ["--disable-component-update", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+
+
+def measure_page(rounds: int, live_seconds: int, write: Path | None = None) -> list[dict[str, Any]]:
+    """Measures, prints the table and puts it into a document.
+
+    Args:
+        rounds: in which every model separates the song and `Separator` does beside it, ≥ 1.
+        live_seconds: of the fake microphone with each model.
+        write: document with the browser: begin and end markers.
+
+    Raises:
+        ValueError: no Chromium, no page, no markers.
+    """
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        raise ValueError("expected Chromium: `apt install chromium`")
+    if write:
+        require_markers(write, "browser")
+    with tempfile.TemporaryDirectory() as folder, PageServer(0) as server, sync_playwright() as playwright:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        song = song_file(Path(folder) / "song.wav", SONG_SECONDS)
+        flags = [*_FLAGS, f"--use-file-for-fake-audio-capture={song}"]
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        rows: list[dict[str, Any]] = [{"precision": precision, "walls": [], "python": []} for precision in PRECISIONS]
+        for _ in range(rounds):
+            for row in rows:
+                _separate(browser, server.url, song, row)
+                row["python"].append(_python(song, row["precision"], Path(folder) / "stems"))
+        for row in rows:
+            _live(browser, server.url, live_seconds, row)
+        version = browser.version
+        browser.close()
+        server.shutdown()
+    text = browser_table(rows, f"Chromium {version}, headless, {machine()}", live_seconds)
+    print(text)
+    if write:
+        write_between_markers(write, "browser", text)
+    return rows
+
+
+def browser_table(rows: list[dict[str, Any]], where: str, live_seconds: int) -> str:
+    """Markdown; medians over rounds."""
+    heads = ["waveform graph, LiteRT.js", "step p50 ms", "step p99 ms", "song s", "× real time"]
+    heads += ["`Separator` beside it, × real time", f"live, {live_seconds} s: step p50 / p99 ms", "share of real time"]
+    heads += ["under- / overruns", "latency ms"]
+    cells = []
+    for row in rows:
+        wall = statistics.median(row["walls"])
+        cells.append(
+            [
+                row["precision"],
+                *(f"{statistics.median(row[key]):.2f}" for key in ("p50", "p99")),
+                f"{wall:.1f}",
+                f"{SONG_SECONDS / wall:.0f}",
+                f"{SONG_SECONDS / statistics.median(row['python']):.0f}",
+                row["live_step"],
+                row["live_load"],
+                row["live_runs"],
+                row["live_latency"],
+            ]
+        )
+    title = f"{where}; a song of {SONG_SECONDS // 60} minutes, medians of {len(rows[0]['walls'])} rounds."
+    return f"{title}\n\n{table(heads, cells)}"
+
+
+def _open(browser: Browser, url: str, precision: str) -> Page:
+    page = browser.new_page()
+    page.set_default_timeout(_WAIT_MS)
+    page.goto(url)
+    page.locator("html[data-model]").wait_for(state="attached")
+    option = page.locator("#model option", has_text=precision).first.get_attribute("value")
+    page.select_option("#model", option)
+    page.locator(f'html[data-model*="{precision}"]').wait_for(state="attached")
+    return page
+
+
+def _separate(browser: Browser, url: str, song: Path, row: dict[str, Any]) -> None:
+    page = _open(browser, url, row["precision"])
+    page.set_input_files("#file", song)
+    page.get_by_role("button", name="Pause").click()  # the network alone: neither playing nor drawing
+    page.locator("html[data-state=separated]").wait_for(state="attached")
+    row["walls"].append(float(page.get_attribute("html", "data-seconds") or "nan"))
+    for key in ("p50", "p99"):
+        row.setdefault(key, []).append(_milliseconds(page, key))
+    page.close()
+
+
+def _live(browser: Browser, url: str, seconds: int, row: dict[str, Any]) -> None:
+    page = _open(browser, url, row["precision"])
+    page.click("#microphone")
+    page.locator("html[data-state=live]").wait_for(state="attached")
+    page.wait_for_timeout(1000 * seconds)
+    row["live_step"] = f"{_milliseconds(page, 'p50'):.2f} / {_milliseconds(page, 'p99'):.2f}"
+    row["live_load"] = page.locator("#load").inner_text().removesuffix(" of real time")
+    row["live_runs"] = page.locator("#runs").inner_text()
+    row["live_latency"] = page.locator("#latency").inner_text().removesuffix(" ms")
+    page.close()
+
+
+def _milliseconds(page: Page, name: str) -> float:
+    found = re.fullmatch(r"([\d.]+) ms", page.locator(f"#{name}").inner_text())
+    return float(found[1]) if found else float("nan")
+
+
+def _python(song: Path, precision: str, folder: Path) -> float:
+    """Seconds of the same file in Python, once it is loaded."""
+    separator = Separator(graph="waveform", precision=precision)
+    start = time.perf_counter()
+    separator.separate_file(song, folder)
+    return time.perf_counter() - start

@@ -1,0 +1,56 @@
+"""What a file takes apart from the time of its steps: time to load, memory, and how much it multiplies."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure.macs import multiplications
+from benchmarks.measure.step_inputs import empty_outputs, random_input
+from common.step_files import open_step
+from keras_sep import runtime
+
+STEPS, LOADS = 20, 7
+
+
+def footprint(path: str) -> dict[str, Any]:
+    """Of one file, in a process that has run no other.
+
+    Returns:
+        load_ms: median from path to ready step, the file being in the system's cache; rss_mb: resident memory
+        that loading and running adds to Python and the imported runtime, None outside Linux; macs: a step.
+    """
+    file = Path(path)
+    if file.suffix == ".onnx":
+        import onnxruntime  # noqa: F401
+    else:
+        runtime._interpreter_class()
+    file.read_bytes()
+    before = _resident_mb()
+    step = open_step(file)
+    x, out = random_input(step), empty_outputs(step)
+    for _ in range(STEPS):
+        step(x, out)
+    after = _resident_mb()
+    times = []
+    for _ in range(LOADS):
+        start = time.perf_counter()
+        open_step(file)
+        times.append(1000 * (time.perf_counter() - start))
+    return {
+        "load_ms": statistics.median(times),
+        "rss_mb": None if before is None or after is None else after - before,
+        "macs": multiplications(file),
+    }
+
+
+def _resident_mb() -> float | None:
+    try:
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    found = re.search(r"VmRSS:\s*(\d+)", status)
+    return int(found[1]) / 1024 if found else None

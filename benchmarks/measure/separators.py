@@ -1,0 +1,183 @@
+"""Our shipped files beside networks of published separators, in turn in one process."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.measure.isolated_call import isolated_call
+from benchmarks.measure.machine import machine, sgemm_gflops
+from benchmarks.measure.rounds import file_loop
+from benchmarks.measure.step_inputs import random_input
+from benchmarks.peers.separators import NAMES, convert_separators
+from benchmarks.tables.document import require_markers, write_between_markers
+from benchmarks.tables.file_tables import number, reference_line
+from common.markdown import table
+from common.step_files import open_step
+from keras_sep import runtime
+from keras_sep.presets import DEFAULT_PRESET, presets
+
+STEPS, CALLS = 500, 3  # of ours and theirs in a round; a call of theirs is seconds of audio
+NOTES = (
+    "The networks of Spleeter and Open-Unmix are built from their papers in their published sizes, with random "
+    "weights, and converted alike. They take a network a stem: parameters, MB, time and memory are those of two; if "
+    "the accompaniment is what the vocals leave, one is enough. Network: without the Fourier transforms, which the "
+    "caller does; whole: with them. Relative to the default preset's preferred file of the same kind. Peak memory: "
+    "added by loading and one call, of 11.9 s of audio for Spleeter, 3 s for Open-Unmix, a step for ours. Latency: "
+    "the audio that must be there before its beginning is separated."
+)
+
+
+def measure_separators(cache: Path, rounds: int, write: Path | None) -> str:
+    """Measures every shipped file and every network of `benchmarks.peers.separators`.
+
+    Args:
+        cache: folder that keeps the converted networks.
+        rounds: in which all take turns, ≥ 1.
+        write: document with the separators: begin and end markers.
+
+    Returns:
+        The tables in Markdown.
+
+    Raises:
+        ValueError: no rounds, or no markers.
+    """
+    if rounds < 1:
+        raise ValueError(f"--rounds: expected at least 1. Received: {rounds}")
+    if write:
+        require_markers(write, "separators")
+    print("converting Spleeter and Open-Unmix, unless they are in the cache", file=sys.stderr, flush=True)
+    theirs = isolated_call(convert_separators, str(cache), one_thread=False)
+    rows = [*_ours(), *({"label": NAMES[row["name"]], "scope": "network", **row} for row in theirs)]
+    timed = isolated_call(time_in_turn, rows, rounds)
+    for row, milliseconds in zip(rows, timed.pop("ms_per_second"), strict=True):
+        row["ms_per_second"] = milliseconds
+        row["peak_mb"] = isolated_call(peak_memory, row)
+    text = f"{reference_line({**timed, 'machine': machine()})}\n\n{separator_table(rows)}\n\n{NOTES}"
+    if write:
+        write_between_markers(write, "separators", text)
+    return text
+
+
+def separator_table(rows: list[dict[str, Any]]) -> str:
+    """One row a file; times also relative to the preferred file of the default preset in the same scope."""
+    default: dict[str, float] = {}
+    for row in rows:
+        if row["label"] == DEFAULT_PRESET:
+            default.setdefault(row["scope"], row["ms_per_second"])
+    heads = ["separator, one thread", "measured", "precision", "parameters", "MB", "ms of a core per s of audio"]
+    heads += [f"relative to {DEFAULT_PRESET}", "peak memory MB", "latency"]
+    cells = [
+        [
+            row["label"],
+            row["scope"],
+            row["precision"],
+            f"{row['networks'] * row['parameters'] / 1e6:.2f} M",
+            number(row["networks"] * Path(row["path"]).stat().st_size / 1e6, 1),
+            number(row["ms_per_second"], 1),
+            number(row["ms_per_second"] / default[row["scope"]], 2),
+            number(row["peak_mb"], 0),
+            row["latency"],
+        ]
+        for row in rows
+    ]
+    return table(heads, cells)
+
+
+def _ours() -> list[dict[str, Any]]:
+    rows = []
+    for preset in sorted(presets().values(), key=lambda preset: preset.name != DEFAULT_PRESET):
+        spec = preset.spec
+        for file in preset.candidates():
+            rows.append(
+                {
+                    "label": preset.name,
+                    "scope": "whole" if file.graph == "waveform" else "network",
+                    "name": "",
+                    "precision": file.precision,
+                    "path": str(file.path()),
+                    "parameters": preset.parameters,
+                    "networks": 1,
+                    "seconds": spec.frame_step / spec.sample_rate,
+                    "latency": f"{1000 * spec.algorithmic_latency / spec.sample_rate:.1f} ms",
+                }
+            )
+    return rows
+
+
+def time_in_turn(rows: list[dict[str, Any]], rounds: int) -> dict[str, Any]:
+    """Times files of ours and theirs in turn, in this process.
+
+    Returns:
+        ms_per_second: median compute time of each for a second of stereo audio; sgemm_gflops, sgemm_usual_gflops and
+        sgemm_range: the reference.
+    """
+    loops = {row["path"]: file_loop(Path(row["path"]), STEPS) for row in rows if not row["name"]}
+    calls = {row["path"]: separator_call(row["path"]) for row in rows if row["name"]}
+    times: dict[str, list[float]] = {path: [] for path in calls}
+    peaks, usual = [], []
+    for _ in range(rounds):
+        peak, median = sgemm_gflops()
+        peaks.append(peak)
+        usual.append(median)
+        for loop in loops.values():
+            loop.time_round()
+        for path, call in calls.items():
+            call()  # the others had the caches
+            for _ in range(CALLS):
+                start = time.perf_counter()
+                call()
+                times[path].append(1000 * (time.perf_counter() - start))
+    medians = {path: loop.figures()["p50_ms"] for path, loop in loops.items()}
+    medians |= {path: float(np.median(values)) for path, values in times.items()}
+    return {
+        "ms_per_second": [row["networks"] * medians[row["path"]] / row["seconds"] for row in rows],
+        "sgemm_gflops": float(np.median(peaks)),
+        "sgemm_range": [min(peaks), max(peaks)],
+        "sgemm_usual_gflops": float(np.median(usual)),
+    }
+
+
+def separator_call(path: str) -> Callable[[], Any]:
+    """A network of theirs on the same patch of noise every time, in one thread."""
+    interpreter = runtime._interpreter_class()(model_path=path, num_threads=1)
+    runner = interpreter.get_signature_runner("step")
+    ((name, details),) = runner.get_input_details().items()
+    magnitude = np.random.default_rng(0).random(details["shape"], np.float32)
+    return lambda: runner(**{name: magnitude})
+
+
+def peak_memory(row: dict[str, Any]) -> float | None:
+    """Megabytes at their highest, that loading a file as often as there are networks and one call add to this process.
+
+    None outside Linux.
+    """
+    runtime._interpreter_class()  # the runtime itself is not counted
+    before = _high_water_mb()
+    if row["name"]:
+        calls = [separator_call(row["path"]) for _ in range(row["networks"])]
+    else:
+        step = open_step(Path(row["path"]))
+        calls = [lambda: step(random_input(step))]
+    for call in calls:
+        call()
+    after = _high_water_mb(reset=False)
+    return None if before is None or after is None else after - before
+
+
+def _high_water_mb(reset: bool = True) -> float | None:
+    """The highest resident memory of this process; since now, if it is reset."""
+    try:
+        if reset:
+            Path("/proc/self/clear_refs").write_text("5")
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    found = re.search(r"VmHWM:\s*(\d+)", status)
+    return int(found[1]) / 1024 if found else None

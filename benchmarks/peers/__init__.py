@@ -1,0 +1,1 @@
+"""Systems of others, measured in the same run as ours."""

@@ -1,0 +1,1 @@
+"""The figures as Markdown, and where a document keeps them."""

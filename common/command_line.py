@@ -1,0 +1,46 @@
+"""A command line whose commands are modules of a package, one file each."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+
+def run_command(
+    prog: str, description: str, commands: Sequence[ModuleType], extras: str, argv: Sequence[str] | None
+) -> int:
+    """Runs one of several commands; says in one line on stderr what is wrong.
+
+    A command is called as its file, with hyphens. Its module has `HELP`, a line; `add_arguments(parser)`; and
+    `run(args)`, which returns the exit status or None for 0. Heavy imports are inside `run`, so that --help is quick.
+
+    Args:
+        prog: as the user calls it.
+        description: of all commands.
+        commands: modules, in the order of --help.
+        extras: of pyproject.toml, comma-separated, that bring what may not be installed.
+        argv: arguments; None for those of the process.
+
+    Returns:
+        The exit status: 1 after a ValueError, OSError or ImportError, 130 after Ctrl-C.
+    """
+    parser = argparse.ArgumentParser(prog=prog, description=description, allow_abbrev=False)
+    subparsers = parser.add_subparsers(dest="command", required=True)
+    for command in commands:
+        name = command.__name__.rpartition(".")[2].replace("_", "-")
+        subparser = subparsers.add_parser(name, allow_abbrev=False, help=command.HELP)
+        command.add_arguments(subparser)
+        subparser.set_defaults(call=command.run)
+    args = parser.parse_args(argv)
+    try:
+        return args.call(args) or 0
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except ImportError as error:
+        print(f'error: {error}: `pip install -e ".[{extras}]"`', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,25 @@
+"""The song in examples/lithium, on which files are measured and compared."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+
+Array = npt.NDArray[np.float32]
+FOLDER = Path(__file__).parents[1] / "examples" / "lithium"
+MIXTURE = FOLDER / "mixture.flac"
+
+
+@functools.lru_cache(maxsize=4)
+def example_song(sample_rate: int = 44100, num_channels: int = 2) -> Array:
+    """(samples, num_channels), 25 s; one channel is the mean, more than two are the two again and again."""
+    audio, rate = soundfile.read(MIXTURE, dtype="float32", always_2d=True)
+    if num_channels == 1:
+        audio = audio.mean(axis=1, keepdims=True)
+    audio = audio[:, np.arange(num_channels) % audio.shape[1]]
+    return audio if rate == sample_rate else soxr.resample(audio, rate, sample_rate)

@@ -1,0 +1,24 @@
+"""`python -m export migrate`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "a .keras file of the first release to one that this release loads"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "old",
+        type=Path,
+        metavar="OLD.keras",
+        help="an or_unet_memories network, with its <name>.json or presets.json beside it",
+    )
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="NEW.keras")
+
+
+def run(args: argparse.Namespace) -> None:
+    from export.conversion.migrate import migrate_file
+
+    print(migrate_file(args.old, args.out))

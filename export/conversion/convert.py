@@ -1,0 +1,159 @@
+"""`python -m export convert`: a trained run to .tflite and .onnx files, each checked before it is written."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from common.exposure import TrainingExposure
+from common.files import write_json, written_beside
+from common.runs import best_row, hours, load_best, read_config
+from export.accuracy.agreement import Agreement, check_file
+from export.conversion import onnx_graph
+from export.conversion.float_network import load_saved, same_network, save_network
+from export.data.calibration import Calibration
+from keras_sep.models import MaskNetwork, OnlineNetwork
+from keras_sep.tflite.converter import to_float32
+from keras_sep.tflite.graphs import GRAPHS, Graph
+from keras_sep.tflite.metadata import add_metadata, describe
+from keras_sep.tflite.quantise import CALIBRATED, quantise
+from keras_sep.tflite.samples import calibration_samples
+
+FORMATS = ("tflite", "onnx")
+DEFAULT_PRECISIONS = ("float32", "dynamic_int8")
+
+
+def load(source: Path) -> tuple[MaskNetwork, dict[str, Any]]:
+    """The network and provenance of a run folder, or of a .keras file that `convert` wrote."""
+    return load_saved(source) if source.suffix == ".keras" else load_run(source)
+
+
+def load_run(run: Path) -> tuple[MaskNetwork, dict[str, Any]]:
+    """The best network of a run folder, and its provenance: configuration, training so far, and what it was trained on.
+
+    Raises:
+        ValueError: a folder that is no run, or one without a finished epoch.
+    """
+    config = read_config(run)
+    config.pop("spec")  # the network has it
+    best, data = best_row(run), config["data"]
+    about = {
+        "best_step": int(best["step"]),
+        "frames_seen": int(best["step"]) * data["batch_size"] * data["segment_frames"],
+        "val_loss": best["val_loss"],
+        "training_hours": round(hours(run), 2),
+        "trained_on": TrainingExposure.of_run(run).to_provenance(),
+    }
+    return load_best(run), {**config, **about}
+
+
+def convert(
+    network: OnlineNetwork,
+    out: Path,
+    name: str,
+    *,
+    graphs: tuple[str, ...] = tuple(GRAPHS),
+    precisions: tuple[str, ...] = DEFAULT_PRECISIONS,
+    formats: tuple[str, ...] = ("tflite",),
+    calibration: Calibration | None = None,
+    provenance: dict[str, Any] | None = None,
+) -> list[dict[str, Any]]:
+    """Writes `<name>-<graph>-<precision>.<format>` files, their network `<name>.keras` and `<name>.json` about them.
+
+    Files of the same network that the folder's list already names stay in it.
+
+    Args:
+        network: the network.
+        out: folder; made if needed.
+        name: of the files.
+        graphs: of "mask" and "waveform".
+        precisions: of `keras_sep.tflite.quantise.PRECISIONS`.
+        formats: of "tflite" and "onnx"; the latter is the mask core in float32 alone.
+        calibration: music for int8.
+        provenance: kept in the metadata.
+
+    Returns:
+        One dict a file: graph, precision, file, sha256, bytes, agreement with Keras.
+
+    Raises:
+        ValueError: nothing to write, a network that is not online, or a precision without its calibration.
+        export.accuracy.agreement.VerificationError: a file that does not match Keras; it is not written.
+    """
+    kinds = _wanted(graphs, precisions, formats)
+    if calibration is None and (needy := [precision for _, precision, _ in kinds if precision in CALIBRATED]):
+        raise ValueError(f"{needy[0]}: expected music to calibrate with (--data DIR). Received: none")
+    provenance, spec = provenance or {}, network.spec
+    modules = {graph: GRAPHS[graph](network) for graph in dict.fromkeys(graph for graph, _, _ in kinds)}
+    out.mkdir(parents=True, exist_ok=True)
+    files = []
+    for graph, module in modules.items():
+        exact = to_float32(module) if any(g == graph and kind == "tflite" for g, _, kind in kinds) else b""
+        for _, precision, kind in (wanted for wanted in kinds if wanted[0] == graph):
+            about = describe(module, name, precision, provenance)
+            if precision in CALIBRATED and calibration:
+                about["calibration"] = calibration.about
+            target = out / f"{name}-{graph}-{precision}.{kind}"
+            if kind == "onnx":
+                content, agreement = _onnx(module, target, about)
+            else:
+                samples = calibration_samples(module, calibration.mixtures) if calibration else None
+                plain = quantise(exact, precision, samples)
+                content, agreement = _checked(plain, network, target, about, calibration)
+            files.append(
+                {
+                    "graph": graph,
+                    "precision": precision,
+                    "file": target.name,
+                    "sha256": hashlib.sha256(content).hexdigest(),
+                    "bytes": len(content),
+                    "agreement": agreement.to_dict(),
+                }
+            )
+    # Files of the same network stay listed; those of another one are no longer what the list says.
+    before = same_network(out, name, network)
+    entry = before["network"] if before else save_network(network, out / f"{name}.keras", provenance)
+    made = {file["file"] for file in files}
+    others = [file for file in before["files"] if file["file"] not in made] if before else []
+    summary = {"name": name, "parameters": network.count_params(), "spec": spec.to_dict(), "network": entry}
+    write_json(out / f"{name}.json", {**summary, "files": others + files, "provenance": provenance})
+    return files
+
+
+def _wanted(
+    graphs: tuple[str, ...], precisions: tuple[str, ...], formats: tuple[str, ...]
+) -> list[tuple[str, str, str]]:
+    """(graph, precision, format) of every file there can be."""
+    result = [(graph, precision, "tflite") for graph in graphs for precision in precisions if "tflite" in formats]
+    if "onnx" in formats:
+        if "mask" not in graphs or "float32" not in precisions:
+            raise ValueError(
+                f"onnx: expected the mask graph and float32 among what is asked for, the only .onnx file there is. "
+                f"Received: {', '.join(graphs)} in {', '.join(precisions)}"
+            )
+        result.append(("mask", "float32", "onnx"))
+    if not result:
+        raise ValueError(f"nothing to write of {', '.join(graphs)} in {', '.join(precisions)}")
+    return sorted(result, key=lambda wanted: graphs.index(wanted[0]))
+
+
+def _checked(
+    plain: bytes, network: OnlineNetwork, target: Path, about: dict[str, Any], calibration: Calibration | None
+) -> tuple[bytes, Agreement]:
+    """Writes a .tflite file if it is the network, with the figures that say so."""
+    with written_beside(target) as part:
+        part.write_bytes(add_metadata(plain, about))
+        music = calibration.check if calibration and about["precision"] in CALIBRATED else None
+        agreement = check_file(part, network, about["precision"], music)
+        content = add_metadata(plain, {**about, "agreement": agreement.to_dict()})
+        part.write_bytes(content)
+    return content, agreement
+
+
+def _onnx(module: Graph, target: Path, about: dict[str, Any]) -> tuple[bytes, Agreement]:
+    plain = onnx_graph.to_onnx(module)
+    agreement = onnx_graph.check(plain, module.network)
+    content = onnx_graph.add_metadata(plain, {**about, "agreement": agreement.to_dict()})
+    with written_beside(target) as part:
+        part.write_bytes(content)
+    return content, agreement

@@ -1,0 +1,1 @@
+"""Verified files to a preset of the package."""

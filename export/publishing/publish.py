@@ -1,0 +1,105 @@
+"""`python -m export publish`: converted and verified files become a preset of the package."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from common.files import write_json, written_beside
+from export.accuracy.quality import quality_of
+from export.conversion.float_network import read_summary
+from keras_sep.presets import ASSETS, DEFAULT_PRESET
+
+
+def publish(
+    converted: Path,
+    name: str,
+    files: list[str],
+    description: str,
+    licence: str,
+    licence_file: Path,
+    assets: Path = ASSETS,
+) -> dict[str, Any]:
+    """Copies files of `convert` into the assets and writes their entry in presets.json.
+
+    Args:
+        converted: folder with `<name>.json` and the files it lists.
+        name: of the preset.
+        files: which, as "<graph>-<precision>"; "keras" is the float network they were made from.
+        description: one line for `keras-sep presets`.
+        licence: SPDX identifier of the weights.
+        licence_file: its text, with the data's credits; stands beside the files.
+        assets: folder of the package.
+
+    Raises:
+        ValueError: a file that was not converted, has not passed `verify`, or is no longer the one that did.
+    """
+    summary = read_summary(converted, name)
+    # Presets are .tflite files; an .onnx file beside them has the same graph and precision.
+    tflite = [file for file in summary["files"] if file["file"].endswith(".tflite")]
+    by_kind = {f"{file['graph']}-{file['precision']}": file for file in tflite}
+    known = {"keras", *by_kind}
+    if missing := [kind for kind in files if kind not in known]:
+        raise ValueError(f"{converted}: expected files {', '.join(missing)}. Received: {', '.join(sorted(known))}")
+    chosen = [by_kind[kind] for kind in files if kind != "keras"]
+    network = {key: summary["network"][key] for key in ("file", "sha256", "bytes")} if "keras" in files else None
+    if not chosen:
+        raise ValueError(f"--files: expected a graph and precision beside keras. Received: {', '.join(files)}")
+    # Everything is read before anything is replaced.
+    contents = {file["file"]: _verified(converted, file) for file in chosen}
+    contents[f"{name}.LICENSE"] = licence_file.read_bytes()
+    if network:
+        content = contents[network["file"]] = _deflated(_unchanged(converted, network))
+        network |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    for file_name, content in contents.items():
+        with written_beside(assets / file_name) as part:
+            part.write_bytes(content)
+    entry = {
+        "description": description,
+        "parameters": summary["parameters"],
+        "licence": licence,
+        "provenance": summary["provenance"],
+        "spec": summary["spec"],
+        "files": [
+            {key: file[key] for key in ("graph", "precision", "file", "sha256", "bytes", "agreement")}
+            | {"quality": quality_of(file["verification"])}
+            for file in chosen
+        ],
+    }
+    if network:
+        entry["network"] = network
+    path = assets / "presets.json"
+    presets = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    presets[name] = entry
+    # The default first: pages and applications begin with it.
+    write_json(path, {key: presets[key] for key in sorted(presets, key=lambda key: (key != DEFAULT_PRESET, key))})
+    return entry
+
+
+def _verified(folder: Path, file: dict[str, Any]) -> bytes:
+    """The bytes of a file that `verify` passed."""
+    found = file.get("verification")
+    if not found or not found["passed"]:
+        why = "; ".join(found["reasons"]) if found else "not verified"
+        raise ValueError(f"{file['file']}: expected a file that passed `python -m export verify`. Received: {why}")
+    return _unchanged(folder, file)
+
+
+def _unchanged(folder: Path, file: dict[str, Any]) -> bytes:
+    content = (folder / file["file"]).read_bytes()
+    if (digest := hashlib.sha256(content).hexdigest()) != file["sha256"]:
+        raise ValueError(f"{folder / file['file']}: expected SHA-256 {file['sha256']}. Received: {digest}; verify anew")
+    return content
+
+
+def _deflated(archive: bytes) -> bytes:
+    """A .keras file, which is a zip archive and stored as it is, a tenth smaller; Keras reads both."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(out, "w") as new:
+        for member in old.infolist():
+            new.writestr(member, old.read(member), zipfile.ZIP_DEFLATED, 9)
+    return out.getvalue()

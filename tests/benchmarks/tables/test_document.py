@@ -1,0 +1,29 @@
+"""Documents that keep tables."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import __main__ as cli
+from benchmarks.tables.document import markers, write_between_markers
+
+BEGIN, END = markers("benchmark")
+
+
+def test_a_document_keeps_all_but_what_is_between_the_markers(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_bytes(f"before – \r\n{BEGIN}\nold\n{END} after\n".encode())
+    write_between_markers(path, "benchmark", "| new |")
+    write_between_markers(path, "benchmark", "| newer |")
+    expected = f"before – \r\n{BEGIN}\n\n| newer |\n\n{END} after\n"
+    assert path.read_bytes() == expected.encode()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["README.md"]
+
+
+@pytest.mark.parametrize("text", ["", BEGIN, f"{END}{BEGIN}", 2 * f"{BEGIN}{END}"])
+def test_a_document_without_one_place_is_refused(tmp_path, text, error_line):
+    path = tmp_path / "README.md"
+    path.write_text(text)
+    assert cli.main(["costs", "--minutes", "0", "--write", str(path)]) == 1
+    assert "README.md: expected one <!-- benchmark: begin -->" in error_line()
+    assert path.read_text() == text
