@@ -1,4 +1,4 @@
-"""The shipped models. Presets are data: `assets/presets.json`, written by `python -m export publish`."""
+"""The shipped models, which are data: `assets/presets.json`, written by `python -m export publish`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,23 @@ ASSETS = Path(__file__).parent / "assets"
 
 @dataclass(frozen=True)
 class ModelFile:
-    """One .tflite file of a preset."""
+    """One .tflite file of a preset.
+
+    Attributes:
+        graph: "mask" or "waveform".
+        precision: float32, float16, dynamic_int8 or int8.
+        file: name of the file, in `ASSETS`.
+        sha256: its digest.
+        bytes: its size.
+        agreement: how close it is to the float Keras network.
+        quality: what it reaches on real songs.
+
+    Examples:
+        >>> from keras_sep.presets import get_preset
+        >>> file = get_preset("small").file("waveform", "dynamic_int8")
+        >>> file.path().name
+        'small-waveform-dynamic_int8.tflite'
+    """
 
     graph: str
     precision: str
@@ -35,7 +51,7 @@ class ModelFile:
     quality: dict[str, Any] = field(default_factory=dict)  # on real songs, see export/verification/verify.py
 
     def path(self) -> Path:
-        """Path of the file, after a check of its SHA-256."""
+        """Returns the path of the file, after a check of its SHA-256; ModelFileError if that fails."""
         path = ASSETS / self.file
         try:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -48,7 +64,24 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class Preset:
-    """A shipped model: what it is, where it comes from, and its files."""
+    """A shipped model: what it is, where it comes from, and its files.
+
+    Attributes:
+        name: name of the preset.
+        description: one line about it.
+        parameters: number of its weights.
+        licence: SPDX identifier of the weights' licence.
+        provenance: configuration, data and steps of its training.
+        spec: stream format.
+        files: its .tflite files.
+        network: file, sha256 and bytes of the float Keras network, if that is there.
+
+    Examples:
+        >>> from keras_sep.presets import get_preset
+        >>> preset = get_preset("base-free")
+        >>> preset.licence, [f"{file.graph} {file.precision}" for file in preset.files]
+        ('CC-BY-SA-4.0', ['waveform dynamic_int8'])
+    """
 
     name: str
     description: str
@@ -60,10 +93,11 @@ class Preset:
     network: dict[str, Any] = field(default_factory=dict)  # file, sha256 and bytes of the float Keras network
 
     def file(self, graph: str, precision: str) -> ModelFile:
+        """Returns the file of this graph and precision; ModelFileError if there is none."""
         return self.candidates(graph, precision)[0]
 
     def candidates(self, graph: str | None = None, precision: str | None = None) -> list[ModelFile]:
-        """The files of this graph and precision, None for any, the preferred one first.
+        """Returns the files of this graph and precision, None for any, the preferred one first.
 
         Raises:
             ModelFileError: there is none; lists what there is.
@@ -78,7 +112,13 @@ class Preset:
 
 @functools.lru_cache(maxsize=1)
 def presets() -> dict[str, Preset]:
-    """All presets by name."""
+    """Returns all presets by name.
+
+    Examples:
+        >>> from keras_sep.presets import presets
+        >>> sorted(presets())
+        ['base', 'base-free', 'lstm', 'small', 'small-l1']
+    """
     path = ASSETS / "presets.json"
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -92,7 +132,13 @@ def presets() -> dict[str, Preset]:
 
 
 def current_name(name: str) -> str:
-    """Today's name of a preset that the first release called otherwise, with a warning; any other name as it is."""
+    """Returns today's name of a preset of the first release, with a FutureWarning; any other name as it is.
+
+    Examples:
+        >>> from keras_sep.presets import current_name
+        >>> current_name("base")
+        'base'
+    """
     if name not in FORMER_NAMES:
         return name
     warnings.warn(f"the preset {name} is called {FORMER_NAMES[name]} now", FutureWarning, stacklevel=3)
@@ -100,10 +146,15 @@ def current_name(name: str) -> str:
 
 
 def get_preset(name: str) -> Preset:
-    """A shipped model by its name, or by the one it had in the first release.
+    """Returns a shipped model by its name, or by the one it had in the first release.
 
     Raises:
         ModelFileError: an unknown name; lists the presets.
+
+    Examples:
+        >>> from keras_sep.presets import get_preset
+        >>> get_preset("base").parameters
+        1896140
     """
     try:
         return presets()[current_name(name)]

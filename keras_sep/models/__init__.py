@@ -1,6 +1,6 @@
-"""Mask networks, one architecture a file; `keras_sep.models.layers` has what they are made of.
+"""Mask networks, one architecture per file; their layers are in `keras_sep.models.layers`.
 
-Every architecture takes `magnitude` (B, T, F, V) and gives one `<source>_mask` a source, so that the losses,
+Every architecture takes `magnitude` (B, T, F, V) and returns one `<source>_mask` per source, so that the losses,
 `keras_sep.separation`, training and export work for all of them.
 """
 
@@ -43,7 +43,21 @@ __all__ = [
 
 
 def build_network(architecture: str, size: Any = "m", spec: StreamSpec | None = None) -> MaskNetwork:
-    """Builds one of `ARCHITECTURES` by name; ValueError if there is none of that name or size."""
+    """Builds one of `ARCHITECTURES` by name.
+
+    Args:
+        architecture: "or_unet", "bin_memory_unet", "unet" or "lstm".
+        size: "tiny", "s", "m" or "l", or a configuration of that architecture.
+        spec: stream format; the default is 44.1 kHz stereo, 2048 / 512.
+
+    Raises:
+        ValueError: an unknown name or size.
+
+    Examples:
+        >>> from keras_sep.models import build_network
+        >>> build_network("or_unet", "s").count_params()
+        372956
+    """
     if architecture not in ARCHITECTURES:
         raise ValueError(
             f"architecture must be one of {', '.join(ARCHITECTURES)}. Received: architecture={architecture!r}"
@@ -52,7 +66,17 @@ def build_network(architecture: str, size: Any = "m", spec: StreamSpec | None = 
 
 
 def load_network(path: str | os.PathLike[str]) -> MaskNetwork:
-    """Loads a network from a .keras file, with its spec; ValueError for a file of something else."""
+    """Loads a network from a .keras file, with its spec.
+
+    Raises:
+        ValueError: a file of something else.
+
+    Examples:
+        >>> from keras_sep.models import OrUnet, load_network
+        >>> OrUnet("tiny").save("tiny.keras")
+        >>> load_network("tiny.keras").spec.sample_rate
+        44100
+    """
     network = keras.models.load_model(path, compile=False)
     if not isinstance(network, MaskNetwork):
         raise ValueError(f"{path}: expected a network of keras_sep. Received: {type(network).__name__}")

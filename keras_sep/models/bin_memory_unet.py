@@ -1,6 +1,6 @@
-"""Ours: an OR-U-Net that is blind to loudness, remembers each position, and shares out the whole mixture.
+"""Our network: an OR-U-Net that is blind to loudness, remembers each position, and shares out the whole mixture.
 
-What it has beyond the paper's network (`keras_sep.models.or_unet`), each measured (training/EXPERIMENTS.md):
+It adds three things to the paper's network (`keras_sep.models.or_unet`), each measured (docs/research/architecture.md):
 
 - Its input is divided by the stream's running loudness: a song ten times as loud gets the same masks.
 - At one level a skip connection and the decoder have a memory for each position (`BinMemory`).
@@ -26,12 +26,18 @@ from keras_sep.models.or_unet import OrUnet, OrUnetConfig
 
 @dataclass(frozen=True)
 class BinMemoryUnetConfig(OrUnetConfig):
-    """Sizes of a `BinMemoryUnet`: those of an `OrUnetConfig`, and
+    """Sizes of a `BinMemoryUnet`: those of an `OrUnetConfig` and of its memories.
 
     Args:
-        memory_level: of the skip connection and of the decoder that have a memory; level 1 has half as many positions
-            as there are bands.
-        memory_units: of each memory's GRU.
+        memory_level: level of the skip connection and of the decoder that have a memory; level 1 has half as many
+            positions as there are bands.
+        memory_units: units of each memory's GRU.
+
+    Examples:
+        >>> from keras_sep.models import BinMemoryUnet
+        >>> config = BinMemoryUnet.SIZES["m"]
+        >>> config.memory_level, config.memory_units
+        (2, 72)
     """
 
     memory_level: int = 2
@@ -42,12 +48,13 @@ class BinMemoryUnetConfig(OrUnetConfig):
 class BinMemoryUnet(OrUnet):
     """Our network; arguments and errors as those of `keras_sep.models.OrUnet`, sizes in a `BinMemoryUnetConfig`.
 
-    Example:
-
-    >>> network = BinMemoryUnet("tiny")
-    >>> masks = network(np.ones((1, 8, 1025, 2), "float32"))
-    >>> round(float(masks["vocals_mask"][0, 0, 0, 0] + masks["accompaniment_mask"][0, 0, 0, 0]), 3)
-    1.0
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.models import BinMemoryUnet
+        >>> masks = BinMemoryUnet("tiny")(np.ones((1, 8, 1025, 2), "float32"))
+        >>> total = masks["vocals_mask"] + masks["accompaniment_mask"]  # they sum to one
+        >>> bool(np.allclose(total, 1, atol=1e-5))
+        True
     """
 
     SIZES: ClassVar[Mapping[str, BinMemoryUnetConfig]] = {
@@ -72,7 +79,7 @@ class BinMemoryUnet(OrUnet):
         self.decoder_memory = BinMemory(below + channels, config.memory_units, name="decoder_memory")
 
     def masks(self, frames, recur):
-        """Frames (N, F, V) → a mask (N, F, C) for each source; they sum to one."""
+        """Computes a mask (N, F, C) for each source from frames (N, F, V); the masks sum to one."""
         x = normalise_loudness(compress(self.bands(frames)), self.loudness, recur)
         skips = [x]
         for down in self.down:
