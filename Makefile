@@ -13,7 +13,7 @@ NODE := $(shell node -e '$(NODE_IS_NEW)' 2>/dev/null && npm --version 2>/dev/nul
 # Every core runs tests of its own, a file's on one of them; CI prints the slowest.
 PYTEST = $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(if $(CI),--durations=30)
 
-.PHONY: help demo web page android test test-slow test-all test-android coverage apk lint bench bench-browser bench-training endurance
+.PHONY: help demo web page android docs test test-slow test-all test-android coverage apk lint bench bench-browser bench-training endurance
 .PHONY: check-install check-runtimes check-arm system node jdk clean
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make web            build the page that separates in the browser, and open it (Node.js 20.19 or newer)"
 	@echo "make page           build it only, into keras_sep/page: for a wheel, or for any static host"
 	@echo "make android        what the Android project is built from: models, a song, golden vectors"
+	@echo "make docs           the documentation, into build/docs"
 	@echo "make test           the tests of a few minutes, and the whole job once"
 	@echo "make test-all       every test, half an hour: also training runs, commands, page, C program, sound and Android"
 	@echo "make test-android   the Kotlin library against Python's samples, the application on the JVM (JDK 17, Maven)"
@@ -45,6 +46,11 @@ page: node $(PAGE)
 
 android: .venv/.dev
 	$(BIN)/python -m export android
+
+# Offline, and any warning is an error. The banner of MkDocs is about its next release, not about our pages.
+docs: .venv/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "build/docs/index.html; for its search: python3 -m http.server -d build/docs"
 
 test: .venv/.dev
 	$(PYTEST) -m "not slow or end_to_end"

@@ -22,28 +22,66 @@ Spectrum = npt.NDArray[np.complex64]
 
 
 class Engine(Protocol):
-    """What both engines do; feed the stages in this order, every result to the next."""
+    """The interface of both engines: three stages, each of which takes what the one before it returned.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.engine import Engine, build_engine
+        >>> from keras_sep.presets import get_preset
+        >>> from keras_sep.runtime import StepModel
+        >>> engine: Engine = build_engine(StepModel(get_preset("small").file("mask", "dynamic_int8").path()))
+        >>> samples = np.zeros((1024, 2), np.float32)
+        >>> engine.synthesise(engine.infer(engine.analyse(samples))).shape  # sources, samples, channels
+        (2, 1024, 2)
+    """
 
     spec: StreamSpec
     step: StepModel
 
-    def reset(self) -> None: ...
+    def reset(self) -> None:
+        """Forgets everything so far; the next samples follow silence."""
 
     def analyse(self, samples: Array) -> Any:
-        """Takes any number of samples (n, C); returns what the frames they complete need."""
+        """Takes any number of samples (n, C); returns the frames that they complete."""
 
-    def infer(self, analysed: Any) -> Any: ...
+    def infer(self, analysed: Any) -> Any:
+        """Runs the network on frames, one after the other."""
 
     def synthesise(self, inferred: Any) -> Array:
         """Returns the stems (sources, frames · frame_step, C)."""
 
 
 def build_engine(step: StepModel) -> Engine:
+    """Builds the engine for a step's graph.
+
+    Examples:
+        >>> from keras_sep.engine import build_engine
+        >>> from keras_sep.presets import get_preset
+        >>> from keras_sep.runtime import StepModel
+        >>> step = StepModel(get_preset("small").file("waveform", "dynamic_int8").path())
+        >>> type(build_engine(step)).__name__
+        'WaveformEngine'
+    """
     return WaveformEngine(step) if step.graph == "waveform" else MaskEngine(step)
 
 
 class MaskEngine:
-    """The mask core between NumPy's STFT and overlap-add."""
+    """The mask core between NumPy's STFT and overlap-add.
+
+    Args:
+        step: a file with the mask graph.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.engine import MaskEngine
+        >>> from keras_sep.presets import get_preset
+        >>> from keras_sep.runtime import StepModel
+        >>> engine = MaskEngine(StepModel(get_preset("small").file("mask", "dynamic_int8").path()))
+        >>> spectrum, magnitude = engine.analyse(np.zeros((1024, 2), np.float32))
+        >>> spectrum, masks = engine.infer((spectrum, magnitude))
+        >>> magnitude.shape, masks[0].shape
+        ((2, 1025, 2), (2, 1025, 2))
+    """
 
     def __init__(self, step: StepModel):
         self.spec = step.spec
@@ -77,7 +115,20 @@ class MaskEngine:
 
 
 class WaveformEngine:
-    """The waveform graph: everything is inside the step."""
+    """The waveform graph, whose step also holds the STFT and the overlap-add.
+
+    Args:
+        step: a file with the waveform graph.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.engine import WaveformEngine
+        >>> from keras_sep.presets import get_preset
+        >>> from keras_sep.runtime import StepModel
+        >>> engine = WaveformEngine(StepModel(get_preset("small").file("waveform", "dynamic_int8").path()))
+        >>> engine.synthesise(engine.infer(engine.analyse(np.zeros((1024, 2), np.float32)))).shape
+        (2, 1024, 2)
+    """
 
     def __init__(self, step: StepModel):
         self.spec = step.spec

@@ -1,4 +1,4 @@
-"""Losses of ours that stand beside the paper's: `keras_sep.losses` has those. In keras.ops only.
+"""Losses of our own, in keras.ops only; the paper's are in `keras_sep.losses`.
 
 Magnitudes are (B, T, F, C), linear, ≥ 0.
 """
@@ -17,9 +17,21 @@ SNR_CEILING_DB = 30.0
 
 
 def compressed_spectrogram_loss(references: Mapping[str, Any], estimates: Mapping[str, Any], epsilon: float = 1e-4):
-    """Eq. (3) on the square roots of the magnitudes: quiet bins, which the ear still hears, count more.
+    """Computes eq. (3) on the square roots of the magnitudes, so that quiet bins count more.
 
-    `epsilon` keeps the gradient finite where an estimate is zero.
+    Args:
+        references, estimates: magnitudes by source name.
+        epsilon: added to each magnitude; keeps the gradient finite where an estimate is zero.
+
+    Returns:
+        Scalar, ≥ 0.
+
+    Examples:
+        >>> from keras import ops
+        >>> from keras_sep.extra_losses import compressed_spectrogram_loss
+        >>> reference, estimate = ops.ones((1, 8, 1025, 2)), ops.full((1, 8, 1025, 2), 0.25)
+        >>> round(float(compressed_spectrogram_loss({"vocals": reference}, {"vocals": estimate})), 3)
+        0.5
     """
     return sum(
         l1(ops.sqrt(references[source] + epsilon), ops.sqrt(estimates[source] + epsilon)) for source in references
@@ -27,11 +39,11 @@ def compressed_spectrogram_loss(references: Mapping[str, Any], estimates: Mappin
 
 
 def snr_loss(mixture, references: Mapping[str, Any], masks: Mapping[str, Any]):
-    """Error-to-mixture energy ratio, from the complex error |V − M ⊙ X|², in dB.
+    """Computes the ratio of the complex error's energy |V − M ⊙ X|² to the mixture's, in dB.
 
-    The mean of one-second windows, summed over the two sources. It falls by a dB where the signal-to-noise ratio rises
-    by one, down to −30 dB, below which a window no longer counts. Relative to the mixture, not to the source: a silent
-    source has no ratio of its own (thresholded negative SNR, Wisdom et al., NeurIPS 2020).
+    It is averaged over one-second windows and summed over the two sources. A window stops counting at −30 dB. The ratio
+    is relative to the mixture, not to the source, because for a silent source it would mean nothing (thresholded
+    negative SNR, Wisdom et al., NeurIPS 2020).
 
     Magnitudes suffice: for a mixture X = V + B the law of cosines gives Re(V X*) = (|X|² + |V|² − |B|²) / 2.
 
@@ -45,6 +57,14 @@ def snr_loss(mixture, references: Mapping[str, Any], masks: Mapping[str, Any]):
 
     Raises:
         ValueError: not two sources.
+
+    Examples:
+        >>> from keras import ops
+        >>> from keras_sep.extra_losses import snr_loss
+        >>> vocals, accompaniment = ops.ones((1, 86, 1025, 2)), ops.zeros((1, 86, 1025, 2))
+        >>> sources = {"vocals": vocals, "accompaniment": accompaniment}
+        >>> round(float(snr_loss(vocals, sources, {"vocals": vocals, "accompaniment": accompaniment})))
+        -60
     """
 
     def energy(power):
@@ -57,7 +77,7 @@ def snr_loss(mixture, references: Mapping[str, Any], masks: Mapping[str, Any]):
 
 
 def _squared_distances(name: str, mixture, references: Mapping[str, Any], masks: Mapping[str, Any]) -> list:
-    """|V − M ⊙ X|² = |V|² − 2 M Re(V X*) + M² |X|² of each source."""
+    """Computes |V − M ⊙ X|² = |V|² − 2 M Re(V X*) + M² |X|² for each source."""
     if len(references) != 2:
         raise ValueError(f"{name}: expected two sources. Received: {list(references)}")
     powers, power, squared = {name: ops.square(values) for name, values in references.items()}, ops.square(mixture), []

@@ -1,4 +1,4 @@
-"""A Keras mask network on whole songs: for scores during research, and for networks that are not online.
+"""Separation of whole songs by Keras networks: for scores during research, and for networks that are not online.
 
 Users of the shipped models want `keras_sep.separator`, which needs no Keras. Here an online network runs
 in chunks with its states carried over, the same as one long sequence; a network of patches (the 2-D
@@ -30,10 +30,18 @@ def separate(network: MaskNetwork, waveform: npt.ArrayLike) -> dict[str, Array]:
         waveform: (samples, channels) at `network.spec.sample_rate`.
 
     Returns:
-        One (samples, channels) array a source, aligned to the waveform.
+        One (samples, channels) array per source, aligned to the waveform.
 
     Raises:
         ValueError: a waveform of another shape.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.inference import separate
+        >>> from keras_sep.models import OrUnet
+        >>> stems = separate(OrUnet("tiny"), np.zeros((44100, 2)))
+        >>> stems["vocals"].shape
+        (44100, 2)
     """
     spec = network.spec
     x = np.asarray(waveform, np.float32)
@@ -56,16 +64,25 @@ def separate(network: MaskNetwork, waveform: npt.ArrayLike) -> dict[str, Array]:
 def iterate_masks(
     network: MaskNetwork, magnitude: Callable[[int, int], Array], num_frames: int, chunk: int = _CHUNK
 ) -> Iterator[Masks]:
-    """Masks of consecutive stretches of a song, from its first frame to its last.
+    """Yields the masks of consecutive stretches of a song, from its first frame to its last.
 
     Args:
         network: any of `keras_sep.models`.
-        magnitude: from (first, last + 1) to those frames (T, F, V).
-        num_frames: of the song.
+        magnitude: function from (first, last + 1) to those frames (T, F, V).
+        num_frames: length of the song.
         chunk: frames at a time; half a patch where the network is not online.
 
     Yields:
         `<source>_mask` (T, F, C) of the next T frames.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.inference import iterate_masks
+        >>> from keras_sep.models import OrUnet
+        >>> song = np.zeros((40, 1025, 2), "float32")
+        >>> masks = iterate_masks(OrUnet("tiny"), lambda first, stop: song[first:stop], len(song), chunk=16)
+        >>> [len(mask["vocals_mask"]) for mask in masks]
+        [16, 16, 8]
     """
     if isinstance(network, OnlineNetwork):
         return _online(network, magnitude, num_frames, chunk)
@@ -73,10 +90,22 @@ def iterate_masks(
 
 
 class MaskStream:
-    """An online network on one stretch of a stream after the other.
+    """An online network that takes a stream one stretch after the other.
+
+    Args:
+        network: any online one of `keras_sep.models`.
 
     Attributes:
-        states: behind the last frame so far, (1, n) each; zeros at first.
+        states: states after the last frame so far, (1, n) each; zeros at first.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.inference import MaskStream
+        >>> from keras_sep.models import OrUnet
+        >>> stream = MaskStream(OrUnet("tiny"))
+        >>> masks = stream.push(np.ones((16, 1025, 2), "float32"))
+        >>> masks["vocals_mask"].shape, stream.states[0].shape
+        ((16, 1025, 2), (1, 12))
     """
 
     def __init__(self, network: OnlineNetwork):
@@ -84,14 +113,27 @@ class MaskStream:
         self.states: list[Array] = [np.zeros((1, size), np.float32) for size in network.state_sizes]
 
     def push(self, magnitude: Array) -> Masks:
-        """`<source>_mask` (T, F, C) of the next frames (T, F, V); a new T is a new compilation."""
+        """Returns each `<source>_mask` (T, F, C) of the next frames (T, F, V); a new T compiles anew."""
         masks, states = self._model.predict_on_batch([magnitude[None], *self.states])
         self.states = [np.asarray(state) for state in states]
         return {name: np.asarray(mask[0]) for name, mask in masks.items()}
 
 
 class Chunk(keras.Model):
-    """Masks of a chunk from the states before it, and the states behind it; a model, so that it is compiled."""
+    """A compiled function from a chunk and the states before it to its masks and the states after it.
+
+    Args:
+        network: any online one of `keras_sep.models`.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.inference import Chunk
+        >>> from keras_sep.models import OrUnet
+        >>> inputs = [np.ones((1, 16, 1025, 2), "float32"), np.zeros((1, 12), "float32")]
+        >>> masks, states = Chunk(OrUnet("tiny")).predict_on_batch(inputs)
+        >>> masks["vocals_mask"].shape, states[0].shape
+        ((1, 16, 1025, 2), (1, 12))
+    """
 
     def __init__(self, network: OnlineNetwork):
         super().__init__()
@@ -117,7 +159,7 @@ def _online(
 def _by_patches(
     network: MaskNetwork, magnitude: Callable[[int, int], Array], num_frames: int, chunk: int
 ) -> Iterator[Masks]:
-    """Patches of 2 · chunk frames, 1.5 · chunk apart; in the overlap of chunk / 2 one fades into the next."""
+    """Yields masks of patches of 2 · chunk frames, 1.5 · chunk apart; in the overlap one fades into the next."""
     size, overlap = 2 * chunk, chunk // 2
     fade = ((np.arange(overlap) + 0.5) / overlap).astype(np.float32)[:, None, None]
     tail: Masks = {}

@@ -1,4 +1,4 @@
-"""The JSON that travels inside every .tflite file of ours: format, graph, precision, spec, provenance.
+"""Metadata of a .tflite file, read from the JSON inside it: format, graph, precision, spec, provenance.
 
 It is an entry named "keras_sep" of the FlatBuffer's own metadata table (schema.fbs of TensorFlow
 Lite), read here with `struct` alone, so that the runtime needs no FlatBuffers package. It carries
@@ -34,6 +34,14 @@ def read_metadata(content: bytes, name: str = "model") -> dict[str, Any]:
 
     Raises:
         ModelFileError: not a TFLite file, without our metadata, of an unknown format, or damaged.
+
+    Examples:
+        >>> from keras_sep.metadata import read_metadata
+        >>> from keras_sep.presets import get_preset
+        >>> content = get_preset("small").file("mask", "dynamic_int8").path().read_bytes()
+        >>> metadata = read_metadata(content)
+        >>> metadata["graph"], metadata["precision"], metadata["spec"]["sample_rate"]
+        ('mask', 'dynamic_int8', 44100)
     """
     if content[4:8] != b"TFL3":
         raise ModelFileError(f"{name}: expected a .tflite file. Received: {len(content)} bytes that are not one")
@@ -54,7 +62,20 @@ def read_metadata(content: bytes, name: str = "model") -> dict[str, Any]:
 
 
 def content_digest(content: bytes, digest: str) -> str:
-    """SHA-256 of a file with its own digest blanked out."""
+    """Computes the SHA-256 of a file with its own digest blanked out.
+
+    Args:
+        content: the file's bytes.
+        digest: the digest that it carries, 64 hexadecimal digits.
+
+    Examples:
+        >>> from keras_sep.metadata import content_digest, read_metadata
+        >>> from keras_sep.presets import get_preset
+        >>> content = get_preset("small").file("mask", "dynamic_int8").path().read_bytes()
+        >>> digest = read_metadata(content)["sha256"]
+        >>> content_digest(content, digest) == digest
+        True
+    """
     return hashlib.sha256(content.replace(digest.encode(), BLANK_DIGEST.encode(), 1)).hexdigest()
 
 
@@ -75,7 +96,7 @@ def _find(content: bytes) -> bytes | None:
 
 
 def _field(content: bytes, table: int, number: int) -> int:
-    """Position of a table's field, 0 where it is absent."""
+    """Finds the position of a table's field, 0 where it is absent."""
     vtable = table - struct.unpack_from("<i", content, table)[0]
     if vtable < 0:
         raise struct.error("table outside the file")
@@ -86,7 +107,7 @@ def _field(content: bytes, table: int, number: int) -> int:
 
 
 def _bytes(content: bytes, field: int) -> tuple[int, int]:
-    """Start and length of the vector or string that a field points to."""
+    """Finds the start and length of the vector or string that a field points to."""
     if not field:
         return 0, 0
     start = field + struct.unpack_from("<I", content, field)[0]
@@ -94,7 +115,7 @@ def _bytes(content: bytes, field: int) -> tuple[int, int]:
 
 
 def _vector(content: bytes, field: int) -> list[int]:
-    """Positions of the tables in a vector."""
+    """Finds the positions of the tables in a vector."""
     start, count = _bytes(content, field)
     offsets = struct.unpack_from(f"<{count}I", content, start) if count else ()
     return [start + 4 * i + offset for i, offset in enumerate(offsets)]

@@ -1,4 +1,4 @@
-"""The shipped models. Presets are data: `assets/presets.json`, written by `python -m export publish`."""
+"""The shipped models, which are data: `assets/presets.json`, written by `python -m export publish`."""
 
 from __future__ import annotations
 
@@ -24,24 +24,57 @@ ASSETS = store.ASSETS
 
 @dataclass(frozen=True)
 class ModelFile:
-    """One .tflite file of a preset."""
+    """One .tflite file of a preset.
+
+    Attributes:
+        graph: "mask" or "waveform".
+        precision: float32, float16, dynamic_int8 or int8.
+        file: name of the file, in `ASSETS`.
+        sha256: its digest.
+        bytes: its size.
+        agreement: how close it is to the float Keras network.
+        quality: what it reaches on real songs.
+
+    Examples:
+        >>> from keras_sep.presets import get_preset
+        >>> file = get_preset("small").file("waveform", "dynamic_int8")
+        >>> file.path().name
+        'small-waveform-dynamic_int8.tflite'
+    """
 
     graph: str
     precision: str
     file: str
     sha256: str
     bytes: int
-    agreement: dict[str, float]  # with the float Keras model, see export/accuracy/agreement.py
+    agreement: dict[str, float]  # with the float Keras model, see export/verification/agreement.py
     quality: dict[str, Any] = field(default_factory=dict)  # on real songs, see export/verification/verify.py
 
     def path(self) -> Path:
-        """Path of the file, after a check of its SHA-256; ModelFileError if it is not there, see `keras_sep.store`."""
+        """Returns the path of the file, after a check of its SHA-256; ModelFileError if it is missing, see `store`."""
         return store.find(self.file, self.sha256)
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A shipped model: what it is, where it comes from, and its files."""
+    """A shipped model: what it is, where it comes from, and its files.
+
+    Attributes:
+        name: name of the preset.
+        description: one line about it.
+        parameters: number of its weights.
+        licence: SPDX identifier of the weights' licence.
+        provenance: configuration, data and steps of its training.
+        spec: stream format.
+        files: its .tflite files.
+        network: file, sha256 and bytes of the float Keras network, if that is there.
+
+    Examples:
+        >>> from keras_sep.presets import get_preset
+        >>> preset = get_preset("base-free")
+        >>> preset.licence, [f"{file.graph} {file.precision}" for file in preset.files]
+        ('CC-BY-SA-4.0', ['waveform dynamic_int8'])
+    """
 
     name: str
     description: str
@@ -53,7 +86,7 @@ class Preset:
     network: dict[str, Any] = field(default_factory=dict)  # file, sha256 and bytes of the float Keras network
 
     def network_path(self) -> Path:
-        """Path of the float Keras network, after a check of its SHA-256.
+        """Returns the path of the float Keras network, after a check of its SHA-256.
 
         Raises:
             ModelFileError: the preset has none, or it is not there, see `keras_sep.store`.
@@ -63,10 +96,11 @@ class Preset:
         return store.find(self.network["file"], self.network["sha256"])
 
     def file(self, graph: str, precision: str) -> ModelFile:
+        """Returns the file of this graph and precision; ModelFileError if there is none."""
         return self.candidates(graph, precision)[0]
 
     def candidates(self, graph: str | None = None, precision: str | None = None) -> list[ModelFile]:
-        """The files of this graph and precision, None for any, the preferred one first.
+        """Returns the files of this graph and precision, None for any, the preferred one first.
 
         Raises:
             ModelFileError: there is none; lists what there is.
@@ -81,7 +115,13 @@ class Preset:
 
 @functools.lru_cache(maxsize=1)
 def presets() -> dict[str, Preset]:
-    """All presets by name."""
+    """Returns all presets by name.
+
+    Examples:
+        >>> from keras_sep.presets import presets
+        >>> sorted(presets())
+        ['base', 'base-free', 'lstm', 'small', 'small-l1']
+    """
     path = ASSETS / "presets.json"
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -95,18 +135,24 @@ def presets() -> dict[str, Preset]:
 
 
 def list_presets() -> list[Preset]:
-    """All presets, the default first.
+    """Returns all presets, the default first.
 
-    Example:
-
-    >>> [preset.name for preset in list_presets()][0]
-    'base'
+    Examples:
+        >>> import keras_sep
+        >>> [preset.name for preset in keras_sep.list_presets()]
+        ['base', 'base-free', 'lstm', 'small', 'small-l1']
     """
     return sorted(presets().values(), key=lambda preset: (preset.name != DEFAULT_PRESET, preset.name))
 
 
 def current_name(name: str) -> str:
-    """Today's name of a preset that the first release called otherwise, with a warning; any other name as it is."""
+    """Returns today's name of a preset of the first release, with a FutureWarning; any other name as it is.
+
+    Examples:
+        >>> from keras_sep.presets import current_name
+        >>> current_name("base")
+        'base'
+    """
     if name not in FORMER_NAMES:
         return name
     warnings.warn(f"the preset {name} is called {FORMER_NAMES[name]} now", FutureWarning, stacklevel=3)
@@ -114,10 +160,15 @@ def current_name(name: str) -> str:
 
 
 def get_preset(name: str) -> Preset:
-    """A shipped model by its name, or by the one it had in the first release.
+    """Returns a shipped model by its name, or by the one it had in the first release.
 
     Raises:
         ModelFileError: an unknown name; lists the presets.
+
+    Examples:
+        >>> from keras_sep.presets import get_preset
+        >>> get_preset("base").parameters
+        1896140
     """
     try:
         return presets()[current_name(name)]

@@ -1,4 +1,4 @@
-"""A .tflite file as a step: NumPy and LiteRT alone, no TensorFlow, no Keras."""
+"""The step of a .tflite file, with NumPy and LiteRT alone: no TensorFlow, no Keras."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _INPUT = {"mask": "magnitude", "waveform": "samples"}
 
 
 class StepModel:
-    """One-frame step of an exported graph; keeps the states between calls.
+    """The one-frame step of an exported graph, which keeps the states between calls.
 
     Tensors are found by their names in the signature `step`, never by position. One thread: at these
     sizes a second one only makes the slowest steps slower.
@@ -47,7 +47,16 @@ class StepModel:
 
     Raises:
         ModelFileError: a missing, damaged or foreign file, one whose tensors do not fit its spec, or no usable runtime.
-        UnsupportedModelError: a sound file that the runtime cannot run; names file, runtime and operator.
+        UnsupportedModelError: an intact file that the runtime cannot run; names file, runtime and operator.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.presets import get_preset
+        >>> from keras_sep.runtime import StepModel
+        >>> step = StepModel(get_preset("small").file("waveform", "dynamic_int8").path())
+        >>> vocals, accompaniment = step(np.zeros((512, 2), np.float32))
+        >>> step.graph, vocals.shape, step.spec.stem_delay
+        ('waveform', (512, 2), 1536)
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -84,13 +93,13 @@ class StepModel:
             old()[:] = 0.0
 
     def states(self) -> dict[str, npt.NDArray[np.float32]]:
-        """Copies of the states that the next step starts from, by input name."""
+        """Returns copies of the states that the next step starts from, by input name."""
         return {name: old().copy() for name, (_, old) in self._carry.items()}
 
     def __call__(
         self, x: npt.NDArray[np.float32], out: Sequence[npt.NDArray[np.float32]] | None = None
     ) -> Sequence[npt.NDArray[np.float32]]:
-        """One step.
+        """Runs one step.
 
         Args:
             x: float32, by `graph`: (F, V) magnitude, as `keras_sep.signal.magnitude_views`, or (frame_step, C) samples.
@@ -168,20 +177,26 @@ class StepModel:
 
 
 def _reason(error: Exception) -> str:
-    """What the runtime says of the operator, or all it says."""
+    """Returns what the runtime's error says about the operator, or all of it."""
     text = " ".join(str(error).split())
     operator = re.search(r"[^.]*'\w+' version '\d+'|Node number \d+ \(\w+\) failed to \w+", text)
     return operator[0] if operator else text
 
 
 def runtime_name() -> str:
-    """The runtime in use and its version, as "ai_edge_litert 2.3.0"."""
+    """Returns the runtime in use and its version, such as "ai_edge_litert 2.3.0".
+
+    Examples:
+        >>> from keras_sep.runtime import runtime_name
+        >>> runtime_name().split()[0] in ("ai_edge_litert", "tflite_runtime", "tensorflow")
+        True
+    """
     package = _interpreter_class().__module__.split(".")[0]
     return f"{package} {getattr(importlib.import_module(package), '__version__', '')}".rstrip()
 
 
 def _power(x: npt.NDArray[np.float32]) -> float:
-    """Sum of squares of a contiguous array: the cheapest look at every number, not finite if one of them is not."""
+    """Returns the sum of squares of a contiguous array: the cheapest test of every number, as NaN and infinity stay."""
     # No np.errstate: it costs half as much as all else here, and keeps quiet what only numbers beyond 1e18 bring about.
     x = x.ravel()
     return float(x.dot(x))

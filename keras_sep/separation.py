@@ -15,9 +15,9 @@ from keras_sep.teachers import Teacher
 
 
 class Separation(keras.Model):
-    """Trains a mask network on the magnitudes of mixtures and their sources.
+    """A model that trains a mask network on the magnitudes of mixtures and their sources.
 
-    `fit` takes x, what the network sees of the mixture (B, T, F, V), and y, a dict of the sources' magnitudes
+    `fit` takes x, the mixture's magnitudes (B, T, F, V), one for each view, and y, a dict of the sources' magnitudes
     (B, T, F, C) by name. Estimates are V̂ = MV ⊙ X and B̂ = MB ⊙ X, Doire (2019), eq. (1), where X is the first C
     views of x, the mixture's linear magnitude. For the spectrogram losses each segment is divided by its mixture's
     mean magnitude, so that loud and quiet songs count alike (ours).
@@ -26,13 +26,25 @@ class Separation(keras.Model):
 
     Args:
         network: the mask network.
-        teacher: loss network φ of eq. (4), with the taps to use; None for the L1 alone. It is no
-            part of this model's weights.
-        compressed_weight, snr_weight: ≥ 0, of the losses in `keras_sep.extra_losses` that count with l_0; 0 is the
-            paper's loss.
+        teacher: loss network φ of eq. (4), with the taps to use; None for the L1 alone. Its weights are not part of
+            this model.
+        compressed_weight, snr_weight: weights ≥ 0 of the losses in `keras_sep.extra_losses`, which are added to l_0;
+            0 is the paper's loss.
 
     Raises:
         ValueError: a negative weight.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.models import OrUnet
+        >>> from keras_sep.separation import Separation
+        >>> model = Separation(OrUnet("tiny"))
+        >>> model.compile("adam")
+        >>> vocals, accompaniment = np.random.default_rng(0).random((2, 4, 16, 1025, 2), "float32")
+        >>> stems = {"vocals": vocals, "accompaniment": accompaniment}
+        >>> history = model.fit(vocals + accompaniment, stems, batch_size=4, verbose=0)
+        >>> sorted(history.history)
+        ['accompaniment_si_sdr', 'loss', 'spectrogram_loss', 'vocals_si_sdr']
     """
 
     def __init__(
@@ -73,7 +85,7 @@ class Separation(keras.Model):
         return self.get_metrics_result()
 
     def total(self, terms: Mapping[str, Any]):
-        """Eq. (5) of `loss_terms`; what is ours counts with l_0."""
+        """Computes eq. (5) of `loss_terms`; our own terms are added to l_0."""
         l_0 = terms["spectrogram_loss"]
         for name, weight in self.extra_weights.items():
             if weight:
@@ -81,9 +93,9 @@ class Separation(keras.Model):
         return total_loss([l_0, *(term for name, term in terms.items() if name.startswith("feature_loss_"))])
 
     def loss_terms(self, x, y, masks) -> dict[str, Any]:
-        """Terms before weighting, for x (B, T, F, V), y and masks by name.
+        """Computes the terms before weighting, for x (B, T, F, V), y and masks by name.
 
-        `spectrogram_loss`, l_0 of eq. (3); `compressed_loss` and `snr_loss`, if they have a weight; and
+        They are `spectrogram_loss`, l_0 of eq. (3); `compressed_loss` and `snr_loss`, if they have a weight; and
         `feature_loss_<tap>`, l_1 … l_N of eq. (4).
         """
         mixture, by_source = self._channels(x), {source: masks[f"{source}_mask"] for source in y}
@@ -106,26 +118,35 @@ class Separation(keras.Model):
         return terms
 
     def _channels(self, x):
-        """The mixture's own magnitude X (B, T, F, C), of what the network sees of it."""
+        """Returns the magnitudes of the mixture's channels, X (B, T, F, C), without mid and side."""
         return x[..., : self.network.spec.num_channels]
 
 
 def si_sdr_of_masks(x, y, masks, source: str):
-    """SI-SDR (Le Roux et al., ICASSP 2019) of a masked mixture, in the STFT domain, from magnitudes alone.
+    """Computes the SI-SDR (Le Roux et al., ICASSP 2019) of a masked mixture, in the STFT domain.
 
-    The estimate M ⊙ X has the mixture's phase, so its product with the complex reference V needs only
-    Re(V X*); for a mixture X = V + B of two sources the law of cosines gives it as
+    Magnitudes suffice. The estimate M ⊙ X has the mixture's phase, so its product with the complex reference V needs
+    only Re(V X*); for a mixture X = V + B of two sources the law of cosines gives it as
     (|X|² + |V|² − |B|²) / 2.
 
     Args:
         x: mixture's magnitude (B, T, F, C).
         y: magnitudes of its two sources by name.
         masks: `<source>_mask` by name.
-        source: whose.
+        source: name of the source to score.
 
     Returns:
         (B,) dB, clipped to −30 … 50, and (B,) 1 where the reference is above −60 dB of the mixture,
         else 0: what is silent has no SI-SDR.
+
+    Examples:
+        >>> from keras import ops
+        >>> from keras_sep.separation import si_sdr_of_masks
+        >>> vocals, accompaniment = ops.ones((1, 8, 1025, 2)), ops.zeros((1, 8, 1025, 2))
+        >>> y, masks = {"vocals": vocals, "accompaniment": accompaniment}, {"vocals_mask": vocals}
+        >>> value, audible = si_sdr_of_masks(vocals, y, masks, "vocals")
+        >>> float(value[0]), float(audible[0])  # a perfect mask: the upper end of the range
+        (50.0, 1.0)
     """
     if len(y) != 2:
         raise ValueError(f"si_sdr_of_masks: expected two sources. Received: {list(y)}")

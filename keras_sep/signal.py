@@ -23,7 +23,15 @@ ComplexArray = npt.NDArray[np.complex64]
 
 @functools.lru_cache(maxsize=16)
 def analysis_window(spec: StreamSpec) -> Array:
-    """Periodic Hann window, (frame_length,)."""
+    """Returns the periodic Hann window, (frame_length,), read-only.
+
+    Examples:
+        >>> from keras_sep import StreamSpec
+        >>> from keras_sep.signal import analysis_window
+        >>> window = analysis_window(StreamSpec())
+        >>> window.shape, float(window[0]), float(window[1024])
+        ((2048,), 0.0, 1.0)
+    """
     phase = 2.0 * np.pi * np.arange(spec.frame_length) / spec.frame_length
     window = (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
     window.flags.writeable = False
@@ -32,7 +40,19 @@ def analysis_window(spec: StreamSpec) -> Array:
 
 @functools.lru_cache(maxsize=16)
 def synthesis_window(spec: StreamSpec) -> Array:
-    """Window that makes overlap-add the inverse of `stft`: Hann over the constant sum of its squares."""
+    """Returns the window that makes overlap-add the inverse of `stft`, (frame_length,), read-only.
+
+    It is the Hann window divided by the sum of its squares over all frames that cover a sample, 1.5 by default.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep import StreamSpec
+        >>> from keras_sep.signal import analysis_window, synthesis_window
+        >>> spec = StreamSpec()
+        >>> product = analysis_window(spec) * synthesis_window(spec)
+        >>> bool(np.allclose(product.reshape(4, 512).sum(axis=0), 1))
+        True
+    """
     analysis = analysis_window(spec).astype(np.float64)
     total = (analysis**2).reshape(-1, spec.frame_step).sum(axis=0)
     window = (analysis / total.mean()).astype(np.float32)
@@ -41,13 +61,20 @@ def synthesis_window(spec: StreamSpec) -> Array:
 
 
 def stft(waveform: npt.ArrayLike, spec: StreamSpec) -> ComplexArray:
-    """Spectrum of every whole frame of a waveform.
+    """Computes the spectrum of every whole frame of a waveform.
 
     Args:
         waveform: (samples, channels); samples ≥ frame_length give 1 + (samples − frame_length) // step frames.
 
     Returns:
         (frames, bins, channels), complex64; not scaled: a full-scale sine reaches frame_length / 4.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep import StreamSpec
+        >>> from keras_sep.signal import stft
+        >>> stft(np.zeros((44100, 2)), StreamSpec()).shape  # one second
+        (83, 1025, 2)
     """
     x = np.ascontiguousarray(np.asarray(waveform, dtype=np.float32).T)
     num_frames = max(0, 1 + (x.shape[1] - spec.frame_length) // spec.frame_step)
@@ -60,10 +87,25 @@ def stft(waveform: npt.ArrayLike, spec: StreamSpec) -> ComplexArray:
 
 
 def magnitude_views(spectrum: ComplexArray, spec: StreamSpec) -> Array:
-    """What a network sees of a stereo (or other) spectrum: linear magnitudes (frames, bins, views), contiguous.
+    """Computes the magnitudes that a network sees of a spectrum.
 
-    Of each channel, and behind them, if `spec.views` has them, of mid and side, |L + R| / √2 and |L − R| / √2: what is
-    in phase in the centre, where voices are, cannot be told from |L| and |R|.
+    One for each channel and then, if `spec.views` has them, mid and side: |L + R| / √2 and |L − R| / √2. A voice in the
+    centre is in phase in both channels, which |L| and |R| alone cannot show.
+
+    Args:
+        spectrum: (frames, bins, channels), complex.
+
+    Returns:
+        (frames, bins, views), float32, linear, ≥ 0, contiguous.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep import StreamSpec
+        >>> from keras_sep.signal import magnitude_views
+        >>> spec = StreamSpec(views=("left", "right", "mid", "side"))
+        >>> centre = np.ones((1, spec.num_bins, 2), np.complex64)
+        >>> magnitude_views(centre, spec)[0, 0].round(3).tolist()
+        [1.0, 1.0, 1.4140000343322754, 0.0]
     """
     if spec.num_views > spec.num_channels:
         left, right = spectrum[..., :1], spectrum[..., 1:2]
@@ -74,13 +116,42 @@ def magnitude_views(spectrum: ComplexArray, spec: StreamSpec) -> Array:
 
 
 def inverse_frames(spectrum: npt.ArrayLike, spec: StreamSpec) -> Array:
-    """Windowed time frames (frames, channels, frame_length), ready to be added up."""
+    """Transforms spectra back into windowed time frames, ready to be added up.
+
+    Args:
+        spectrum: (frames, bins, channels), complex.
+
+    Returns:
+        (frames, channels, frame_length), float32.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep import StreamSpec
+        >>> from keras_sep.signal import inverse_frames
+        >>> inverse_frames(np.zeros((3, 1025, 2)), StreamSpec()).shape
+        (3, 2, 2048)
+    """
     frames = np.fft.irfft(np.asarray(spectrum).transpose(0, 2, 1), n=spec.fft_length, axis=-1)
     return frames[..., : spec.frame_length].astype(np.float32, copy=False) * synthesis_window(spec)
 
 
 class StreamingStft:
-    """Samples in, frames out; keeps what the next frame needs."""
+    """Short-time Fourier transform of a stream: samples in, frames out.
+
+    Args:
+        spec: stream format.
+        num_channels: channels of the stream; None for `spec.num_channels`.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep import StreamSpec
+        >>> from keras_sep.signal import StreamingStft
+        >>> transform = StreamingStft(StreamSpec())
+        >>> transform.push(np.zeros((500, 2))).shape  # less than a step: no frame yet
+        (0, 1025, 2)
+        >>> transform.push(np.zeros((600, 2))).shape
+        (2, 1025, 2)
+    """
 
     def __init__(self, spec: StreamSpec, num_channels: int | None = None):
         self.spec = spec
@@ -88,6 +159,7 @@ class StreamingStft:
         self.reset()
 
     def reset(self) -> None:
+        """Forgets the samples so far; the next ones follow silence."""
         overlap = self.spec.frame_length - self.spec.frame_step
         self._pending = np.zeros((overlap, self._num_channels), np.float32)
 
@@ -100,7 +172,22 @@ class StreamingStft:
 
 
 class OverlapAdd:
-    """Frames in, samples out: the inverse of `StreamingStft`, delayed by frame_length − frame_step."""
+    """Inverse of `StreamingStft`: frames in, samples out, delayed by frame_length − frame_step samples.
+
+    Args:
+        spec: stream format.
+        num_channels: channels of the stream; None for `spec.num_channels`.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep import StreamSpec
+        >>> from keras_sep.signal import OverlapAdd, StreamingStft
+        >>> spec, rng = StreamSpec(), np.random.default_rng(0)
+        >>> waveform = rng.normal(size=(4096, 2)).astype("float32")
+        >>> result = OverlapAdd(spec).push(StreamingStft(spec).push(waveform))
+        >>> bool(np.allclose(result[1536:], waveform[:-1536], atol=1e-5))
+        True
+    """
 
     def __init__(self, spec: StreamSpec, num_channels: int | None = None):
         self.spec = spec
@@ -108,6 +195,7 @@ class OverlapAdd:
         self.reset()
 
     def reset(self) -> None:
+        """Forgets the unfinished samples; the next frames follow silence."""
         overlap = self.spec.frame_length - self.spec.frame_step
         self._tail = np.zeros((self._num_channels, overlap), np.float32)
 

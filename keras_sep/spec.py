@@ -1,4 +1,4 @@
-"""What a stream is: rates, frames, channels, latency.
+"""Audio format of a stream: rates, frames, channels, latency.
 
 Everything that reads or writes audio for a model takes its numbers from a `StreamSpec`. It travels
 as JSON inside every .tflite file, so that no caller has to repeat a constant.
@@ -32,11 +32,19 @@ class StreamSpec:
         fft_length: points of the Fourier transform, even, ≥ `frame_length` (zero-padded behind).
         window: "hann", periodic; used for analysis and for synthesis.
         sources: names of the stems, in the order of the masks.
-        views: what a network sees of the mixture: the channels themselves, ("left", "right") of two, and behind them
-            "mid" and "side", |L + R| / √2 and |L − R| / √2, if it has them. None for the channels.
+        views: magnitudes that a network sees of each bin: the channels themselves, ("left", "right") of two, and, if it
+            has them, "mid" and "side" after those: |L + R| / √2 and |L − R| / √2. None for the channels.
 
     Raises:
         ValueError: names the field, the value received and what was expected.
+
+    Examples:
+        >>> from keras_sep import StreamSpec
+        >>> spec = StreamSpec()
+        >>> spec.num_bins, spec.algorithmic_latency, round(spec.algorithmic_latency_ms, 1)
+        (1025, 2048, 46.4)
+        >>> StreamSpec(views=("left", "right", "mid", "side")).num_views
+        4
     """
 
     sample_rate: int = 44100
@@ -121,16 +129,20 @@ class StreamSpec:
 
     @property
     def algorithmic_latency_ms(self) -> float:
+        """`algorithmic_latency` in milliseconds."""
         return 1000.0 * self.algorithmic_latency / self.sample_rate
 
     def to_json(self) -> str:
+        """Returns the fields as JSON, as they stand in a file's metadata."""
         return json.dumps(self.to_dict(), sort_keys=True)
 
     def to_dict(self) -> dict[str, Any]:
+        """Returns the fields by name, with lists in place of tuples."""
         return {**dataclasses.asdict(self), "sources": list(self.sources), "views": list(self.views or ())}
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> StreamSpec:
+        """Makes a spec of what `to_dict` returned; ValueError for missing or unknown fields."""
         known = {field.name for field in dataclasses.fields(cls)}
         # Files of the first release name no views: their networks see the channels.
         if not isinstance(fields, dict) or set(fields) | {"views"} != known:
@@ -140,6 +152,7 @@ class StreamSpec:
 
     @classmethod
     def from_json(cls, text: str) -> StreamSpec:
+        """Makes a spec of what `to_json` returned; ValueError for anything else."""
         try:
             fields = json.loads(text)
         except json.JSONDecodeError as error:

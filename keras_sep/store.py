@@ -1,4 +1,4 @@
-"""Finds the files of presets, and fetches those that a wheel does not carry from where the user says.
+"""The files of presets: in the package, in a cache, or fetched from where the user says.
 
 A wheel carries what people separate with. Float networks, for fine-tuning and conversion, other precisions and the
 baselines are in a checkout (keras_sep/assets); `fetch` copies them from there, or from a URL, into the user's cache.
@@ -26,7 +26,13 @@ _BLOCK = 1 << 18
 
 
 def cache_folder() -> Path:
-    """Folder of fetched files: $KERAS_SEP_CACHE, or keras_sep in the platform's own folder for caches."""
+    """Returns the folder of fetched files: $KERAS_SEP_CACHE, or keras_sep in the platform's folder for caches.
+
+    Examples:
+        >>> from keras_sep.store import cache_folder
+        >>> cache_folder().is_absolute()
+        True
+    """
     if own := os.environ.get("KERAS_SEP_CACHE"):
         return Path(own)
     if sys.platform == "win32":
@@ -37,7 +43,7 @@ def cache_folder() -> Path:
 
 
 def find(file: str, sha256: str) -> Path:
-    """Path of a preset's file, of the installation or fetched.
+    """Returns the path of a preset's file, of the installation or fetched.
 
     Args:
         file: name, such as "base.keras".
@@ -45,6 +51,13 @@ def find(file: str, sha256: str) -> Path:
 
     Raises:
         ModelFileError: the file is not there, or is another one; says what to do.
+
+    Examples:
+        >>> from keras_sep.presets import get_preset
+        >>> from keras_sep.store import find
+        >>> file = get_preset("small").file("mask", "dynamic_int8")
+        >>> find(file.file, file.sha256).name
+        'small-mask-dynamic_int8.tflite'
     """
     for folder in (ASSETS, cache_folder()):
         path = folder / file
@@ -78,6 +91,13 @@ def fetch(file: str, sha256: str, source: str | os.PathLike[str], progress: Call
 
     Raises:
         ModelFileError: a source that cannot be read, or that has another file of this name.
+
+    Examples:
+        >>> from keras_sep.presets import get_preset
+        >>> from keras_sep.store import ASSETS, fetch
+        >>> file = get_preset("small").file("mask", "dynamic_int8")
+        >>> fetch(file.file, file.sha256, source=ASSETS).is_file()
+        True
     """
     try:
         return find(file, sha256)

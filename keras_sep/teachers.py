@@ -1,4 +1,4 @@
-"""Loss networks: frozen, trained networks whose features say how alike two spectrograms are.
+"""Loss networks: frozen, trained networks whose features measure how alike two spectrograms are.
 
 Doire (2019), section 2.3: the 2-D U-Net that was trained on the same task becomes the loss network φ of
 the online student; its two-dimensional kernels steer the student's recurrent layer towards patterns in
@@ -28,6 +28,16 @@ class Teacher:
 
     Raises:
         ValueError: a tap that the network does not have.
+
+    Examples:
+        >>> from keras import ops
+        >>> from keras_sep.models import Unet
+        >>> from keras_sep.teachers import Teacher
+        >>> teacher = Teacher(Unet("tiny"), taps=2)  # in earnest: a trained U-Net
+        >>> teacher.taps
+        ('down_1', 'down_2')
+        >>> [tuple(phi.shape) for phi in teacher(ops.zeros((1, 8, 1025, 2)))]
+        [(1, 4, 160, 4), (1, 2, 80, 6)]
     """
 
     def __init__(self, network: Unet, taps: Sequence[str] | int = 4):
@@ -45,7 +55,7 @@ class Teacher:
         self.network, self.taps = network, tuple(taps)
 
     def __call__(self, magnitude) -> list:
-        """φ_1 … φ_N of `magnitude` (B, T, F, V), linear, ≥ 0; what lies behind the last tap is not computed."""
+        """Returns φ_1 … φ_N of `magnitude` (B, T, F, V), linear, ≥ 0; layers after the last tap are not computed."""
         found = {}
         for name, value in self.network.features(magnitude):
             found[name] = value

@@ -40,17 +40,25 @@ _TYPES = {
 
 
 class PageServer(http.server.ThreadingHTTPServer):
-    """Serves the page on 127.0.0.1, to this computer alone; `serve_forever` and `shutdown` are socketserver's.
+    """A server of the page on 127.0.0.1, for this computer alone, with socketserver's `serve_forever`.
 
     Args:
         port: TCP port, 0 for any that is free.
         page: folder of the built page.
 
     Attributes:
-        url: where the page is.
+        url: address of the page.
 
     Raises:
-        PageError: the page is not there, or the port cannot be had.
+        PageError: the page is not there, or the port is taken.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from keras_sep.web import PageServer
+        >>> _ = Path("index.html").write_text("<p>a page</p>")
+        >>> with PageServer(0, page=Path.cwd()) as server:
+        ...     server.url.startswith("http://localhost:")
+        True
     """
 
     daemon_threads = True
@@ -70,7 +78,7 @@ class PageServer(http.server.ThreadingHTTPServer):
         self.url = f"http://localhost:{self.server_address[1]}/"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that goes away in the middle of a file is nothing to report."""
+        """Does nothing: a browser may go away in the middle of a file."""
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
@@ -106,16 +114,21 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         super().end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Quiet."""
+        """Logs nothing."""
 
 
 def _is_asset(name: str) -> bool:
-    """A file's name and nothing more, also for Windows, where `\\` and a drive lead elsewhere."""
+    """Whether `name` is a file's name and nothing more, also for Windows, where `\\` and a drive lead elsewhere."""
     return PureWindowsPath(name).name == name and Path(name).suffix in (".json", ".tflite", ".LICENSE")
 
 
 def serve(port: int, open_browser: bool = True) -> None:
-    """Serves the page until it is interrupted, and opens the browser on it."""
+    """Serves the page until it is interrupted, and opens the browser on it.
+
+    Examples:
+        >>> from keras_sep.web import serve
+        >>> serve(8000)  # doctest: +SKIP
+    """
     with PageServer(port) as server:
         print(f"{server.url}  (Ctrl-C ends it)", flush=True)
         if open_browser:

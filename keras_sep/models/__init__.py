@@ -1,6 +1,6 @@
-"""Mask networks, one architecture a file; `keras_sep.models.layers` has what they are made of.
+"""Mask networks, one architecture per file; their layers are in `keras_sep.models.layers`.
 
-Every architecture takes `magnitude` (B, T, F, V) and gives one `<source>_mask` a source, so that the losses,
+Every architecture takes `magnitude` (B, T, F, V) and returns one `<source>_mask` per source, so that the losses,
 `keras_sep.separation`, training and export work for all of them.
 """
 
@@ -40,7 +40,21 @@ __all__ = [
 
 
 def build_network(architecture: str, size: Any = "m", spec: StreamSpec | None = None) -> MaskNetwork:
-    """Builds one of `ARCHITECTURES` by name; ValueError if there is none of that name or size."""
+    """Builds one of `ARCHITECTURES` by name.
+
+    Args:
+        architecture: "or_unet", "bin_memory_unet", "unet" or "lstm".
+        size: "tiny", "s", "m" or "l", or a configuration of that architecture.
+        spec: stream format; the default is 44.1 kHz stereo, 2048 / 512.
+
+    Raises:
+        ValueError: an unknown name or size.
+
+    Examples:
+        >>> from keras_sep.models import build_network
+        >>> build_network("or_unet", "s").count_params()
+        372956
+    """
     if architecture not in ARCHITECTURES:
         raise ValueError(
             f"architecture must be one of {', '.join(ARCHITECTURES)}. Received: architecture={architecture!r}"

@@ -1,10 +1,10 @@
-"""Our network: an OR-U-Net with normalised loudness, a memory for each position, and masks that sum to one.
+"""Our network: an OR-U-Net that is blind to loudness, remembers each position, and shares out the whole mixture.
 
-Beyond the paper's network (`keras_sep.models.or_unet`) it has, each measured in training/EXPERIMENTS.md:
+It adds three things to the paper's network (`keras_sep.models.or_unet`), each measured (docs/research/architecture.md):
 
-- An input that is divided by the stream's running loudness: a song ten times as loud gets the same masks.
-- At one level of the U-Net, in the skip connection and in the decoder, a memory for each position (`BinMemory`).
-- Masks that are divided by their sum: the stems add up to the mixture, as their references do.
+- Its input is divided by the stream's running loudness: a song ten times as loud gets the same masks.
+- At one level a skip connection and the decoder have a memory for each position (`BinMemory`).
+- The masks are divided by their sum: the stems add up to the mixture, as their references do.
 
 Shapes: N frames (of all segments of a batch), F bins, P bands, C audio channels, V views of the mixture.
 """
@@ -26,12 +26,18 @@ from keras_sep.models.or_unet import OrUnet, OrUnetConfig
 
 @dataclass(frozen=True)
 class BinMemoryUnetConfig(OrUnetConfig):
-    """Sizes of a `BinMemoryUnet`, in addition to those of an `OrUnetConfig`.
+    """Sizes of a `BinMemoryUnet`: those of an `OrUnetConfig` and of its memories.
 
     Args:
-        memory_level: level of the U-Net that has the two memories; level 1 has half as many positions as there are
-            bands.
+        memory_level: level of the skip connection and of the decoder that have a memory; level 1 has half as many
+            positions as there are bands.
         memory_units: units of each memory's GRU.
+
+    Examples:
+        >>> from keras_sep.models import BinMemoryUnet
+        >>> config = BinMemoryUnet.SIZES["m"]
+        >>> config.memory_level, config.memory_units
+        (2, 72)
     """
 
     memory_level: int = 2
@@ -40,14 +46,15 @@ class BinMemoryUnetConfig(OrUnetConfig):
 
 @keras.saving.register_keras_serializable("keras_sep")
 class BinMemoryUnet(OrUnet):
-    """Our network; arguments and errors are those of `keras_sep.models.OrUnet`, sizes in a `BinMemoryUnetConfig`.
+    """Our network; arguments and errors as those of `keras_sep.models.OrUnet`, sizes in a `BinMemoryUnetConfig`.
 
-    Example:
-
-    >>> network = BinMemoryUnet("tiny")
-    >>> masks = network(np.ones((1, 8, 1025, 2), "float32"))
-    >>> round(float(masks["vocals_mask"][0, 0, 0, 0] + masks["accompaniment_mask"][0, 0, 0, 0]), 3)
-    1.0
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.models import BinMemoryUnet
+        >>> masks = BinMemoryUnet("tiny")(np.ones((1, 8, 1025, 2), "float32"))
+        >>> total = masks["vocals_mask"] + masks["accompaniment_mask"]  # they sum to one
+        >>> bool(np.allclose(total, 1, atol=1e-5))
+        True
     """
 
     masks_sum_to_one = True
@@ -73,7 +80,7 @@ class BinMemoryUnet(OrUnet):
         self.decoder_memory = BinMemory(below + channels, config.memory_units, name="decoder_memory")
 
     def masks(self, frames, recur):
-        """Frames (N, F, V) → a mask (N, F, C) for each source; they sum to one."""
+        """Computes a mask (N, F, C) for each source from frames (N, F, V); the masks sum to one."""
         x = normalise_loudness(compress(self.bands(frames)), self.loudness, recur)
         skips = [x]
         for down in self.down:
@@ -87,5 +94,5 @@ class BinMemoryUnet(OrUnet):
             x = ops.concatenate([x, skips.pop()], axis=-1)
             x = up(self.decoder_memory(x, recur=recur) if remember else x)
         masks = [ops.sigmoid(mask) for mask in self.mask([x, skips.pop()])]
-        total = sum(masks[1:], masks[0]) + 1e-6  # where both masks are 0
+        total = sum(masks[1:], masks[0]) + 1e-6  # no zero below, however sure the network is
         return self.bands.to_bins([mask / total for mask in masks])

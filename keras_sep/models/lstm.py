@@ -24,8 +24,13 @@ class LstmConfig:
     """Sizes of the LSTM baseline.
 
     Args:
-        units: of each LSTM layer, from the input on.
+        units: units of each LSTM layer, from the input on.
         bands: see `keras_sep.models.layers.bands.Bands`.
+
+    Examples:
+        >>> from keras_sep.models import Lstm, LstmConfig
+        >>> Lstm(LstmConfig(units=(32, 32))).state_sizes
+        (32, 32, 32, 32)
     """
 
     units: tuple[int, ...]
@@ -36,10 +41,10 @@ class LstmConfig:
 class Lstm(OnlineNetwork):
     """The LSTM baseline; arguments as those of `keras_sep.models.OrUnet`, sizes in an `LstmConfig`.
 
-    Example:
-
-    >>> Lstm("tiny").state_sizes  # h and c of each of three layers
-    (12, 12, 10, 10, 8, 8)
+    Examples:
+        >>> from keras_sep.models import Lstm
+        >>> Lstm("tiny").state_sizes  # h and c of each of three layers
+        (12, 12, 10, 10, 8, 8)
     """
 
     SIZES: ClassVar[Mapping[str, LstmConfig]] = {
@@ -63,7 +68,7 @@ class Lstm(OnlineNetwork):
         self.mask = layers.Dense(units, name="mask")
 
     def masks(self, frames, recur):
-        """Frames (N, F, V) → a mask (N, F, C) for each source."""
+        """Computes a mask (N, F, C) for each source from frames (N, F, V)."""
         x = compress(self.bands(frames))
         x = self.norm(ops.reshape(x, (-1, x.shape[1] * x.shape[2])))
         for lstm in self.lstms:

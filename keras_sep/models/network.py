@@ -1,4 +1,4 @@
-"""What every mask network has in common: a spec, a configuration, masks by name, and a step if it is online."""
+"""The base classes of the networks: a spec, a configuration, masks by name, and a step for those that are online."""
 
 from __future__ import annotations
 
@@ -17,16 +17,22 @@ from keras_sep.spec import StreamSpec
 
 
 class MaskNetwork(keras.Model):
-    """From the magnitude of a mixture to one mask for each source.
+    """A network from the magnitudes of a mixture to one mask for each source.
 
     Args:
-        size: a key of the class's `SIZES`, or a configuration of its own.
+        size: a key of the class's `SIZES`, or a configuration of the class's own kind.
         spec: stream format; the default is 44.1 kHz stereo, 2048 / 512.
 
     Call: `magnitude` (B, T, F, V), linear, ≥ 0 → a dict of `<source>_mask` (B, T, F, C) in [0, 1].
 
     Attributes:
         masks_sum_to_one: whether they do in every bin, so that the stems add up to the mixture.
+
+    Examples:
+        >>> from keras_sep.models import MaskNetwork, Unet
+        >>> network: MaskNetwork = Unet("tiny")
+        >>> network.least_frames, sorted(network.SIZES)
+        (8, ['l', 'm', 's', 'tiny'])
     """
 
     masks_sum_to_one = False
@@ -56,7 +62,7 @@ class MaskNetwork(keras.Model):
         return cls.SIZES[size]
 
     def build(self, shape=None):
-        """Makes the weights, by a look at silence."""
+        """Makes the weights by a call on silence."""
         self.call(ops.zeros((1, self.least_frames, self.spec.num_bins, self.spec.num_views)))
         self.built = True
 
@@ -75,9 +81,9 @@ class MaskNetwork(keras.Model):
             ModelFileError: an unknown preset, one without a Keras network, or one that is not in this installation.
             ValueError: a network of another class.
 
-        Example:
-
-        >>> network = BinMemoryUnet.from_preset("base")  # doctest: +SKIP
+        Examples:
+            >>> from keras_sep.models import BinMemoryUnet
+            >>> network = BinMemoryUnet.from_preset("base")  # doctest: +SKIP
         """
         path = Path(preset)
         path = path if path.suffix == ".keras" else get_preset(os.fspath(preset)).network_path()
@@ -88,7 +94,7 @@ class MaskNetwork(keras.Model):
         return network
 
     def named(self, masks: Sequence[Any]) -> dict[str, Any]:
-        """One mask for each source → the same as `<source>_mask`."""
+        """Returns the masks, one for each source, by the names `<source>_mask`."""
         return {f"{source}_mask": mask for source, mask in zip(self.spec.sources, masks, strict=True)}
 
     def get_config(self) -> dict[str, Any]:
@@ -98,24 +104,35 @@ class MaskNetwork(keras.Model):
 class OnlineNetwork(MaskNetwork):
     """A network that looks along time in its recurrent layers only.
 
-    A class of this kind has one forward pass, `masks`, which training runs over a sequence and a stream for one
-    frame after the other; `keras_sep.models.recurrence` is what differs.
+    Its one forward pass, `masks`, serves training, which runs it over a sequence, and streams, which run it for one
+    frame after the other; only `keras_sep.models.recurrence` differs.
 
     Attributes:
-        state_sizes: numbers in each state of a step, in the order in which the pass meets the recurrent layers.
+        state_sizes: size of each state of a step, in the order in which the pass meets the recurrent layers.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.models import OrUnet
+        >>> network, song = OrUnet("tiny"), np.ones((1, 8, 1025, 2), "float32")
+        >>> whole = network(song)["vocals_mask"]
+        >>> states = [np.zeros((1, size), "float32") for size in network.state_sizes]
+        >>> for t in range(8):
+        ...     masks, states = network.step(song[:, t], states)
+        >>> bool(np.allclose(masks["vocals_mask"], whole[:, -1], atol=1e-5))
+        True
     """
 
     state_sizes: tuple[int, ...]
 
     def masks(self, frames, recur) -> Sequence[Any]:
-        """A mask (N, F, C) for each source, of frames (N, F, V); `recur(layer, x)` runs a recurrent layer."""
+        """Computes a mask (N, F, C) for each source from frames (N, F, V); `recur(layer, x)` runs a recurrent layer."""
         raise NotImplementedError
 
     def call(self, magnitude, training=None):
         return self.chunk(magnitude)[0]
 
     def chunk(self, magnitude, states: Sequence[Any] | None = None) -> tuple[dict[str, Any], list[Any]]:
-        """Masks of (B, T, F, V) by name, from `states` on (None: zeros), and the states behind its last frame."""
+        """Computes the masks of (B, T, F, V) by name, and the states after it, from `states` on (None: zeros)."""
         num_frames = ops.shape(magnitude)[1]
         recur = OverSequence(num_frames, states)
         masks = self.masks(ops.reshape(magnitude, (-1, *magnitude.shape[2:])), recur)
@@ -123,13 +140,14 @@ class OnlineNetwork(MaskNetwork):
         return self.named(unfolded), recur.new_states
 
     def step(self, magnitude, states: Sequence[Any]) -> tuple[dict[str, Any], list[Any]]:
-        """Masks of one frame (B, F, V) by name, and the new states; from zeros, frame by frame, it is `call`.
+        """Computes the masks of one frame (B, F, V) by name, and the new states.
+
+        From zero states, frame after frame, it equals `call`. It is eq. (2) for one frame t: `states` are h_{t-1}, the
+        new ones h_t. That they are explicit is our choice.
 
         Args:
             magnitude: linear, ≥ 0.
             states: (B, n) for each n of `state_sizes`.
-
-        Eq. (2) for one frame t: `states` are h_{t-1}, the new ones h_t. That they are explicit is our choice.
         """
         recur = OneFrame(states)
         return self.named(self.masks(magnitude, recur)), recur.new_states
@@ -141,7 +159,17 @@ class OnlineNetwork(MaskNetwork):
 
 
 def load_network(path: str | os.PathLike[str]) -> MaskNetwork:
-    """Loads a network from a .keras file, with its spec; ValueError for a file of something else."""
+    """Loads a network from a .keras file, with its spec.
+
+    Raises:
+        ValueError: a file of something else.
+
+    Examples:
+        >>> from keras_sep.models import OrUnet, load_network
+        >>> OrUnet("tiny").save("tiny.keras")
+        >>> load_network("tiny.keras").spec.sample_rate
+        44100
+    """
     network = keras.models.load_model(path, compile=False)
     if not isinstance(network, MaskNetwork):
         raise ValueError(f"{path}: expected a network of keras_sep. Received: {type(network).__name__}")
@@ -149,5 +177,5 @@ def load_network(path: str | os.PathLike[str]) -> MaskNetwork:
 
 
 def _tuples(value: Any) -> Any:
-    """JSON's lists as the tuples that they were."""
+    """Turns JSON's lists back into tuples."""
     return tuple(map(_tuples, value)) if isinstance(value, (list, tuple)) else value

@@ -44,6 +44,12 @@ class OrUnetConfig:
         encoder_kernel, decoder_kernel: taps of the convolutions; the decoder's are odd.
         bands: see `keras_sep.models.layers.bands.Bands`.
         skip_dc: whether the lowest bins, which a DC offset fills, count as empty; not in networks of the first release.
+
+    Examples:
+        >>> from keras_sep.models import OrUnet, OrUnetConfig
+        >>> config = OrUnetConfig((16, 24), (16, 12), squeeze_channels=4, gru_units=64, expand_channels=8)
+        >>> OrUnet(config).state_sizes
+        (64,)
     """
 
     encoder_channels: tuple[int, ...]
@@ -59,7 +65,7 @@ class OrUnetConfig:
 
 @keras.saving.register_keras_serializable("keras_sep")
 class OrUnet(OnlineNetwork):
-    """The paper's network.
+    """The paper's network, the OR-U-Net.
 
     Args:
         size: "tiny" (for tests and first tries), "s", "m" (default), "l", or an `OrUnetConfig`.
@@ -68,12 +74,12 @@ class OrUnet(OnlineNetwork):
     Raises:
         ValueError: for an unknown size, or bands that cannot be halved as often as the encoder is deep.
 
-    Example:
-
-    >>> network = OrUnet("tiny")
-    >>> masks = network(np.ones((1, 8, 1025, 2), "float32"))  # a segment of 8 frames
-    >>> tuple(masks["vocals_mask"].shape)
-    (1, 8, 1025, 2)
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.models import OrUnet
+        >>> masks = OrUnet("tiny")(np.ones((1, 8, 1025, 2), "float32"))  # a segment of 8 frames
+        >>> tuple(masks["vocals_mask"].shape)
+        (1, 8, 1025, 2)
     """
 
     SIZES: ClassVar[Mapping[str, OrUnetConfig]] = {
@@ -105,7 +111,7 @@ class OrUnet(OnlineNetwork):
         self.mask = PolyphaseConv1D(filters, config.decoder_kernel, num_outputs=num_masks, name="mask")
 
     def masks(self, frames, recur):
-        """f of eq. (2): frames X (N, F, V) → MV and MB (N, F, C)."""
+        """Computes MV and MB (N, F, C) from frames X (N, F, V): f of eq. (2)."""
         x = compress(self.bands(frames))
         skips = [x]
         for down in self.down:
@@ -117,14 +123,20 @@ class OrUnet(OnlineNetwork):
         return self.bands.to_bins([ops.sigmoid(mask) for mask in self.mask([x, skips.pop()])])
 
     def bottleneck(self, x, recur):
-        """The lowest level (N, P', C') through the GRU, whose state is h_t → (N, P', expand_channels)."""
+        """Takes the lowest level (N, P', C') through the GRU, whose state is h_t → (N, P', expand_channels)."""
         squeezed = self.squeeze(x)
         h = recur(self.gru, ops.reshape(squeezed, (-1, squeezed.shape[1] * squeezed.shape[2])))
         return ops.reshape(self.expand(h), (-1, x.shape[1], self.config.expand_channels))
 
 
 def require_halvings(name: str, num_bands: int, depth: int) -> int:
-    """Bands that are left after `depth` halvings; ValueError if one of them leaves a remainder."""
+    """Returns the bands left after `depth` halvings; ValueError if one of them leaves a remainder.
+
+    Examples:
+        >>> from keras_sep.models.or_unet import require_halvings
+        >>> require_halvings("OrUnet", 320, 5)
+        10
+    """
     if num_bands % 2**depth:
         raise ValueError(
             f"{name}: {depth} levels need a number of bands divisible by {2**depth}. Received: {num_bands} bands"

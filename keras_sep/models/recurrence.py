@@ -3,7 +3,7 @@
 A network's forward pass calls `recur(layer, x)` wherever something looks along time, and nowhere else. What
 `recur` is makes the difference between training and the step of a stream; the rest of the pass is the same code.
 
-`x` is (N, C), or (N, P, C) where P positions share the layer, each with a state of its own. States are (B, P · U).
+`x` is (N, C), or (N, P, C) where P positions share the layer, each with a separate state. States are (B, P · U).
 """
 
 from __future__ import annotations
@@ -16,14 +16,23 @@ from keras import layers, ops
 
 
 class OverSequence:
-    """Runs recurrent layers along T frames; x is (B · T, …, C), the frames of a sequence one after the other.
+    """A way to run recurrent layers along T frames; x is (B · T, …, C), the frames of a sequence one after the other.
 
     Args:
         num_frames: T.
-        states: what the sequences go on from, in the order in which the pass meets the layers; None for zeros.
+        states: initial states, in the order in which the pass meets the layers; None for zeros.
 
     Attributes:
-        new_states: behind the last frame, in the same order.
+        new_states: states after the last frame, in the same order.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.models import OrUnet
+        >>> from keras_sep.models.recurrence import OverSequence
+        >>> network, recur = OrUnet("tiny"), OverSequence(num_frames=8)
+        >>> vocals, accompaniment = network.masks(np.ones((8, 1025, 2), "float32"), recur)
+        >>> tuple(vocals.shape), [tuple(state.shape) for state in recur.new_states]
+        ((8, 1025, 2), [(1, 12)])
     """
 
     def __init__(self, num_frames: Any, states: Iterable[Any] | None = None):
@@ -50,12 +59,24 @@ class OverSequence:
 
 
 class OneFrame:
-    """Runs recurrent layers for one frame; x is (B, …, C).
+    """A way to run recurrent layers for one frame; x is (B, …, C).
 
-    The cell, not the layer: one frame needs no loop, and converters break on a loop of one.
+    It calls the cell, not the layer: one frame needs no loop, and converters break on a loop of one.
 
     Args:
         states: as those of `OverSequence`.
+
+    Attributes:
+        new_states: states after the frame, in the same order.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.models import OrUnet
+        >>> from keras_sep.models.recurrence import OneFrame
+        >>> network, recur = OrUnet("tiny"), OneFrame([np.zeros((1, 12), "float32")])
+        >>> vocals, accompaniment = network.masks(np.ones((1, 1025, 2), "float32"), recur)
+        >>> tuple(vocals.shape), [tuple(state.shape) for state in recur.new_states]
+        ((1, 1025, 2), [(1, 12)])
     """
 
     def __init__(self, states: Iterable[Any]):
@@ -73,6 +94,13 @@ class OneFrame:
 
 
 def state_sizes(layer: layers.RNN) -> list[int]:
-    """Units of each state of a layer: one for a GRU, two for an LSTM."""
+    """Returns the units of each state of a layer: one for a GRU, two for an LSTM.
+
+    Examples:
+        >>> import keras
+        >>> from keras_sep.models.recurrence import state_sizes
+        >>> state_sizes(keras.layers.GRU(5)), state_sizes(keras.layers.LSTM(5))
+        ([5], [5, 5])
+    """
     size = layer.cell.state_size
     return list(size) if isinstance(size, (list, tuple)) else [size]

@@ -1,11 +1,10 @@
-"""The 2-D convolutional U-Net of Jansson et al., "Singing Voice Separation with Deep U-Net Convolutional
-Networks", ISMIR 2017, section 3: the teacher of Doire (2019), and its offline baseline.
+"""The 2-D U-Net of Jansson et al. (ISMIR 2017): the teacher of Doire (2019), and its offline baseline.
 
-It sees time and frequency at once, so it is not causal: a patch of frames goes in and the masks of the
-whole patch come out. Jansson's: 6 levels, kernels 5 × 5, stride 2, batch normalisation, leaky ReLU 0.2
-in the encoder, ReLU and transposed convolutions in the decoder, dropout of 0.5 in its first three
-levels, sigmoid masks, 16 channels at first and twice as many each level. Ours: two channels in, the masks
-of both sources out of one network, bands, a compressed input.
+"Singing Voice Separation with Deep U-Net Convolutional Networks", section 3. It sees time and frequency at once, so it
+is not causal: a patch of frames goes in and the masks of the whole patch come out. Jansson's: 6 levels, kernels 5 × 5,
+stride 2, batch normalisation, leaky ReLU 0.2 in the encoder, ReLU and transposed convolutions in the decoder, dropout
+of 0.5 in its first three levels, sigmoid masks, 16 channels at first and twice as many each level. Ours: two channels
+in, the masks of both sources out of one network, bands, a compressed input.
 
 Shapes: B batch, T frames, F bins, P bands, C audio channels, V views; convolutions run over (T, P).
 """
@@ -39,6 +38,11 @@ class UnetConfig:
         dropout_levels: decoder levels with dropout, counted from the bottom.
         dropout: their rate.
         bands: see `keras_sep.models.layers.bands.Bands`.
+
+    Examples:
+        >>> from keras_sep.models import UnetConfig
+        >>> UnetConfig((16, 32, 64, 128, 256, 512)).patch_step
+        64
     """
 
     channels: tuple[int, ...]
@@ -49,13 +53,13 @@ class UnetConfig:
 
     @property
     def patch_step(self) -> int:
-        """A patch's number of frames is a multiple of this."""
+        """Number of frames that a patch's length is a multiple of."""
         return 2 ** len(self.channels)
 
 
 @keras.saving.register_keras_serializable("keras_sep")
 class Unet(MaskNetwork):
-    """The U-Net, a network of patches: T is a multiple of 2^levels (64).
+    """The U-Net, a network of patches, whose length T is a multiple of 2^levels (64).
 
     `keras_sep.inference` puts songs of any length together from overlapping patches.
 
@@ -67,12 +71,12 @@ class Unet(MaskNetwork):
         ValueError: for an unknown size, bands that cannot be halved as often as the encoder is deep, or a patch whose
             number of frames is no multiple.
 
-    Example:
-
-    >>> network = Unet("tiny")
-    >>> masks = network(np.ones((1, 8, 1025, 2), "float32"))
-    >>> tuple(masks["vocals_mask"].shape)
-    (1, 8, 1025, 2)
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.models import Unet
+        >>> masks = Unet("tiny")(np.ones((1, 8, 1025, 2), "float32"))
+        >>> tuple(masks["vocals_mask"].shape)
+        (1, 8, 1025, 2)
     """
 
     SIZES: ClassVar[Mapping[str, UnetConfig]] = {
@@ -103,11 +107,11 @@ class Unet(MaskNetwork):
 
     @property
     def tap_names(self) -> tuple[str, ...]:
-        """Of `features`: the encoder's levels from the highest resolution down, then the decoder's upwards."""
+        """Names of `features`: the encoder's levels from the highest resolution down, then the decoder's upwards."""
         return tuple(level.name for level in (*self.down, *self.up))
 
     def features(self, magnitude) -> Iterator[tuple[str, Any]]:
-        """Name and output (B, T', P', channels) of one level after the other; nothing behind the last one asked for."""
+        """Yields the name and output (B, T', P', channels) of each level; levels not asked for are not computed."""
         x = ops.reshape(magnitude, (-1, *magnitude.shape[2:]))
         x = compress(self.bands(x) + EPSILON)
         x = ops.reshape(x, (-1, ops.shape(magnitude)[1], *x.shape[1:]))
@@ -144,6 +148,12 @@ class Level2D(layers.Layer):
         kernel_size: along time and frequency.
         up: whether it is the decoder's.
         dropout: rate.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.models.unet import Level2D
+        >>> tuple(Level2D(4, 5)(np.ones((1, 8, 320, 2), "float32")).shape)
+        (1, 4, 160, 4)
     """
 
     def __init__(self, filters: int, kernel_size: int, up: bool = False, dropout: float = 0.0, **kwargs: Any):

@@ -1,4 +1,4 @@
-"""A Keras network as a .tflite file that streams: graphs → converter → quantise → metadata.
+"""Conversion of a Keras network to a .tflite file that streams: graphs → converter → quantise → metadata.
 
 Needs TensorFlow and ai-edge-quantizer (`pip install "keras-sep[export]"`).
 """
@@ -31,20 +31,23 @@ def convert(
     """Writes a network as a .tflite file for `keras_sep.Separator(model=path)` and any other TFLite runtime.
 
     Args:
-        network: an online one, such as `keras_sep.models.OrUnet`.
-        path: of the file.
+        network: an online network, such as `keras_sep.models.OrUnet`.
+        path: path of the new file.
         graph: "waveform", from samples to stems, or "mask", from a magnitude to masks.
         precision: one of `keras_sep.tflite.PRECISIONS`.
-        samples: for int8 alone: inputs of the signature by name, of real music.
-        provenance: kept in the file's metadata, such as what the network was trained on.
+        samples: inputs of the signature by name, from real music; for int8 alone.
+        provenance: anything to keep in the file's metadata, such as the training data.
 
     Raises:
         ValueError: a network that is not online, an unknown graph or precision, or int8 without samples.
 
-    Example:
-
-    >>> from keras_sep.models import OrUnet
-    >>> convert(OrUnet("tiny"), "tiny.tflite")
+    Examples:
+        >>> from keras_sep import Separator
+        >>> from keras_sep.models import OrUnet
+        >>> from keras_sep.tflite import convert
+        >>> convert(OrUnet("tiny"), "tiny.tflite")
+        >>> Separator(model="tiny.tflite").spec.sample_rate
+        44100
     """
     for name, value, known in (("graph", graph, GRAPHS), ("precision", precision, PRECISIONS)):
         if value not in known:

@@ -1,4 +1,4 @@
-"""Takes reshapes out of a .tflite file that only add and remove axes of length 1.
+"""Removal of reshapes of a .tflite file that only add and remove axes of length 1.
 
 Keras' `Conv1D` becomes reshape, CONV_2D, reshape, and every reshape is a copy for XNNPACK. Here the
 tensors in between, (1, F, C), become (1, 1, F, C), and reshapes from a shape to itself go. The
@@ -20,7 +20,19 @@ _ANY_RANK = (_OPS.RESHAPE, _OPS.CONCATENATION, _OPS.SQRT, _OPS.LOGISTIC, _OPS.QU
 
 
 def drop_unit_reshapes(content: bytes) -> bytes:
-    """The same file with fewer reshapes."""
+    """Returns the same file with fewer reshapes; its numbers stay the same to the bit.
+
+    Examples:
+        >>> from keras_sep.models import OrUnet
+        >>> from keras_sep.tflite.converter import to_float32
+        >>> from keras_sep.tflite.drop_unit_reshapes import drop_unit_reshapes
+        >>> from keras_sep.tflite.flatbuffer import unpack
+        >>> from keras_sep.tflite.graphs import MaskCore
+        >>> content = to_float32(MaskCore(OrUnet("tiny")))
+        >>> before, after = (unpack(file).subgraphs[0].operators for file in (content, drop_unit_reshapes(content)))
+        >>> len(after) < len(before)
+        True
+    """
     model = unpack(content)
     (graph,) = model.subgraphs
     _add_axis(model, graph)
@@ -35,7 +47,7 @@ def drop_unit_reshapes(content: bytes) -> bytes:
 
 
 def _add_axis(model: Any, graph: Any) -> None:
-    """(1, F, C) → (1, 1, F, C) wherever all that makes and takes a tensor allows it."""
+    """Turns (1, F, C) into (1, 1, F, C) wherever all that makes and takes a tensor allows it."""
     makers = {output: op for op in graph.operators for output in op.outputs}
     takers: dict[int, list[Any]] = {}
     for op in graph.operators:
@@ -72,7 +84,7 @@ def _add_axis(model: Any, graph: Any) -> None:
 
 
 def _set_target(model: Any, graph: Any, reshape: Any, shape: list[int]) -> None:
-    """A constant of its own for the new shape: others may share the old one."""
+    """Gives a reshape its own constant for the new shape: others may share the old one."""
     buffer, constant = schema.BufferT(), schema.TensorT()
     buffer.data = np.frombuffer(np.array(shape, "<i4").tobytes(), np.uint8)
     model.buffers.append(buffer)

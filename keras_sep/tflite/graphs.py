@@ -1,4 +1,4 @@
-"""The two graphs that are exported, as TensorFlow modules with one signature, `step`.
+"""The two exported graphs, as TensorFlow modules with one signature, `step`.
 
 `MaskCore`: magnitude in, masks out; the caller does the STFT and the overlap-add.
 `WaveformGraph`: samples in, stems out; the STFT, the network and the overlap-add are all inside.
@@ -19,10 +19,17 @@ class Graph(tf.Module):
     """A network's step as a TensorFlow function with one signature.
 
     Args:
-        network: online; its weights are shared, not copied.
+        network: an online network; its weights are shared, not copied.
 
     Raises:
         ValueError: a network that is not online; names it.
+
+    Examples:
+        >>> from keras_sep.models import OrUnet
+        >>> from keras_sep.tflite.graphs import GRAPHS, Graph
+        >>> graph: Graph = GRAPHS["mask"](OrUnet("tiny"))
+        >>> graph.state_shapes()
+        {'state_0': (1, 12)}
     """
 
     kind: str
@@ -41,24 +48,31 @@ class Graph(tf.Module):
         self.step = tf.function(self._step, input_signature=[signature])
 
     def state_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Of the network's own states, by name."""
+        """Returns the shapes of the network's own states, by name."""
         return {f"state_{i}": (1, size) for i, size in enumerate(self.network.state_sizes)}
 
     def input_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Of the signature, by name."""
+        """Returns the shapes of the signature's inputs, by name."""
         raise NotImplementedError
 
     def _step(self, inputs):
         raise NotImplementedError
 
     def _run(self, frame, inputs):
-        """Masks by name (1, F, C) and new states by name, of a frame (1, F, V) and the inputs of the signature."""
+        """Computes masks (1, F, C) and new states, by name, from a frame (1, F, V) and the signature's inputs."""
         masks, new = self.network.step(frame, [inputs[name] for name in self.state_shapes()])
         return masks, {f"new_state_{i}": state for i, state in enumerate(new)}
 
 
 class MaskCore(Graph):
-    """step: magnitude (1, 1, F, V), state_<i> → <source>_mask (1, 1, F, C), new_state_<i>."""
+    """The mask graph; step: magnitude (1, 1, F, V), state_<i> → <source>_mask (1, 1, F, C), new_state_<i>.
+
+    Examples:
+        >>> from keras_sep.models import OrUnet
+        >>> from keras_sep.tflite.graphs import MaskCore
+        >>> MaskCore(OrUnet("tiny")).input_shapes()
+        {'magnitude': (1, 1, 1025, 2), 'state_0': (1, 12)}
+    """
 
     kind = "mask"
 
@@ -73,11 +87,17 @@ class MaskCore(Graph):
 
 
 class WaveformGraph(Graph):
-    """step: samples (1, frame_step, C), state_* → one (1, frame_step, C) a source, new_state_*.
+    """The waveform graph; step: samples (1, frame_step, C), state_* → <source> (1, frame_step, C), new_state_*.
 
     The stems lag behind by frame_length − frame_step samples; feeding whole steps adds frame_step.
     States, all zero at first: `state_<i>` of the network, `state_samples` (C, overlap), the mixture's
     last samples, and `state_overlap` (sources · C, overlap), the stems' unfinished ones.
+
+    Examples:
+        >>> from keras_sep.models import OrUnet
+        >>> from keras_sep.tflite.graphs import WaveformGraph
+        >>> WaveformGraph(OrUnet("tiny")).input_shapes()["samples"]
+        (1, 512, 2)
     """
 
     kind = "waveform"
@@ -123,7 +143,7 @@ class WaveformGraph(Graph):
         return {**result, **new, "new_state_samples": samples[:, step:], "new_state_overlap": frames[:, step:]}
 
     def _magnitude(self, real, imaginary):
-        """(V, F) of the channels' spectra (C, F), as `keras_sep.signal.magnitude_views` has it."""
+        """Computes the views (V, F) of the channels' spectra (C, F), as `keras_sep.signal.magnitude_views` does."""
         if self.spec.num_views > self.spec.num_channels:
             half = tf.constant(0.5**0.5, tf.float32)
             real, imaginary = (

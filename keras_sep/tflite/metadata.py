@@ -1,4 +1,4 @@
-"""Writes the JSON that `keras_sep.metadata` reads."""
+"""Writer of the JSON that `keras_sep.metadata` reads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,22 @@ from keras_sep.tflite.graphs import Graph
 
 
 def describe(graph: Graph, name: str, precision: str, provenance: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What a file says of itself; `provenance` is kept as it is."""
+    """Collects the metadata of a file.
+
+    Args:
+        graph: the graph inside.
+        name: name of the file.
+        precision: one of `keras_sep.tflite.PRECISIONS`.
+        provenance: kept as it is.
+
+    Examples:
+        >>> from keras_sep.models import OrUnet
+        >>> from keras_sep.tflite.graphs import MaskCore
+        >>> from keras_sep.tflite.metadata import describe
+        >>> about = describe(MaskCore(OrUnet("tiny")), "tiny", "float32")
+        >>> about["graph"], about["precision"], about["spec"]["frame_step"]
+        ('mask', 'float32', 512)
+    """
     return {
         "format": metadata.FORMAT,
         "name": name,
@@ -31,7 +46,26 @@ def describe(graph: Graph, name: str, precision: str, provenance: dict[str, Any]
 
 
 def add_metadata(content: bytes, about: dict[str, Any]) -> bytes:
-    """Sets the entry that `keras_sep.metadata.read_metadata` reads, with the file's own digest, and nothing else."""
+    """Sets the entry that `keras_sep.metadata.read_metadata` reads, with the file's own digest, and nothing else.
+
+    Args:
+        content: the file's bytes.
+        about: what `describe` returned.
+
+    Returns:
+        The file's bytes with the entry.
+
+    Examples:
+        >>> from keras_sep.metadata import read_metadata
+        >>> from keras_sep.models import OrUnet
+        >>> from keras_sep.tflite.converter import to_float32
+        >>> from keras_sep.tflite.graphs import MaskCore
+        >>> from keras_sep.tflite.metadata import add_metadata, describe
+        >>> graph = MaskCore(OrUnet("tiny"))
+        >>> content = add_metadata(to_float32(graph), describe(graph, "tiny", "float32"))
+        >>> read_metadata(content)["name"]
+        'tiny'
+    """
     model = unpack(content)
     text = json.dumps({**about, "sha256": metadata.BLANK_DIGEST}, ensure_ascii=False).encode()
     entry = next((entry for entry in model.metadata or [] if _name(entry) == metadata.ENTRY), None)

@@ -1,9 +1,9 @@
-"""A float32 file in fewer bits: float16, dynamic_int8 or int8, by ai-edge-quantizer.
+"""Quantisation of a float32 file to float16, dynamic_int8 or int8, by ai-edge-quantizer.
 
 Only what multiplies with the network's weights is quantised, CONV_2D and FULLY_CONNECTED: all but a hundredth of the
-work and nearly all bytes. The rest stays float32, because rounding there is heard: the linear magnitude has 60 dB from
-low to high bins, a rounded recurrent state is rounded once a step for ever, the STFT's window leaks, and stems whose
-inverse transform is rounded to 8 bits are 15 dB from those of Keras.
+work and nearly all bytes. The rest stays float32, because rounding there is audible: the linear magnitude falls by
+60 dB from low to high bins, a recurrent state would be rounded anew at every step, the STFT's window leaks, and stems
+whose inverse transform is rounded to 8 bits are 15 dB from those of Keras.
 """
 
 from __future__ import annotations
@@ -22,16 +22,25 @@ CALIBRATED = ("int8",)
 
 
 def quantise(content: bytes, precision: str, samples: Iterable[Mapping[str, np.ndarray]] | None = None) -> bytes:
-    """The same file in another precision, without metadata.
+    """Returns the same file in another precision, without metadata.
 
     Args:
-        content: of a float32 file with the signature `step`.
+        content: bytes of a float32 file with the signature `step`.
         precision: one of `PRECISIONS`. float16: weights; dynamic_int8: weights, and activations as they come; int8:
             weights, and activations in ranges taken from `samples`.
         samples: inputs of the signature by name; needed by int8.
 
     Raises:
         ValueError: int8 without samples.
+
+    Examples:
+        >>> from keras_sep.models import OrUnet
+        >>> from keras_sep.tflite.converter import to_float32
+        >>> from keras_sep.tflite.graphs import MaskCore
+        >>> from keras_sep.tflite.quantise import quantise
+        >>> content = to_float32(MaskCore(OrUnet("tiny")))
+        >>> len(quantise(content, "dynamic_int8")) < len(content)
+        True
     """
     if precision == "float32":
         return drop_unit_reshapes(content)
@@ -73,7 +82,7 @@ def quantise(content: bytes, precision: str, samples: Iterable[Mapping[str, np.n
 
 
 def _ranges(content: bytes, recipe: Any, samples: Iterable[Mapping[str, np.ndarray]]) -> Any:
-    """The smallest and largest number of each tensor in all samples.
+    """Finds the smallest and largest number of each tensor in all samples.
 
     `Quantizer.calibrate` takes moving averages instead: loud music would be clipped.
     """
@@ -88,7 +97,7 @@ def _ranges(content: bytes, recipe: Any, samples: Iterable[Mapping[str, np.ndarr
 
 
 def _float_outputs(content: bytes) -> bytes:
-    """The same file with the signature's outputs as they are computed.
+    """Returns the same file with the signature's outputs as they are computed.
 
     A new state is also the input of a product. The quantiser rounds it for that product, and then makes the rounded
     state the graph's output, which is not the tensor that the signature names: its data would be null.

@@ -1,4 +1,4 @@
-"""Inputs of a step while it streams music, which int8 takes its ranges from."""
+"""Calibration samples: inputs of a step while it streams music, from which int8 takes its ranges."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EVERY = 8  # steps from one sample to the next; neighbours are alike
 
 
 def calibration_samples(graph: Graph, mixtures: Iterable[Array]) -> Iterator[dict[str, Array]]:
-    """Inputs of every `EVERY`-th step while the float graph streams the mixtures: the states are real ones.
+    """Yields the inputs of every `EVERY`-th step while the float graph streams the mixtures, with real states.
 
     Args:
         graph: "mask" or "waveform" graph of a network.
@@ -23,6 +23,15 @@ def calibration_samples(graph: Graph, mixtures: Iterable[Array]) -> Iterator[dic
 
     Yields:
         One array for each input of the signature, by name: a list would be reordered silently.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.models import OrUnet
+        >>> from keras_sep.tflite.graphs import WaveformGraph
+        >>> graph = WaveformGraph(OrUnet("tiny"))
+        >>> samples = list(calibration_samples(graph, [np.zeros((16 * 512, 2), "float32")]))
+        >>> len(samples), sorted(samples[0])  # steps 0 and 8 of 16
+        (2, ['samples', 'state_0', 'state_overlap', 'state_samples'])
     """
     spec = graph.spec
     for mixture in mixtures:

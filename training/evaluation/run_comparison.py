@@ -1,4 +1,4 @@
-"""Runs that differ in a setting or two, in one table; see EXPERIMENTS.md."""
+"""Runs that differ in a setting or two, in one table; see docs/research."""
 
 from __future__ import annotations
 

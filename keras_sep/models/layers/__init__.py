@@ -1,1 +1,1 @@
-"""Layers of the networks, one a file."""
+"""Layers of the networks, one per file."""

@@ -1,4 +1,4 @@
-"""What encoders and decoders along frequency are made of, (N, F, C) in and out."""
+"""Building blocks of encoders and decoders along frequency, (N, F, C) in and out."""
 
 from __future__ import annotations
 
@@ -9,16 +9,29 @@ from keras import layers, ops
 
 
 def compress(magnitude):
-    """Fourth root of the linear magnitude, as two square roots: both are fast in every runtime.
+    """Computes the fourth root of the linear magnitude, as two square roots, which every runtime has.
 
-    It evens out the 60 dB between low and high bins, and a change of loudness by 20 dB becomes 5 dB.
+    It evens out the 60 dB between low and high bins; a change of loudness by 20 dB becomes 5 dB.
+
+    Examples:
+        >>> from keras import ops
+        >>> from keras_sep.models.layers.blocks import compress
+        >>> float(compress(ops.array(16.0)))
+        2.0
     """
     return ops.sqrt(ops.sqrt(magnitude))
 
 
 @keras.saving.register_keras_serializable("keras_sep")
 class ConvBlock(layers.Layer):
-    """Convolution along frequency, batch normalisation, ReLU: (N, F, C) → (N, F / strides, filters)."""
+    """A convolution along frequency, batch normalisation, ReLU: (N, F, C) → (N, F / strides, filters).
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.models.layers.blocks import ConvBlock
+        >>> tuple(ConvBlock(24, kernel_size=5, strides=2)(np.ones((1, 320, 2), "float32")).shape)
+        (1, 160, 24)
+    """
 
     def __init__(self, filters: int, kernel_size: int, strides: int = 1, **kwargs: Any):
         super().__init__(**kwargs)
@@ -43,10 +56,16 @@ class ConvBlock(layers.Layer):
 
 @keras.saving.register_keras_serializable("keras_sep")
 class UpBlock(layers.Layer):
-    """Twice the positions by sub-pixel convolution: (N, F, C) → (N, 2F, filters).
+    """A sub-pixel convolution to twice the positions: (N, F, C) → (N, 2F, filters).
 
     A convolution to 2 · filters, its normalisation and ReLU, then the reshape: twice as fast as a transposed
     convolution in TFLite, and the normalisation folds into the convolution at export.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.models.layers.blocks import UpBlock
+        >>> tuple(UpBlock(16, kernel_size=3)(np.ones((1, 160, 40), "float32")).shape)
+        (1, 320, 16)
     """
 
     def __init__(self, filters: int, kernel_size: int, **kwargs: Any):

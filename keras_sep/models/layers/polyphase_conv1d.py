@@ -9,9 +9,9 @@ from keras import layers, ops
 
 @keras.saving.register_keras_serializable("keras_sep")
 class PolyphaseConv1D(layers.Layer):
-    """`Conv1D` (stride 1, padding "same") of the concatenation of its inputs, in polyphase form.
+    """A `Conv1D` (stride 1, padding "same") of the concatenation of its inputs, in polyphase form.
 
-    The same weights and the same result. `phases` neighbouring positions become channels, so that a
+    It has the same weights and the same result. `phases` neighbouring positions become channels, so that a
     convolution from (F, C) to (F, filters) runs from (F / phases, phases · C) to
     (F / phases, phases · filters): fewer and fuller rows, which matrix kernels like better, although
     most of the wider kernel is zero.
@@ -20,10 +20,18 @@ class PolyphaseConv1D(layers.Layer):
         filters: output channels.
         kernel_size: odd number of taps, at most 2 · phases + 1.
         phases: positions at once; divides the inputs' length F.
-        num_outputs: into how many tensors the filters are split. Before the phases are put back into
-            a row, where that is a copy of a few long pieces, not of many short ones.
+        num_outputs: number of tensors that the filters are split into. It happens before the phases are put back
+            into a row, where it copies a few long pieces, not many short ones.
 
     Call: list of (N, F, C_i) → (N, F, filters), or a list of `num_outputs` tensors (N, F, filters / num_outputs).
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.models.layers.polyphase_conv1d import PolyphaseConv1D
+        >>> x, skip = np.ones((1, 320, 16), "float32"), np.ones((1, 320, 2), "float32")
+        >>> vocals, accompaniment = PolyphaseConv1D(4, num_outputs=2)([x, skip])
+        >>> tuple(vocals.shape)
+        (1, 320, 2)
     """
 
     def __init__(self, filters: int, kernel_size: int = 3, phases: int = 4, num_outputs: int = 1, **kwargs):
@@ -60,7 +68,7 @@ class PolyphaseConv1D(layers.Layer):
         return parts if self.num_outputs > 1 else parts[0]
 
     def _polyphase(self, kernel):
-        """(taps, C, filters) → (3, phases · C, phases · filters)."""
+        """Widens a kernel (taps, C, filters) to (3, phases · C, phases · filters)."""
         # One where output phase j looks through tap d at input phase i of row g: the last, this, the next.
         place = np.zeros((3, self.phases, self.phases, self.kernel_size), np.float32)
         for j in range(self.phases):
@@ -71,7 +79,7 @@ class PolyphaseConv1D(layers.Layer):
         return self._by_output(ops.reshape(wide, (3, self.phases * kernel.shape[1], self.phases * self.filters)))
 
     def _by_output(self, x):
-        """Columns (phase, output, filter) → (output, phase, filter)."""
+        """Reorders columns (phase, output, filter) to (output, phase, filter)."""
         *rows, columns = x.shape
         x = ops.reshape(x, (*rows, self.phases, self.num_outputs, self.filters // self.num_outputs))
         return ops.reshape(ops.moveaxis(x, -2, -3), (*rows, columns))

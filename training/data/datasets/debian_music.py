@@ -1,6 +1,6 @@
 """More music without voice for a data set, from packages of Debian's main archive.
 
-Networks generalise to new voices, and less to new music (EXPERIMENTS.md). The games of a free distribution come with
+Networks generalise to new voices, and less to new music (docs/research). The games of a free distribution come with
 hours of music under free licences: rock, electronic and orchestral. Needs the commands apt-get and dpkg-deb, thus
 Debian or Ubuntu, but no root rights.
 """

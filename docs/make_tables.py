@@ -1,0 +1,113 @@
+"""Tables of the documentation, between markers in its files: `python -m docs.make_tables`.
+
+The tables of presets, of sizes and of the model card follow from the shipped files, the networks and docs/results. The
+scores come from `python -m training evaluate`: `--scores test scores/summary.md` puts them into docs/results/scores.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+from common.files import write_text
+from common.markdown import table
+
+ROOT = Path(__file__).parents[1]
+CARD, NETWORK = ROOT / "MODEL_CARD.md", ROOT / "docs" / "explain" / "network.md"
+SCORES = ROOT / "docs" / "results" / "scores.md"
+SECTIONS = ("test", "validation", "robustness")
+COLUMNS = ("V SDR", "V SIR", "V SAR", "A SDR", "A SIR", "A SAR")
+
+
+def fill(text: str, name: str, content: str) -> str:
+    """Puts content between the markers `name: begin` and `name: end` of a text.
+
+    Raises:
+        ValueError: a text without these markers.
+    """
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        raise ValueError(f"expected one pair of markers {begin} and {end}. Received: a text without them")
+    return text[: text.index(begin) + len(begin)] + f"\n\n{content.strip()}\n\n" + text[text.index(end) :]
+
+
+def between(text: str, name: str) -> str:
+    """Returns the content between two markers of a text."""
+    return text.split(f"<!-- {name}: begin -->")[1].split(f"<!-- {name}: end -->")[0].strip()
+
+
+def preset_table() -> str:
+    """Makes the table of presets, with the sizes of their smallest files."""
+    from keras_sep.presets import presets
+
+    rows = []
+    for name, preset in presets().items():
+        smallest = min(file.bytes for file in preset.files)
+        files = ", ".join(f"{file.graph} {file.precision}" for file in preset.files)
+        cells = [f"`{name}`", preset.description, f"{preset.parameters / 1e6:.2f} M", f"{smallest / 1e6:.1f} MB", files]
+        rows.append([*cells, preset.licence])
+    return table(["preset", "what it is", "parameters", "smallest file", "files", "licence"], rows)
+
+
+def size_table() -> str:
+    """Makes the table of the networks' numbers of weights, by size."""
+    from keras_sep.models import BinMemoryUnet, OrUnet
+
+    kinds = (OrUnet, BinMemoryUnet)
+    rows = [[f'`"{size}"`', *(f"{kind(size).count_params():,}" for kind in kinds)] for size in OrUnet.SIZES]
+    return table(["size", *(f"`{kind.__name__}`" for kind in kinds)], rows)
+
+
+def evaluation_table(scores: str) -> str:
+    """Makes the model card's table from the first one of the test songs' scores."""
+    from keras_sep.presets import presets
+
+    lines = [line for line in between(scores, "test").split("\n\n")[1].splitlines() if line.startswith("|")]
+    head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
+    chosen = [head.index(column) for column in COLUMNS]
+    wanted = ("mixture, unprocessed", *presets(), "IRM1 oracle")
+    by_name = {re.sub(r" \(.*", "", row[0]): row for row in rows}
+    if missing := [name for name in wanted if name not in by_name]:
+        raise ValueError(f"{SCORES}: expected rows of {', '.join(wanted)}. Missing: {', '.join(missing)}")
+    return table(["", *COLUMNS], [[name, *(by_name[name][i] for i in chosen)] for name in wanted])
+
+
+def pages(scores: str | None = None) -> dict[Path, str]:
+    """Returns every file with tables as it should be, by path.
+
+    Args:
+        scores: text of docs/results/scores.md; None for the file's own.
+    """
+    scores = SCORES.read_text(encoding="utf-8") if scores is None else scores
+    card = fill(CARD.read_text(encoding="utf-8"), "presets", preset_table())
+    return {
+        SCORES: scores,
+        CARD: fill(card, "evaluation", evaluation_table(scores)),
+        NETWORK: fill(NETWORK.read_text(encoding="utf-8"), "sizes", size_table()),
+    }
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Writes the tables."""
+    parser = argparse.ArgumentParser(prog="python -m docs.make_tables", allow_abbrev=False)
+    parser.add_argument(
+        "--scores",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "SUMMARY.md"),
+        help=f"scores of `python -m training evaluate`, for one of {', '.join(SECTIONS)}",
+    )
+    scores = SCORES.read_text(encoding="utf-8")
+    for name, path in parser.parse_args(argv).scores:
+        if name not in SECTIONS:
+            parser.error(f"--scores: expected one of {', '.join(SECTIONS)}. Received: {name}")
+        text = Path(path).read_text(encoding="utf-8")
+        scores = fill(scores, name, re.sub(r"^#+ ", "### ", text[text.index("\n## ") :], flags=re.MULTILINE))
+    for path, text in pages(scores).items():
+        write_text(path, text)
+
+
+if __name__ == "__main__":
+    main()

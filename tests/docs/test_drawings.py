@@ -1,0 +1,59 @@
+"""The drawings are those of today's networks."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from docs import make_drawings
+from keras_sep.models import BinMemoryUnet, OrUnet
+from keras_sep.presets import presets
+from keras_sep.spec import StreamSpec
+from tests.support.paths import ROOT
+
+IMAGES = ROOT / "docs" / "images"
+
+
+@pytest.mark.whole_size
+def test_the_drawings_are_those_of_the_code():
+    drawn = make_drawings.drawings()
+    assert len(drawn) == 4
+    for name, text in drawn.items():
+        assert (IMAGES / name).read_text(encoding="utf-8") == text, f"{name}: run python -m docs.make_drawings"
+
+
+def test_the_shapes_are_those_of_a_forward_pass():
+    found = make_drawings.shapes(OrUnet("tiny"))
+    assert found["bands"] == (320, 2)
+    assert found["down_1"] == (160, 6)
+    assert found["squeeze"] == (40, 4)
+    assert found["up_1"] == (320, 6)
+    assert found["mask"] == (320, 2)
+
+
+def test_another_size_is_drawn_otherwise():
+    text = make_drawings.draw_network(BinMemoryUnet("tiny"))
+    assert "GRU, 12 units" in text
+    assert text.count(">memory<") == 2
+    ElementTree.fromstring(text)
+
+
+def test_the_time_line_has_the_specs_numbers():
+    text = make_drawings.draw_time_line(StreamSpec(sample_rate=8000, frame_length=512, frame_step=128, fft_length=512))
+    assert "latency 512 samples = 64.0 ms" in text
+    assert text.count(">step 0<") == 3  # arrives, is frame 0, leaves
+    ElementTree.fromstring(text)
+
+
+def test_every_preset_is_drawn():
+    text = make_drawings.draw_presets()
+    for name, preset in presets().items():
+        for precision in {file.precision for file in preset.files}:
+            assert text.count(f">{name}, {precision}<") == 1
+
+
+@pytest.mark.slow("mixes and draws")
+def test_a_mixture_is_drawn(tmp_path):
+    make_drawings.draw_mixture(tmp_path / "mixture.png")
+    assert (tmp_path / "mixture.png").read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,3 @@
+"""Modules whose docstrings are still being rewritten: not linted, not asked for examples, not in the reference yet."""
+
+PENDING = ("keras_sep.audio", "keras_sep.separator", "keras_sep.cli", "keras_sep.live")
