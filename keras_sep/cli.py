@@ -7,29 +7,38 @@ import contextlib
 import io
 import json
 import os
+import re
 import signal
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from keras_sep._version import __version__
 from keras_sep.errors import AudioError, ModelFileError, PageError
 
+if TYPE_CHECKING:
+    from keras_sep.batch.template import NameTemplate
 
-class _Stopped(Exception):
-    """Raised inside a separation that the user has interrupted."""
+T = TypeVar("T")
+
+
+_FORMATS = ("wav", "wav16", "wav24", "flac", "ogg", "mp3", "m4a", "opus")
+_FORMATS_HELP = "wav is 32-bit float, which never clips; flac 24 bit, ogg Vorbis, m4a AAC (default: wav)"
+# SIGHUP: the terminal, or the connection to it, is closed; SIGBREAK: Windows' Ctrl-Break, or its console is closed.
+_ENDING_SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
+]
+_LONGEST_S = 1e9  # no recording is longer, and nothing overflows
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status (0, 1 for a failed input, 2 for usage, 130 for Ctrl-C)."""
     _open_standard_streams()
     args = _parser().parse_args(argv)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave nothing half-written behind either way
-    with _quiet_libraries():
+    with _ending_signals(), _quiet_libraries():
         try:
             status = args.run(args)
             sys.stdout.flush()
@@ -37,12 +46,60 @@ def main(argv: Sequence[str] | None = None) -> int:
         except (AudioError, ModelFileError, PageError) as error:
             return _fail(error)
         except KeyboardInterrupt:
-            print("keras-sep: interrupted", file=sys.stderr)
+            _complain("interrupted")
+            try:
+                sys.stdout.flush()
+            except OSError:
+                _discard_output()
             return 128 + signal.SIGINT
         except OSError as error:  # mostly standard output: a closed pipe (`| head`) or a full disk
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains of it once more at exit
+            _discard_output()
+            if _was_interrupted(error):
+                return 128 + signal.SIGINT
             what = f"{error.filename}: " if error.filename else "cannot print: "
             return 1 if isinstance(error, BrokenPipeError) else _fail(f"{what}{error.strerror or error}")
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether it is an error of the end that Ctrl-C has begun, in a terminal that has gone for one."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
+
+
+def _discard_output() -> None:
+    """Python would complain once more at exit of what cannot be printed."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+@contextlib.contextmanager
+def _ending_signals() -> Iterator[None]:
+    """Turns Ctrl-C, an end, and a terminal or console that is closed into KeyboardInterrupt, once.
+
+    Others that come while things are put in order are ignored, as all of those are that were when we were started.
+    """
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        handlers = {number: signal.getsignal(number) for number in _ENDING_SIGNALS}
+        before = {number: old for number, old in handlers.items() if old not in (signal.SIG_IGN, None)}
+
+    def interrupt(*_: object) -> None:
+        _ignore_ending_signals()
+        raise KeyboardInterrupt
+
+    for number in before:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ignore_ending_signals() -> None:
+    if threading.current_thread() is threading.main_thread():
+        for number in _ENDING_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _open_standard_streams() -> None:
@@ -59,7 +116,7 @@ def _open_standard_streams() -> None:
 
 @contextlib.contextmanager
 def _quiet_libraries() -> Iterator[None]:
-    """Keeps LiteRT's and libmpg123's chatter off the terminal: they write to file 2, we to what it was."""
+    """Keeps LiteRT's and FFmpeg's chatter off the terminal: they write to file 2, we to what it was."""
     ours = sys.stderr
     try:
         is_file_2 = ours.fileno() == 2
@@ -76,7 +133,8 @@ def _quiet_libraries() -> Iterator[None]:
         os.dup2(nowhere, 2)
         yield
     finally:
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):  # the terminal has gone
+            sys.stderr.flush()
         sys.stderr = ours
         os.dup2(kept, 2)
         os.close(kept)
@@ -97,40 +155,127 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"keras-sep {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    separate = commands.add_parser(
-        "separate",
-        help="split songs into stems",
-        description="Writes OUTDIR/<input name>/vocals.wav and accompaniment.wav for each input, aligned to the input "
-        "to the sample, with its length, sample rate and channels. Stems that are already there are skipped, so an "
-        "interrupted command can be given again.",
+    _add_separate(commands)
+    _add_live(commands)
+
+    web = commands.add_parser(
+        "web",
+        help="open the page that separates in the browser",
+        description="Serves the page on localhost, to this computer alone, until Ctrl-C. The browser separates files, "
+        "the microphone or another tab; nothing is uploaded.",
         allow_abbrev=False,
     )
-    separate.add_argument(
-        "inputs", nargs="+", type=Path, metavar="INPUT", help="wav, flac, ogg, mp3; with ffmpeg also m4a, mp4, webm"
+    web.add_argument(
+        "--port",
+        type=_integer(0, 65535, "TCP port"),
+        default=4410,
+        metavar="N",
+        help="TCP port, 0 for any that is free (default: 4410)",
     )
-    separate.add_argument("-o", "--out", type=Path, required=True, metavar="OUTDIR", help="folder for the stems")
-    model = separate.add_mutually_exclusive_group()
+    web.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
+    web.set_defaults(run=_web)
+
+    presets = commands.add_parser("presets", help="list the shipped models", allow_abbrev=False)
+    presets.add_argument("--json", action="store_true", help="everything about them, for programs")
+    presets.set_defaults(run=_presets)
+    return parser
+
+
+def _add_separate(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = commands.add_parser(
+        "separate",
+        help="split songs into stems",
+        description="Writes OUTDIR/NAME/vocals.wav and accompaniment.wav for each song, aligned to it to the sample, "
+        "with its length, sample rate and channels, and beside them .keras-sep.json, which says what they were made "
+        "of. Stems that are there, made of the same, are skipped, so an interrupted command can be given again; those "
+        "made of something else stay, which is an error, unless --overwrite is given. Ends with status 0 if all stems "
+        "are there, 1 if not, with a line for each song that failed, 2 for wrong usage, 130 by Ctrl-C.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        type=Path,
+        metavar="INPUT",
+        help="wav, flac, ogg, mp3, m4a, opus, mp4, webm and more; a folder, for all songs in it and below it; "
+        "- for standard input",
+    )
+    parser.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="OUTDIR", help="folder for the stems; - for standard output"
+    )
+    model = parser.add_mutually_exclusive_group()
     model.add_argument("--preset", help="shipped model, see `keras-sep presets` (default: the first of them)")
     model.add_argument("--model", type=Path, metavar="FILE.tflite", help="a model file of your own")
-    separate.add_argument(
-        "--stems", type=_names, metavar="NAMES", help="comma-separated (default: vocals,accompaniment)"
-    )
-    separate.add_argument(
-        "--format", choices=("wav", "flac", "ogg"), default="wav", help="wav is 32-bit float, flac 24 bit"
-    )
-    separate.add_argument(
-        "--start", type=_seconds, default=0.0, metavar="S", help="seconds to leave out at the beginning"
-    )
-    separate.add_argument(
-        "--duration", type=_positive_seconds, metavar="S", help="seconds to separate (default: to the end)"
-    )
-    separate.add_argument(
-        "--jobs", type=_positive_int, default=1, metavar="N", help="songs at the same time, in threads (default: 1)"
-    )
-    separate.add_argument("--overwrite", action="store_true", help="replace stems that are already there")
-    separate.add_argument("--quiet", action="store_true", help="no progress bar, no list of outputs")
-    separate.set_defaults(run=_separate)
 
+    songs = parser.add_argument_group("songs")
+    songs.add_argument(
+        "--include",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="of folders, only files of such a name, as '*.flac' or 'live/*'; with a / it is compared with the path "
+        "below the folder; * also stands for /; can be repeated (default: every suffix of sound and film)",
+    )
+    songs.add_argument(
+        "--start", type=_seconds, default=0.0, metavar="TIME", help="where to begin: seconds, m:s or h:m:s (default: 0)"
+    )
+    songs.add_argument(
+        "--duration",
+        type=_positive_seconds,
+        metavar="TIME",
+        help="how much to separate, likewise (default: to the end)",
+    )
+    songs.add_argument(
+        "--strict",
+        action="store_true",
+        help="refuse a damaged file; otherwise what is there is separated, with a warning that says what is missing",
+    )
+
+    outputs = parser.add_argument_group("outputs")
+    what = outputs.add_mutually_exclusive_group()
+    what.add_argument("--stems", type=_names, metavar="NAMES", help="comma-separated (default: vocals,accompaniment)")
+    what.add_argument("--mix", action="store_true", help="one file, mix, of all stems, each with its gain")
+    outputs.add_argument(
+        "--gain-vocals", type=_decibels, metavar="DB", help="of the voice in --mix, -60 (silence) to 20 dB (default: 0)"
+    )
+    outputs.add_argument("--gain-accompaniment", type=_decibels, metavar="DB", help="likewise")
+    outputs.add_argument(
+        "--name",
+        type=_template,
+        default=None,
+        metavar="TEMPLATE",
+        help="path of each output below OUTDIR, without the suffix of its format, as '{stem}/{name}'. Fields: {name}, "
+        "the song's name without suffix, in an input folder with its folders below that; {stem}; {preset}; {suffix}, "
+        "the song's (default: {name}/{stem})",
+    )
+    outputs.add_argument("--format", choices=_FORMATS, default="wav", help=_FORMATS_HELP)
+    outputs.add_argument(
+        "--bitrate",
+        type=_integer(1, 10000, "number of kbit/s"),
+        metavar="KBIT/S",
+        help="mp3 32 to 320 (default: 320), m4a 32 to 512 (256), opus 16 to 510 (192)",
+    )
+    outputs.add_argument(
+        "--clip-mode",
+        choices=("warn", "rescale", "clamp"),
+        default="warn",
+        help="samples beyond full scale, which only the format wav holds: clip them and say so (warn, the default), "
+        "make all stems of the song less loud by one gain (rescale), or clip them (clamp)",
+    )
+    outputs.add_argument("--overwrite", action="store_true", help="replace outputs that are already there")
+
+    parser.add_argument("--dry-run", action="store_true", help="print what would be made, and what is skipped and why")
+    parser.add_argument(
+        "--jobs",
+        type=_integer(1, 1000, "number of songs"),
+        metavar="N",
+        help="songs at the same time, 1 to 1000, each in a process of its own (default: as many as there are cores)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar, no list of outputs")
+    parser.set_defaults(run=_separate)
+
+
+def _add_live(commands: argparse._SubParsersAction[_Parser]) -> None:
     live = commands.add_parser(
         "live",
         help="separate what a sound card hears, as it hears it",
@@ -151,13 +296,13 @@ def _parser() -> argparse.ArgumentParser:
         "--vocals", type=_decibels, default=0.0, metavar="DB", help="level, -60 (silence) to 20 dB (default: 0)"
     )
     live.add_argument("--accompaniment", type=_decibels, default=0.0, metavar="DB", help="likewise")
-    live.add_argument("--duration", type=_positive_seconds, metavar="S", help="seconds (default: to the end)")
+    live.add_argument(
+        "--duration", type=_positive_seconds, metavar="TIME", help="seconds, m:s or h:m:s (default: to the end)"
+    )
     live.add_argument(
         "--record", type=Path, metavar="DIR", help="also write vocals, accompaniment and mixture to this folder"
     )
-    live.add_argument(
-        "--format", choices=("wav", "flac", "ogg"), default="wav", help="of --record: wav is 32-bit float, flac 24 bit"
-    )
+    live.add_argument("--format", choices=_FORMATS, default="wav", help=f"of --record; {_FORMATS_HELP}")
     live.add_argument("--overwrite", action="store_true", help="replace recordings that are already there")
     live.add_argument(
         "--buffer",
@@ -183,119 +328,72 @@ def _parser() -> argparse.ArgumentParser:
     live.add_argument("--quiet", action="store_true", help="neither meters nor figures nor a list of recordings")
     live.set_defaults(run=_live)
 
-    web = commands.add_parser(
-        "web",
-        help="open the page that separates in the browser",
-        description="Serves the page on localhost, to this computer alone, until Ctrl-C. The browser separates files, "
-        "the microphone or another tab; nothing is uploaded.",
-        allow_abbrev=False,
-    )
-    web.add_argument(
-        "--port", type=_port, default=4410, metavar="N", help="TCP port, 0 for any that is free (default: 4410)"
-    )
-    web.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
-    web.set_defaults(run=_web)
-
-    presets = commands.add_parser("presets", help="list the shipped models", allow_abbrev=False)
-    presets.add_argument("--json", action="store_true", help="everything about them, for programs")
-    presets.set_defaults(run=_presets)
-    return parser
-
 
 def _separate(args: argparse.Namespace) -> int:
-    from concurrent.futures import ThreadPoolExecutor, wait
-
-    from tqdm import tqdm
-
-    from keras_sep.presets import DEFAULT_PRESET
+    from keras_sep.audio import FORMATS
+    from keras_sep.batch.plan import STANDARD, Request, make_plan
+    from keras_sep.batch.records import Records
+    from keras_sep.batch.run import print_plan, run_plan
+    from keras_sep.batch.template import DEFAULT, NameTemplate
+    from keras_sep.outputs import FileOptions
+    from keras_sep.presets import DEFAULT_PRESET, FORMER_NAMES
     from keras_sep.separator import Separator
 
+    if STANDARD in args.inputs and len(args.inputs) > 1:
+        raise AudioError(f"-: expected standard input alone. Received: {len(args.inputs)} inputs")
+    format = FORMATS[args.format]
+    format.require(format.highest_rate, 1, args.bitrate, "--bitrate")
+    preset = args.preset or DEFAULT_PRESET
+    separator = _open(lambda: Separator(preset, model=args.model))  # fails here, before any input is touched
+    request = Request(
+        inputs=args.inputs,
+        out=args.out,
+        mixes=_mixes(args, separator.spec.sources),
+        template=args.name or NameTemplate(DEFAULT),
+        suffix=format.suffix,
+        options=FileOptions(args.format, args.bitrate, args.clip_mode, args.start, args.duration, args.strict),
+        include=args.include,
+        overwrite=args.overwrite,
+        model=separator.metadata["sha256"],
+        model_name=args.model.stem if args.model else FORMER_NAMES.get(preset, preset),
+    )
+    records = Records()
+    plan = make_plan(request, records)
+    if args.dry_run:
+        return print_plan(plan)
+    return run_plan(plan, separator, records, args.jobs, args.quiet)
+
+
+def _open(make: Callable[[], T]) -> T:
+    """Opens a model, and prints the warnings about it."""
     with warnings.catch_warnings(record=True) as said:
-        # Fails here, before any input is touched.
-        separator = Separator(args.preset or DEFAULT_PRESET, model=args.model)
+        separator = make()
     for warning in said:
-        print(f"keras-sep: warning: {_one_line(str(warning.message))}", file=sys.stderr)
-    sources = separator.spec.sources
-    stems = args.stems or list(sources)
-    for stem in stems:
+        _complain(f"warning: {_one_line(str(warning.message))}")
+    return separator
+
+
+def _mixes(args: argparse.Namespace, sources: Sequence[str]) -> dict[str, dict[str, float]]:
+    """The gains of the sources in each output."""
+    from keras_sep.live.mixer import to_gain
+
+    gains = {source: getattr(args, f"gain_{source}", None) for source in sources}
+    if args.mix:
+        return {"mix": {source: to_gain(db or 0.0) for source, db in gains.items()}}
+    for source, db in gains.items():
+        if db is not None:
+            raise AudioError(f"--gain-{source}: expected --mix, whose part it is. Received: separate stems")
+    for stem in args.stems or ():
         if stem not in sources:
             raise AudioError(f"--stems: expected some of {', '.join(sources)}. Received: {stem!r}")
-    folders = _folders(args.inputs, args.out)
-
-    spare, stop, lock = [separator], threading.Event(), threading.Lock()
-    bar = tqdm(total=0, unit="s", unit_scale=True, disable=None if not args.quiet else True, leave=False)
-
-    def work(item: tuple[Path, Path]) -> str | None:
-        """Separates one input; returns what went wrong, if anything."""
-        path, folder = item
-        if stop.is_set():
-            return None
-        # isfile of os.path, not of Path, which raises for a name that is too long.
-        missing = [s for s in stems if args.overwrite or not os.path.isfile(folder / f"{s}.{args.format}")]
-        if not missing:
-            tqdm.write(f"keras-sep: {path}: skipped, its stems are in {folder} (--overwrite replaces them)", sys.stderr)
-            return None
-        with lock:
-            mine = spare.pop() if spare else None
-        seen = [0.0, 0.0]  # seconds done and in all, as shown
-
-        def progress(done: int, total: int | None, rate: int) -> None:
-            if stop.is_set():
-                raise _Stopped
-            with lock:
-                now, whole = done / rate, (total or done) / rate
-                bar.total += whole - seen[1]
-                bar.update(now - seen[0])
-                seen[:] = now, whole
-
-        try:
-            mine = mine or Separator(model=separator.model)
-            bar.set_description_str(path.name, refresh=False)
-            written = mine.separate_file(
-                path,
-                folder,
-                stems=missing,
-                format=args.format,
-                start=args.start,
-                duration=args.duration,
-                progress=progress,
-            )
-        except _Stopped:
-            return None
-        except (AudioError, ModelFileError) as error:
-            return str(error)
-        except OSError as error:
-            return f"{path}: {error.strerror or error}"
-        finally:
-            if mine:
-                with lock:
-                    spare.append(mine)
-        if not args.quiet:
-            for target in written.values():
-                tqdm.write(str(target), sys.stdout)
-        return None
-
-    failed = 0
-    with ThreadPoolExecutor(args.jobs) as pool:
-        try:
-            for future in [pool.submit(work, item) for item in folders.items()]:
-                # Not for ever: the system may hand Ctrl-C to another thread, which does not wake who waits.
-                while not future.done():
-                    wait([future], timeout=0.2)
-                if problem := future.result():
-                    failed += 1
-                    tqdm.write(f"keras-sep: error: {_one_line(problem)}", sys.stderr)
-        except BaseException:
-            stop.set()
-            raise
-        finally:
-            bar.close()
-    return 1 if failed else 0
+    return {stem: {stem: 1.0} for stem in args.stems or sources}
 
 
 def _live(args: argparse.Namespace) -> int:
     from keras_sep.live.sound_card import SoundCard
 
+    if str(args.file) == "-":
+        raise AudioError("--file: expected a file. Received: standard input")
     if args.loop and not args.file:
         raise AudioError("--loop: expected a --file to repeat. Received: none")
     sound_card = SoundCard()
@@ -316,10 +414,7 @@ def _live(args: argparse.Namespace) -> int:
     from keras_sep.presets import DEFAULT_PRESET
     from keras_sep.separator import StreamingSeparator
 
-    with warnings.catch_warnings(record=True) as said:
-        separator = StreamingSeparator(args.preset or DEFAULT_PRESET, model=args.model, repair=True)
-    for warning in said:
-        print(f"keras-sep: warning: {_one_line(str(warning.message))}", file=sys.stderr)
+    separator = _open(lambda: StreamingSeparator(args.preset or DEFAULT_PRESET, model=args.model, repair=True))
     spec = separator.spec
     levels = {source: getattr(args, source, 0.0) for source in spec.sources}
     source = FileSource(args.file, spec.num_channels, loop=args.loop) if args.file else None
@@ -346,9 +441,12 @@ def _live(args: argparse.Namespace) -> int:
         try:
             session.run(lambda: terminal.tick(session))
         finally:
+            _ignore_ending_signals()  # whatever ended it: the recording is put in place
             terminal.clear()
             if not args.quiet and session.stats().mean_load:
-                print(f"keras-sep: {summary(session.stats())}", file=sys.stderr)
+                terminal.say(summary(session.stats()))
+            for warning in source.warnings if source else ():
+                terminal.say(f"warning: {_one_line(warning)}")
             stack.close()
             if not args.quiet:
                 for path in recorded:
@@ -383,25 +481,14 @@ def _presets(args: argparse.Namespace) -> int:
     return 0
 
 
-def _folders(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
-    """Output folder of each input; two inputs of one name would overwrite each other."""
-    folders: dict[Path, Path] = {}
-    owners: dict[Path, Path] = {}
-    for path in dict.fromkeys(inputs):
-        if path.stem in ("", ".", ".."):
-            raise AudioError(f"{path}: expected a file name to call the output's folder by. Received: {path.name!r}")
-        folder = out / path.stem
-        if folder in owners:
-            raise AudioError(
-                f"{owners[folder]} and {path} would both be written to {folder}: choose another OUTDIR for one"
-            )
-        owners[folder], folders[path] = path, folder
-    return folders
-
-
 def _fail(error: Exception | str) -> int:
-    print(f"keras-sep: error: {_one_line(error)}", file=sys.stderr)
+    _complain(f"error: {_one_line(error)}")
     return 1
+
+
+def _complain(line: str) -> None:
+    with contextlib.suppress(OSError):  # the terminal has gone
+        print(f"keras-sep: {line}", file=sys.stderr)
 
 
 def _one_line(message: Exception | str) -> str:
@@ -416,24 +503,32 @@ def _names(text: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _number(text: str, expected: str) -> float:
+def _template(text: str) -> NameTemplate:
+    from keras_sep.batch.template import NameTemplate
+
     try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected {expected}. Received: {text!r}")
-    return value
+        return NameTemplate(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _seconds(text: str) -> float:
-    return _number(text, "seconds, 0 or more")
+    """Seconds of "90", "1:30" or "0:01:30.0"."""
+    match = re.fullmatch(r"(?:(?:([0-9]+):)?([0-9]+):)?([0-9]+\.?[0-9]*|\.[0-9]+)", text)
+    if match:
+        hours, minutes, seconds = (float(number or 0) for number in match.groups())
+        value = 3600 * hours + 60 * minutes + seconds
+        if (match[1] is None or minutes < 60) and (match[2] is None or seconds < 60) and value <= _LONGEST_S:
+            return value
+    raise argparse.ArgumentTypeError(
+        f"expected seconds, m:s or h:m:s, up to {_LONGEST_S:g} seconds. Received: {text!r}"
+    )
 
 
 def _positive_seconds(text: str) -> float:
-    value = _number(text, "seconds, more than 0")
+    value = _seconds(text)
     if value == 0:
-        raise argparse.ArgumentTypeError(f"expected seconds, more than 0. Received: {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a time of more than 0 seconds. Received: {text!r}")
     return value
 
 
@@ -449,25 +544,22 @@ def _decibels(text: str) -> float:
 
 def _number_between(least: float, most: float, unit: str) -> Callable[[str], float]:
     def number(text: str) -> float:
-        expected = f"{least:g} to {most:g} {unit}"
-        value = _number(text, expected)
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"expected {expected}. Received: {text!r}")
-        return value
+        with contextlib.suppress(ValueError):
+            value = float(text)
+            if least <= value <= most:
+                return value
+        raise argparse.ArgumentTypeError(f"expected {least:g} to {most:g} {unit}. Received: {text!r}")
 
     return number
 
 
-def _port(text: str) -> int:
-    if not text.isdigit() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"expected a TCP port, 0 to 65535. Received: {text!r}")
-    return int(text)
+def _integer(least: int, most: int, what: str) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if re.fullmatch("[0-9]{1,9}", text) and least <= int(text) <= most:
+            return int(text)
+        raise argparse.ArgumentTypeError(f"expected a {what}, {least} to {most}. Received: {text!r}")
 
-
-def _positive_int(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1. Received: {text!r}")
-    return int(text)
+    return number
 
 
 if __name__ == "__main__":

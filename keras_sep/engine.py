@@ -19,6 +19,7 @@ from keras_sep.spec import StreamSpec
 
 Array = npt.NDArray[np.float32]
 Spectrum = npt.NDArray[np.complex64]
+_ROUNDING = 1e-5  # ten times what float32 loses on the noise below, a five-hundredth of what the LSTM's masks miss
 
 
 class Engine(Protocol):
@@ -63,6 +64,19 @@ def build_engine(step: StepModel) -> Engine:
         'WaveformEngine'
     """
     return WaveformEngine(step) if step.graph == "waveform" else MaskEngine(step)
+
+
+def stems_add_up(step: StepModel) -> bool:
+    """Whether a model's stems add up to its mixture, as masks that sum to one make them; tried on noise.
+
+    Leaves the model with zero states.
+    """
+    spec, engine = step.spec, build_engine(step)
+    noise = np.random.default_rng(0).normal(scale=0.1, size=(4 * spec.frame_length, spec.num_channels))
+    total = engine.synthesise(engine.infer(engine.analyse(noise.astype(np.float32)))).sum(axis=0)
+    engine.reset()
+    expected = noise[: len(total) - spec.stem_delay]
+    return bool(np.abs(total[spec.stem_delay :] - expected).max() < _ROUNDING)
 
 
 class MaskEngine:

@@ -9,12 +9,13 @@ to the sample, and have its length and sample rate. Both compute the same bits.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import threading
 import warnings
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,9 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sep.audio import BLOCK, FORMATS, LOUDEST, AudioReader, AudioWriter, require_sample_rate
-from keras_sep.engine import build_engine
+from keras_sep.engine import build_engine, stems_add_up
 from keras_sep.errors import AudioError, ModelFileError, UnsupportedModelError
+from keras_sep.outputs import FileOptions, Output, OutputFiles
 from keras_sep.presets import DEFAULT_PRESET, get_preset
 from keras_sep.resampler import Resampler
 from keras_sep.runtime import StepModel
@@ -32,6 +34,7 @@ from keras_sep.runtime import StepModel
 Array = npt.NDArray[np.float32]
 Progress = Callable[[int, "int | None", int], None]  # samples done, samples in all or None, sample rate
 _BLOCKS_AHEAD = 2  # enough to keep the network busy
+_DEFAULTS = FileOptions()
 
 
 class StreamingSeparator:
@@ -124,11 +127,16 @@ class Separator:
     Channels: mono is separated as a centred stereo signal and comes out mono; more than two are
     separated in pairs in file order (1-2, 3-4, …), an odd last one as mono.
 
+    Sample rates: if a model's stems add up to the mixture at its own rate, they do at every other one, too: there the
+    last source, the accompaniment, is what the others leave of the mixture. It holds all that the model does not hear,
+    above 22.05 kHz.
+
     Args:
         preset, model, graph, precision: as for `StreamingSeparator`.
 
     Attributes:
         model, spec: as there.
+        metadata: everything the model file says about itself.
     """
 
     def __init__(
@@ -140,10 +148,14 @@ class Separator:
         precision: str | None = None,
     ):
         step = _open_step(preset, model, graph, precision)
-        self.model = step.path
+        self.model, self.metadata = step.path, step.metadata
         self._engines = [build_engine(step)]
         self.spec = step.spec
         self._free = threading.Lock()
+
+    @functools.cached_property
+    def _adds_up(self) -> bool:
+        return len(self.spec.sources) > 1 and stems_add_up(self._engines[0].step)
 
     def separate(self, waveform: npt.ArrayLike, sample_rate: int, progress: Progress | None = None) -> dict[str, Array]:
         """Separates a whole array.
@@ -182,8 +194,11 @@ class Separator:
         *,
         stems: Sequence[str] | None = None,
         format: str = "wav",
+        bitrate: int | None = None,
+        clip_mode: str = "warn",
         start: float = 0.0,
         duration: float | None = None,
+        strict: bool = False,
         progress: Progress | None = None,
     ) -> dict[str, Path]:
         """Separates a file into `folder`/<stem>.<format>, block by block.
@@ -192,8 +207,12 @@ class Separator:
             path: audio file.
             folder: made if needed; stems of the same name are replaced.
             stems: which of `spec.sources`; None for all.
-            format: "wav", "flac" or "ogg".
+            format: "wav" (32-bit float), "wav16", "wav24", "flac", "ogg", "mp3", "m4a" or "opus".
+            bitrate: kbit/s, of mp3, m4a and opus.
+            clip_mode: what becomes of samples beyond full scale, where the format cannot hold them: "warn" and "clamp"
+                clip them, "rescale" makes all stems less loud by the same gain.
             start, duration: seconds; the excerpt to separate.
+            strict: refuse a damaged file, of which otherwise what is there is separated, with a RuntimeWarning.
             progress: called with (samples done, samples in all or None, sample rate); may raise to stop.
 
         Returns:
@@ -203,53 +222,83 @@ class Separator:
             AudioError: an input that cannot be read, an output that cannot be written or would replace the input.
             ModelFileError: the network was not finite on it.
         """
-        folder = Path(folder)
         wanted = list(self.spec.sources if stems is None else stems)
         if not wanted or not set(wanted) <= set(self.spec.sources):
             raise AudioError(f"stems: expected some of {', '.join(self.spec.sources)}. Received: {wanted}")
         if format not in FORMATS:
             raise AudioError(f"format: expected one of {', '.join(FORMATS)}. Received: {format!r}")
-        with AudioReader(path, start, duration) as reader:
+        outputs = [Output(Path(folder) / f"{stem}{FORMATS[format].suffix}", {stem: 1.0}) for stem in wanted]
+        options = FileOptions(format, bitrate, clip_mode, start, duration, strict)
+        for warning in self.separate_into(path, outputs, options, progress=progress):
+            warnings.warn(warning, RuntimeWarning, stacklevel=2)
+        return {stem: output.path for stem, output in zip(wanted, outputs, strict=True)}
+
+    def separate_into(
+        self,
+        path: str | os.PathLike[str],
+        outputs: Sequence[Output],
+        options: FileOptions = _DEFAULTS,
+        *,
+        progress: Progress | None = None,
+        before_commit: Callable[[], None] = lambda: None,
+    ) -> list[str]:
+        """Separates a file into any files that its stems can be added up to.
+
+        Args:
+            path: audio file, or "-" for standard input.
+            outputs: what to write where; the song's tags and cover are carried over.
+            progress: as for `separate_file`.
+            before_commit: called when all outputs are complete, before they are put in place.
+
+        Returns:
+            Warnings: one line for each damage of the input, and for samples that were clipped.
+
+        Raises:
+            AudioError, ModelFileError: as `separate_file`; no output is in place then.
+        """
+        with AudioReader(path, options.start, options.duration, strict=options.strict) as reader:
             if reader.num_samples is not None:
                 self._require_frame(reader.num_samples, reader.sample_rate, str(path))
-            targets = {stem: folder / f"{stem}.{format}" for stem in wanted}
-            made: list[Path] = []
-            writers: dict[str, AudioWriter] = {}
-            try:
-                _make_folder(folder, made)
-                for stem, target in targets.items():
-                    if target.is_dir():
-                        raise AudioError(f"{target}: cannot write: it is a folder")
-                    if target.exists() and target.samefile(path):
-                        raise AudioError(f"{target}: cannot write: it is the input; choose another folder")
-                    writers[stem] = AudioWriter(
-                        target, reader.sample_rate, reader.num_channels, format, reader.num_samples
+            files = OutputFiles(
+                {
+                    str(output.path): AudioWriter(
+                        output.path,
+                        reader.sample_rate,
+                        reader.num_channels,
+                        options.format,
+                        reader.num_samples,
+                        bitrate=options.bitrate,
+                        clip_mode=options.clip_mode,
+                        tags=reader.tags,
+                        cover=reader.cover,
                     )
-                    writers[stem].open()
+                    for output in outputs
+                }
+            )
+            for output in outputs:
+                if os.path.exists(output.path) and os.path.exists(path) and os.path.samefile(output.path, path):
+                    raise AudioError(f"{output.path}: cannot write: it is the input; choose another folder")
+            try:
+                files.open()
                 done = 0
                 # Closed before the reader is, and before the files are: the network may be a few blocks behind.
                 with contextlib.closing(
                     self.separate_blocks(reader.blocks(), reader.sample_rate, reader.num_channels)
                 ) as separated:
                     for part in separated:
-                        for stem, writer in writers.items():
-                            writer.write(part[self.spec.sources.index(stem)])
+                        stems = dict(zip(self.spec.sources, part, strict=True))
+                        files.write({str(output.path): _mix(stems, output.gains) for output in outputs})
                         done += part.shape[1]
                         if progress:
                             progress(done, reader.num_samples, reader.sample_rate)
                 self._require_frame(done, reader.sample_rate, str(path))
-                for writer in writers.values():
-                    writer.finish()
-                for writer in writers.values():
-                    writer.commit()
+                files.finish()
+                before_commit()
+                files.commit()
             except BaseException:
-                for writer in writers.values():
-                    writer.abort()
-                for empty in made:
-                    if empty.is_dir() and not any(empty.iterdir()):
-                        empty.rmdir()
+                files.abort()
                 raise
-        return {stem: writer.path for stem, writer in writers.items()}
+            return [*reader.warnings, *files.warnings]
 
     def separate_blocks(
         self, blocks: Iterable[Array], sample_rate: int, num_channels: int
@@ -278,12 +327,17 @@ class Separator:
         spec, model_rate = self.spec, self.spec.sample_rate
         width = spec.num_channels * len(pairs)
         received = 0
+        is_remainder = sample_rate != model_rate and self._adds_up  # the last stem
+        num_stems = len(spec.sources) - is_remainder  # of the network's, that are resampled
+        mixture = np.zeros((0, num_channels), np.float32)  # that the stems have not come to yet
 
         def analysed() -> Iterator[list[Any]]:
-            nonlocal received
+            nonlocal received, mixture
             resample = Resampler(sample_rate, model_rate, width)
             for block in blocks:
                 received += len(block)
+                if is_remainder:
+                    mixture = np.concatenate([mixture, block])
                 yield analyse(resample(_to_pairs(block, pairs)))
             rest = resample(np.zeros((0, width), np.float32), last=True)
             yield analyse(np.concatenate([rest, np.zeros((spec.algorithmic_latency, width), np.float32)]))
@@ -304,27 +358,33 @@ class Separator:
                 while ahead:
                     yield ahead.popleft().result()
 
-        resample_back = Resampler(model_rate, sample_rate, len(spec.sources) * width)
+        resample_back = Resampler(model_rate, sample_rate, num_stems * width)
         late, sent = spec.stem_delay, 0
         recoveries = sum(e.step.recoveries for e in engines)
         ending = [None]  # one round more, to empty the resampler
         with contextlib.closing(inferred()) as results:
             for frames in itertools.chain(results, ending):
                 if frames is None:
-                    stems = np.zeros((len(spec.sources), 0, width), np.float32)
+                    stems = np.zeros((num_stems, 0, width), np.float32)
                 else:
                     parts = [e.synthesise(f) for e, f in zip(engines, frames, strict=True)]
-                    stems = np.concatenate(parts, axis=2)[:, late:]
+                    stems = np.concatenate(parts, axis=2)[:num_stems, late:]
                     late -= min(late, parts[0].shape[1])
-                flat = np.moveaxis(stems, 0, 1).reshape(stems.shape[1], len(spec.sources) * width)
+                flat = np.moveaxis(stems, 0, 1).reshape(stems.shape[1], num_stems * width)
                 flat = resample_back(flat, last=frames is None)
-                stems = np.moveaxis(flat.reshape(len(flat), len(spec.sources), width), 1, 0)
+                stems = np.moveaxis(flat.reshape(len(flat), num_stems, width), 1, 0)
                 if frames is None or sent + stems.shape[1] > received:
                     short = received - sent - stems.shape[1]
                     stems = np.pad(stems, ((0, 0), (0, max(0, short)), (0, 0)))[:, : received - sent]
-                sent += stems.shape[1]
-                if stems.shape[1]:
-                    yield _from_pairs(stems, pairs)
+                length = stems.shape[1]
+                sent += length
+                if not length:
+                    continue
+                stems = _from_pairs(stems, pairs)
+                if is_remainder:
+                    stems = np.concatenate([stems, [mixture[:length] - stems.sum(axis=0)]])
+                    mixture = mixture[length:]
+                yield stems
         if gaps := sum(e.step.recoveries for e in engines) - recoveries:
             raise ModelFileError(f"{engines[0].step.path}: the network was not finite at {gaps} steps of this audio")
 
@@ -378,13 +438,10 @@ def _checked(block: npt.ArrayLike, num_channels: int | None, repair: bool = Fals
     return np.where(good, x, np.float32(0)), int(np.count_nonzero(~good))
 
 
-def _make_folder(folder: Path, made: list[Path]) -> None:
-    """Makes a folder and notes which ones were missing, deepest first."""
-    try:
-        made += [p for p in (folder, *folder.parents) if not p.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AudioError(f"{folder}: cannot make the folder: {error.strerror}") from error
+def _mix(stems: Mapping[str, Array], gains: Mapping[str, float]) -> Array:
+    """The sum of these stems, each with its gain."""
+    first, *others = (stems[stem] * np.float32(gain) for stem, gain in gains.items())
+    return sum(others, first)
 
 
 def _to_pairs(block: Array, pairs: list[list[int]]) -> Array:

@@ -86,7 +86,7 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
     extensions_map = _TYPES
 
     def send_head(self) -> Any:
-        host = self.headers.get("Host", "").rsplit(":", 1)[0]
+        host = self.headers.get("Host", "").rsplit(":", 1)[0].lower()
         if host not in ("localhost", "127.0.0.1"):  # another site's name that was made to point here
             self.send_error(HTTPStatus.FORBIDDEN, "expected localhost")
             return None

@@ -26,7 +26,7 @@ IMPORTS: dict[str, set[str]] = {
     "losses": set(),
     "extra_losses": {"losses"},
     "metadata": {"errors"},
-    "audio": {"errors"},
+    "audio": {"audio", "errors", "resampler"},
     "signal": {"spec"},
     "store": {"errors"},
     "presets": {"errors", "spec", "store"},
@@ -38,10 +38,12 @@ IMPORTS: dict[str, set[str]] = {
     "tflite": {"_version", "metadata", "models", "signal", "tflite"},
     "runtime": {"errors", "metadata", "spec"},
     "engine": {"runtime", "signal", "spec"},
-    "separator": {"audio", "engine", "errors", "presets", "resampler", "runtime"},
-    "live": {"audio", "errors", "live", "resampler", "separator", "spec"},
+    "outputs": {"audio", "errors"},
+    "separator": {"audio", "engine", "errors", "outputs", "presets", "resampler", "runtime"},
+    "live": {"audio", "errors", "live", "outputs", "resampler", "separator", "spec"},
+    "batch": {"_version", "audio", "batch", "errors", "outputs", "separator"},
     "__init__": {"_version", "errors", "presets", "separator", "spec"},
-    "cli": {"_version", "errors", "live", "presets", "separator", "web"},
+    "cli": {"_version", "audio", "batch", "errors", "live", "outputs", "presets", "separator", "web"},
 }
 NEEDS_KERAS = {"models", "losses", "extra_losses", "teachers", "separation", "inference", "tflite"}
 # The folders of a checkout, from the floor up, and what each of them may know beside keras_sep.

@@ -29,7 +29,7 @@ class FileSource:
     Attributes:
         sample_rate: Hz.  ring: RingBuffer.
         ended: all of the file is in the ring, or has been taken.
-        error: AudioError that ended it early, or None.
+        error: AudioError that ended it early, or None.  warnings: as for `AudioReader`.
     """
 
     def __init__(self, path: Path, num_channels: int, *, loop: bool = False):
@@ -39,6 +39,7 @@ class FileSource:
         self.ring = RingBuffer(round(_AHEAD_S * self.sample_rate), num_channels)
         self.ended = False
         self.error: AudioError | None = None
+        self.warnings: list[str] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="file", daemon=True)
 
@@ -63,6 +64,7 @@ class FileSource:
                             if self._stop.is_set():
                                 return
                             time.sleep(_NAP_S)
+                    self.warnings = reader.warnings
                 if self._stop.is_set():
                     return
                 if self.ring.written == written:
@@ -71,5 +73,7 @@ class FileSource:
             self.error = error
         except OSError as error:
             self.error = AudioError(f"{self.path}: cannot read: {error.strerror or error}")
+        except Exception as error:  # a fault of ours, or of a library
+            self.error = AudioError(f"{self.path}: unexpected {type(error).__name__}: {error}")
         finally:
             self.ended = True

@@ -43,8 +43,9 @@ class Keys:
             import tty
 
             # A job in the background may not touch the terminal: it would be stopped.
-            number = self._stream.fileno()
-            self.usable = os.tcgetpgrp(number) == os.getpgrp()
+            number, self.usable = self._stream.fileno(), False
+            with contextlib.suppress(OSError):  # another session's terminal
+                self.usable = os.tcgetpgrp(number) == os.getpgrp()
             if self.usable:
                 self._kept = termios.tcgetattr(number)
                 tty.setcbreak(number)
@@ -54,7 +55,8 @@ class Keys:
         if self._kept is not None:
             import termios
 
-            termios.tcsetattr(self._stream.fileno(), termios.TCSADRAIN, self._kept)
+            with contextlib.suppress(termios.error):  # the terminal has gone
+                termios.tcsetattr(self._stream.fileno(), termios.TCSADRAIN, self._kept)
 
     def read(self, seconds: float) -> Iterator[str]:
         """Waits up to `seconds` for keys; yields them: characters, or "up", "down", "right", "left"."""
@@ -64,7 +66,9 @@ class Keys:
             import select
 
             if select.select([self._stream], [], [], seconds)[0]:
-                data = os.read(self._stream.fileno(), 1024)
+                data = b""
+                with contextlib.suppress(OSError):
+                    data = os.read(self._stream.fileno(), 1024)
                 if not data:  # the terminal has gone
                     self.usable = False
                 yield from self._decoded(data.decode(errors="replace"))
@@ -99,7 +103,7 @@ class Keys:
 
 
 class Terminal:
-    """Shows a session, and lets keys change it.
+    """Shows a session, and lets keys change it; a terminal that goes is no reason to stop.
 
     Args:
         quiet: neither meters nor a summary; keys and warnings still.
@@ -124,26 +128,28 @@ class Terminal:
             self._draw(status_line(stats, session.mixer))
         elif not self._quiet and stats.seconds >= self._next_plain:
             self._next_plain += PLAIN_S
-            print(summary(stats), file=self._stream, flush=True)
+            self._write(summary(stats) + "\n")
         return True
 
     def say(self, line: str) -> None:
         """A line of its own, above the one that is redrawn."""
         self.clear()
-        print(f"keras-sep: {line}", file=self._stream, flush=True)
+        self._write(f"keras-sep: {line}\n")
 
     def clear(self) -> None:
         if self._drawn:
-            self._stream.write("\r" + " " * self._drawn + "\r")
-            self._stream.flush()
+            self._write("\r" + " " * self._drawn + "\r")
             self._drawn = 0
 
     def _draw(self, line: str) -> None:
         line = line[: shutil.get_terminal_size().columns - 1]
-        with contextlib.suppress(UnicodeEncodeError):
-            self._stream.write("\r" + line + " " * (self._drawn - len(line)))
+        self._write("\r" + line + " " * (self._drawn - len(line)))
+        self._drawn = len(line)
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
             self._stream.flush()
-            self._drawn = len(line)
 
 
 def press(mixer: Mixer, key: str) -> None:

@@ -5,8 +5,13 @@ import threading
 
 import numpy as np
 import pytest
+import soxr
 
 from keras_sep import AudioError, Separator, StreamingSeparator
+from keras_sep.engine import stems_add_up
+from keras_sep.presets import presets
+from keras_sep.runtime import StepModel
+from tests.support.paths import GOLDEN
 
 SOURCES = ("vocals", "accompaniment")
 LATENCY = 2048
@@ -177,6 +182,50 @@ def test_any_sample_rate_comes_out_aligned(separator, music, sample_rate):
     errors = {lag: np.abs(np.roll(vocals, -lag, axis=0)[edge:-edge] - inner).mean() for lag in range(-3, 4)}
     assert min(errors, key=errors.__getitem__) == 0
     assert errors[1] > 10 * errors[0]  # so one sample late would show
+
+
+@pytest.fixture(scope="module")
+def complementary() -> Separator:
+    """A network whose masks sum to one."""
+    return Separator(model=GOLDEN / "views-mask-float32.tflite")
+
+
+@pytest.mark.parametrize("graph", ["mask", "waveform"])
+def test_what_adds_up_is_known_of_every_model(unit_model, graph):
+    assert stems_add_up(StepModel(GOLDEN / f"views-{graph}-float32.tflite"))
+    assert not stems_add_up(StepModel(unit_model(graph)))
+    for preset in presets().values():
+        for file in preset.candidates():
+            assert stems_add_up(StepModel(file.path())) == (preset.name != "lstm"), file.file
+
+
+@pytest.mark.parametrize("num_channels", [1, 2, 3])
+@pytest.mark.parametrize("sample_rate", [8000, 16000, 22050, 48000, 96000])
+def test_stems_add_up_at_any_other_rate(complementary, music, sample_rate, num_channels):
+    x = music(0.6, sample_rate, num_channels)
+    stems = complementary.separate(x, sample_rate)
+    assert all(stem.dtype == np.float32 for stem in stems.values())
+    np.testing.assert_allclose(stems["vocals"] + stems["accompaniment"], x, rtol=0, atol=1e-6)
+    assert min(np.abs(stem).max() for stem in stems.values()) > 0.05  # neither of them is all of it
+
+
+def test_the_voice_at_another_rate_is_the_networks(complementary, music):
+    """Only the accompaniment is what the voice leaves."""
+    rate = complementary.spec.sample_rate
+    expected = complementary.separate(soxr.resample(music(0.6, 48000), 48000, rate), rate)["vocals"]
+    vocals = complementary.separate(music(0.6, 48000), 48000)["vocals"]
+    edge = 2400
+    np.testing.assert_allclose(vocals[edge:-edge], soxr.resample(expected, rate, 48000)[edge:-edge], atol=2e-3)
+
+
+def test_what_the_model_does_not_hear_is_accompaniment(complementary, music):
+    high = 0.1 * np.sin(2 * np.pi * 30000 * np.arange(96000 // 2) / 96000)[:, None].astype(np.float32)
+    x = music(0.5, 96000)
+    plain, more = complementary.separate(x, 96000), complementary.separate(x + high, 96000)
+    edge = 4800
+    assert np.abs(more["vocals"] - plain["vocals"])[edge:-edge].max() < 1e-4
+    added = more["accompaniment"] - plain["accompaniment"]
+    np.testing.assert_allclose(added[edge:-edge, :1], high[edge:-edge], atol=1e-4)
 
 
 @pytest.mark.parametrize("sample_rate", [44100, 48000])

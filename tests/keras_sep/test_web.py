@@ -138,7 +138,7 @@ def test_the_command_serves_until_ctrl_c():
 
 
 def test_bad_ports_are_refused():
-    for port in ("-1", "65536", "http"):
+    for port in ("-1", "65536", "http", "²", "9" * 5000):
         result = here("web", "--port", port)
         assert result.returncode == 2
         assert f"expected a TCP port, 0 to 65535. Received: {port!r}" in result.stderr or port == "-1"

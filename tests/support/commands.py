@@ -9,10 +9,8 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import signal
 import subprocess
 import sys
-import threading
 from unittest import mock
 
 import pytest
@@ -24,13 +22,11 @@ from keras_sep import cli
 def here(*arguments: str | os.PathLike) -> subprocess.CompletedProcess[str]:
     """Runs the command in this process: the status it returns or exits with, and what it prints.
 
-    Signal handlers and standard streams are as before afterwards, and no thread of a progress bar is left. What
+    Standard streams are as before afterwards, and no thread of a progress bar is left. What
     libraries write to file 2 is not in `stderr`.
     """
     stdout, stderr = io.StringIO(), io.StringIO()
     with contextlib.ExitStack() as stack:
-        if threading.current_thread() is threading.main_thread():
-            stack.callback(signal.signal, signal.SIGTERM, signal.getsignal(signal.SIGTERM))
         file_1 = os.dup(1)  # which a failed print puts elsewhere
         stack.callback(os.close, file_1)
         stack.callback(os.dup2, file_1, 1)

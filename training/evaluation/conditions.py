@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +14,12 @@ from pathlib import Path
 import numpy as np
 import scipy.signal
 
+from keras_sep.audio import AudioReader, AudioWriter
 from training.evaluation.scored_mixture import ScoredMixture, Waveform
 
 LOWPASS_EDGES_HZ = (8000, 8500)  # passes up to the first, stops from the second
 LOWPASS_STOP_DB = 80.0
-MP3_BITRATE = "128k"
+MP3_BITRATE = 128  # kbit/s
 MP3_SAMPLE_RATES = (16000, 22050, 24000, 32000, 44100, 48000)  # below 16 kHz MP3 ends at 64 kbit/s
 
 
@@ -73,28 +73,26 @@ def mono(scored: ScoredMixture) -> ScoredMixture:
 def mp3_128k(scored: ScoredMixture) -> ScoredMixture:
     """The mixture alone through an MP3 coder at constant 128 kbit/s and back, to the sample where it was.
 
-    The references stay, so that a stem is also to be freed of what the coder did. ffmpeg takes the coder's
-    delay out by the count that LAME writes into the file.
+    The references stay, so that a stem is also to be freed of what the coder did.
 
     Raises:
-        ValueError: if MP3 does not know the sample rate or ffmpeg is missing, fails or lacks libmp3lame.
+        ValueError: if MP3 does not know the sample rate or the number of channels.
     """
     if scored.sample_rate not in MP3_SAMPLE_RATES:
-        known = ", ".join(map(str, MP3_SAMPLE_RATES))
-        raise ValueError(f"mp3_128k: expected a sample rate of {known} Hz. Received: {scored.sample_rate}")
+        rates = ", ".join(map(str, MP3_SAMPLE_RATES))
+        raise ValueError(f"mp3_128k: expected a sample rate of {rates} Hz. Received: {scored.sample_rate}")
     # A sum of stems may go beyond full scale, which is as far as the coder is made for.
     gain = np.float32(max(1.0, np.abs(scored.mixture).max(initial=0)))
-    num_samples, num_channels = scored.mixture.shape
-    raw = ["-f", "f32le", "-ar", str(scored.sample_rate), "-ac", str(num_channels)]
     with tempfile.TemporaryDirectory() as folder:
-        coded = str(Path(folder) / "mixture.mp3")  # a file: the count is written at its start when all is coded
-        samples = np.ascontiguousarray(scored.mixture / gain, "<f4").tobytes()
-        _ffmpeg([*raw, "-i", "-", "-codec:a", "libmp3lame", "-b:a", MP3_BITRATE, coded], samples)
-        decoded = np.frombuffer(_ffmpeg(["-i", coded, *raw, "-"]), "<f4").reshape(-1, num_channels)
-    if len(decoded) < num_samples:
-        raise ValueError(f"mp3_128k: expected {num_samples} samples back from ffmpeg. Received: {len(decoded)}")
-    # Some of the padding behind the end may be left.
-    return dataclasses.replace(scored, mixture=(decoded[:num_samples] * gain).astype(np.float32))
+        path = Path(folder) / "mixture.mp3"
+        writer = AudioWriter(path, scored.sample_rate, scored.mixture.shape[1], "mp3", bitrate=MP3_BITRATE)
+        writer.open()
+        writer.write(scored.mixture / gain)
+        writer.finish()
+        writer.commit()
+        with AudioReader(path) as reader:
+            decoded = np.concatenate(list(reader.blocks()))
+    return dataclasses.replace(scored, mixture=(decoded * gain).astype(np.float32))
 
 
 def noise(scored: ScoredMixture, level_db: float) -> ScoredMixture:
@@ -124,15 +122,3 @@ LABELS = {
 def _everywhere(scored: ScoredMixture, change: Callable[[Waveform], np.ndarray]) -> ScoredMixture:
     references = {source: change(reference).astype(np.float32) for source, reference in scored.references.items()}
     return dataclasses.replace(scored, references=references, mixture=change(scored.mixture).astype(np.float32))
-
-
-def _ffmpeg(arguments: list[str], data: bytes = b"") -> bytes:
-    """What ffmpeg writes to its standard output, given `data` on its standard input."""
-    try:
-        done = subprocess.run(["ffmpeg", "-v", "error", *arguments], input=data, capture_output=True)
-    except FileNotFoundError as error:
-        raise ValueError("mp3_128k: expected the program ffmpeg. Received: no such program") from error
-    if done.returncode:
-        lines = done.stderr.decode(errors="replace").strip().splitlines()
-        raise ValueError(f"mp3_128k: ffmpeg with libmp3lame failed: {lines[0] if lines else 'no message'}")
-    return done.stdout

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -736,7 +738,7 @@ def sounddevice(tmp_path, monkeypatch) -> Callable[[str], None]:
         (("--block-size", "many"), "0 to 16384 samples"),
         (("--sample-rate", "7999"), "8000 to 192000 Hz"),
         (("--duration", "0"), "more than 0"),
-        (("--format", "mp3"), "invalid choice"),
+        (("--format", "au"), "invalid choice"),
         (("--file", "a", "--input-device", "b"), "not allowed with"),
         (("--preset", "a", "--model", "b"), "not allowed with"),
     ],
@@ -811,6 +813,134 @@ def test_bad_inputs_are_one_line_and_leave_nothing(sounddevice, music, tmp_path,
         assert expected in result.stderr
         assert not (tmp_path / "out").exists()
         assert [path.name for path in there.iterdir()] == ["vocals.wav"]
+
+
+PLAYING_SOUNDDEVICE = (
+    FAKE_SOUNDDEVICE[: FAKE_SOUNDDEVICE.index("class InputStream")]
+    + """
+import threading, time, types
+import numpy as np
+class OutputStream:
+    latency = 0.01
+    def __init__(self, callback, channels, samplerate, **_):
+        self.callback, self.channels, self.rate, self.stopped = callback, channels, samplerate, threading.Event()
+    def start(self): threading.Thread(target=self.play, daemon=True).start()
+    def play(self):
+        times = types.SimpleNamespace(currentTime=0, outputBufferDacTime=0)
+        status = types.SimpleNamespace(output_underflow=False)
+        while not self.stopped.wait(512 / self.rate):
+            self.callback(np.zeros((512, self.channels), np.float32), 512, times, status)
+    def abort(self, ignore_errors): self.stopped.set()
+    def close(self, ignore_errors): pass
+"""
+)
+
+
+def take_terminal() -> None:
+    """Makes standard input the terminal that controls a new session: who closes it ends the session."""
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+SESSION = {"start_new_session": True, "preexec_fn": take_terminal}
+
+
+@needs_posix
+@pytest.mark.command
+@pytest.mark.parametrize("stop", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_whatever_ends_it_keeps_the_recording(sounddevice, music, tmp_path, stop):
+    """As a terminal that is closed does it, which then cannot be written to; and more of the kind change nothing."""
+    sounddevice(PLAYING_SOUNDDEVICE)
+    x, out = np.tile(music(1.0), (60, 1)), tmp_path / "out"
+    soundfile.write(tmp_path / "song.wav", x, RATE, subtype="FLOAT")
+    ours, terminal = os.openpty()
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += "from keras_sep.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "live", "--file", tmp_path / "song.wav", "--record", out, "--model", UNIT]
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), terminal)
+    with subprocess.Popen(list(map(os.fspath, command)), **streams, **SESSION) as process:
+        os.close(terminal)
+        deadline = time.monotonic() + 60
+        while not any(part.stat().st_size > 100_000 for part in out.rglob("*.part")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        if stop == "SIGHUP":
+            os.close(ours)  # the system sends it
+        else:
+            for _ in range(3):
+                os.killpg(process.pid, getattr(signal, stop))
+        assert process.wait(60) == 130
+    if stop != "SIGHUP":
+        os.close(ours)
+    assert sorted(path.name for path in out.iterdir()) == ["accompaniment.wav", "mixture.wav", "vocals.wav"]
+    lengths = {soundfile.info(path).frames for path in out.iterdir()}
+    assert len(lengths) == 1
+    (length,) = lengths
+    assert length > 10_000
+    np.testing.assert_array_equal(soundfile.read(out / "mixture.wav", dtype="float32")[0], x[:length])
+    np.testing.assert_allclose(soundfile.read(out / "vocals.wav", dtype="float32")[0], x[:length], atol=1e-5)
+
+
+@needs_posix
+@pytest.mark.command
+def test_a_terminal_that_goes_is_no_reason_to_stop(sounddevice, music, tmp_path):
+    """Of what was told to ignore it, as by `nohup`."""
+    sounddevice(PLAYING_SOUNDDEVICE)
+    soundfile.write(tmp_path / "song.wav", music(3.0), RATE, subtype="FLOAT")
+    ours, terminal = os.openpty()
+    command = ["nohup", sys.executable, "-m", "keras_sep.cli", "live", "--file", tmp_path / "song.wav"]
+    command += ["--record", tmp_path / "out", "--model", UNIT]
+    streams = {"stdin": terminal, "stdout": subprocess.DEVNULL, "stderr": terminal}
+    with subprocess.Popen(list(map(os.fspath, command)), **streams, **SESSION) as process:
+        os.close(terminal)
+        deadline = time.monotonic() + 60
+        while not any((tmp_path / "out").rglob("*.part")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        os.close(ours)
+        assert process.wait(60) == 0
+    assert {soundfile.info(path).frames for path in (tmp_path / "out").iterdir()} == {3 * RATE}
+
+
+@needs_posix
+def test_keys_of_a_terminal_that_goes(monkeypatch):
+    ours, terminal = os.openpty()
+    with os.fdopen(os.dup(terminal), "r") as stream, Keys(stream) as keys:
+        assert not keys.usable  # another session's
+    monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp())
+    with os.fdopen(terminal, "r") as stream, Keys(stream) as keys:
+        assert keys.usable
+        os.write(ours, b"v")
+        assert list(keys.read(1.0)) == ["v"]
+        os.close(ours)
+        assert list(keys.read(0.1)) == []
+        assert list(keys.read(0.01)) == []
+
+
+def test_parts_of_a_killed_recording_are_cleared_away(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    part = tmp_path / f".vocals.wav.{dead.pid}.part"
+    part.touch()
+    Recorder(tmp_path, StreamingSeparator(model=UNIT).spec).close()
+    assert not part.exists()
+
+
+def test_damage_of_a_file_is_said(music, tmp_path):
+    soundfile.write(tmp_path / "cut.wav", music(0.5), RATE)
+    os.truncate(tmp_path / "cut.wav", 44 + 4 * 10000)
+    source = FileSource(tmp_path / "cut.wav", 2)
+    source.start()
+    while not source.ended:
+        time.sleep(0.01)
+    assert source.error is None
+    assert source.ring.available == 10000
+    (warning,) = source.warnings
+    assert "cut.wav: the file is cut off after 0.227 s; 0.273 s of 0.500 s are missing" in warning
 
 
 def test_the_command_line_loads_no_sound_library_unasked():

@@ -9,7 +9,6 @@ import pytest
 import scipy.signal
 import soundfile
 
-from tests.support.needs import needs_ffmpeg
 from tests.support.paths import EXAMPLE
 from training.evaluation.conditions import CONDITIONS
 from training.evaluation.metrics import bss_eval
@@ -173,7 +172,6 @@ def test_sir_of_an_empty_reference_is_arbitrary_and_sdr_is_not():
     assert noisy == pytest.approx(again, abs=0.05)  # what noise decides does not depend on which
 
 
-@needs_ffmpeg
 def test_the_examples_mp3_is_found_as_floats_and_rounded():
     x = soundfile.read(EXAMPLE / "accompaniment.ogg", dtype="float32", frames=10 * RATE)[0]
     coded = CONDITIONS["mp3_128k"](ScoredMixture("x", RATE, dict.fromkeys(SOURCES, x), x)).mixture

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Source:
-    """One signal of a stem: an audio file, or the stream `stream` of a container that ffmpeg reads."""
+    """One signal of a stem: an audio file, or the audio stream `stream` of a container."""
 
     path: Path
     stream: int | None = None

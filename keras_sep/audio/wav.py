@@ -1,0 +1,97 @@
+"""Wav files: written as they grow, RF64 where 32 bits are too few for their length."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import BinaryIO
+
+import numpy as np
+
+from keras_sep.audio.limits import Array
+
+_UNKNOWN = 0xFFFFFFFF  # the size that a header states until it is known
+LONGEST = 0xFFFFFFFF  # bytes of a file that is not RF64
+_INFO = {  # RIFF's names of tags
+    "title": b"INAM",
+    "artist": b"IART",
+    "album": b"IPRD",
+    "genre": b"IGNR",
+    "date": b"ICRD",
+    "track": b"IPRT",
+    "comment": b"ICMT",
+    "copyright": b"ICOP",
+}
+
+
+class WavEncoder:
+    """Writes a wav file of 16-, 24- or 32-bit float samples.
+
+    The header keeps room for RF64's sizes; `close` fills in whichever fit. Until then, and for ever where the file
+    cannot seek, it states `num_samples`, or where that is None a size that readers take for "to the end".
+
+    Args:
+        file: binary, open for writing; `close` leaves it open.
+        codec: "pcm_s16le", "pcm_s24le" or "pcm_f32le".
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        codec: str,
+        sample_rate: int,
+        num_channels: int,
+        num_samples: int | None,
+        tags: Mapping[str, str],
+    ):
+        self._file, self._codec = file, codec
+        bits = {"pcm_s16le": 16, "pcm_s24le": 24, "pcm_f32le": 32}[codec]
+        self._frame = num_channels * bits // 8
+        tag = 3 if bits == 32 else 1
+        kind = struct.pack("<HHIIHH", tag, num_channels, sample_rate, sample_rate * self._frame, self._frame, bits)
+        self._kind, self._info = _chunk(b"fmt ", kind), _info(tags)
+        self._is_float = bits == 32
+        self._samples = 0
+        file.write(self._header(num_samples))
+
+    def write(self, block: Array) -> None:
+        if self._is_float:
+            data = block.astype("<f4", copy=False)
+        elif self._codec == "pcm_s16le":
+            data = np.clip(np.rint(block * np.float32(2**15)), -(2**15), 2**15 - 1).astype("<i2")
+        else:
+            whole = np.clip(np.rint(block * np.float32(2**23)), -(2**23), 2**23 - 1).astype("<i4")
+            data = np.ascontiguousarray(whole).view(np.uint8).reshape(*block.shape, 4)[..., :3]
+        self._file.write(np.ascontiguousarray(data).data)
+        self._samples += len(block)
+
+    def close(self) -> None:
+        """Completes the file."""
+        if self._samples * self._frame % 2:
+            self._file.write(b"\0")
+        if self._file.seekable():
+            self._file.seek(0)
+            self._file.write(self._header(self._samples))
+
+    def _header(self, num_samples: int | None) -> bytes:
+        size = _UNKNOWN if num_samples is None else num_samples * self._frame
+        samples = _UNKNOWN if num_samples is None else num_samples
+        fact = _chunk(b"fact", struct.pack("<I", min(samples, _UNKNOWN))) if self._is_float else b""
+        chunks = self._kind + fact + self._info + b"data"
+        whole = 4 + 36 + len(chunks) + 4 + size + size % 2  # from "WAVE" on; 36 for RF64's sizes
+        if num_samples is None or 8 + whole <= LONGEST:
+            sizes = _chunk(b"JUNK", bytes(28))
+            start = struct.pack("<4sI", b"RIFF", min(whole, _UNKNOWN))
+        else:
+            sizes = _chunk(b"ds64", struct.pack("<QQQI", whole, size, samples, 0))
+            start, size = struct.pack("<4sI", b"RF64", _UNKNOWN), _UNKNOWN
+        return start + b"WAVE" + sizes + chunks + struct.pack("<I", size)
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
+
+
+def _info(tags: Mapping[str, str]) -> bytes:
+    chunks = [_chunk(_INFO[key], value.encode() + b"\0") for key, value in tags.items() if key in _INFO]
+    return _chunk(b"LIST", b"INFO" + b"".join(chunks)) if chunks else b""

@@ -1,0 +1,232 @@
+"""Files that are written block by block, beside their target, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import av
+import numpy as np
+import soundfile
+
+from keras_sep.audio.encoders import Encoder, FfmpegEncoder, VorbisEncoder
+from keras_sep.audio.formats import FORMATS
+from keras_sep.audio.limits import BLOCK, Array
+from keras_sep.audio.parts import open_part, part_of
+from keras_sep.audio.sink import Sink
+from keras_sep.audio.tags import Cover
+from keras_sep.audio.wav import WavEncoder
+from keras_sep.errors import AudioError
+from keras_sep.resampler import Resampler
+
+CLIP_MODES = ("warn", "rescale", "clamp")
+
+
+class AudioWriter:
+    """Writes a file beside its target; `finish` and `commit` put it in place, anything else leaves no trace.
+
+    Args:
+        path: target, or "-" for standard output: wav goes there as it comes, another format at `commit`.
+        sample_rate: Hz; a format that does not know it stores the next rate that it knows.
+        num_channels: int ≥ 1.
+        format: one of FORMATS.
+        num_samples: expected length, where known; only a wav on standard output needs it.
+        bitrate: kbit/s, where the format takes one; None for the format's own.
+        clip_mode: what becomes of samples beyond ±1 where the format cannot hold them. "clamp" clips them; "warn"
+            clips them and says so in `warnings`; "rescale" keeps everything back until `finish`, which takes the gain.
+        tags: by FFmpeg's names ("title", "artist", …), as `AudioReader.tags` has them; carried as far as the
+            format can.
+        cover: carried by all formats but wav.
+
+    Attributes:
+        peak: the largest absolute sample so far.  num_clipped: samples clipped so far, each channel's on its own.
+        gain: that the file was written with.  clips: whether the format cannot hold samples beyond ±1.
+        warnings: one line for each thing that the user should know; complete after `finish`.
+
+    Raises:
+        AudioError: what the format cannot hold; later, what cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        sample_rate: int,
+        num_channels: int,
+        format: str = "wav",
+        num_samples: int | None = None,
+        bitrate: int | None = None,
+        clip_mode: str = "warn",
+        tags: Mapping[str, str] | None = None,
+        cover: Cover | None = None,
+    ):
+        self.path = Path(path)
+        self._is_stream = str(path) == "-"
+        self._name = "standard output" if self._is_stream else str(path)
+        if format not in FORMATS:
+            raise AudioError(f"format: expected one of {', '.join(FORMATS)}. Received: {format!r}")
+        if clip_mode not in CLIP_MODES:
+            raise AudioError(f"clip mode: expected one of {', '.join(CLIP_MODES)}. Received: {clip_mode!r}")
+        self._format = FORMATS[format]
+        self.clips = self._format.clips
+        self._format.require(sample_rate, num_channels, bitrate, self._name)
+        self._bitrate = bitrate or self._format.bitrate_for(num_channels)
+        self._num_channels, self._clip_mode = num_channels, clip_mode
+        self._sample_rate, self._stored_rate = sample_rate, self._format.rate_for(sample_rate)
+        self._expected = num_samples
+        self._tags, self._cover = dict(tags or {}), cover
+        self._part = part_of(self.path)
+        self._kept_part = part_of(self.path.with_name(f"{self.path.name}.float"))
+        self._file: BinaryIO | None = None
+        self._kept: BinaryIO | None = None  # 32-bit float samples, until the gain is known
+        self._encoder: Encoder | None = None
+        self._sink: Sink | None = None  # of an encoder that is not wav's
+        self._resample = Resampler(sample_rate, self._stored_rate, num_channels)
+        self._received = self._stored = 0
+        self.peak, self.num_clipped, self.gain = 0.0, 0, 1.0
+        self.warnings: list[str] = []
+
+    def open(self) -> None:
+        """Creates the file beside the target. Not in the constructor: `abort` must be there before the file is."""
+        with self._failures():
+            self._file = self._open(self._part)
+            if self._clip_mode == "rescale" and self._format.clips:
+                self._kept = self._open(self._kept_part)
+            self._encoder = self._start()
+
+    def write(self, block: Array) -> None:
+        """Takes the next samples (n, channels), n ≥ 0."""
+        self.peak = max(self.peak, float(np.abs(block).max(initial=0)))
+        self._received += len(block)
+        with self._failures():
+            if self._kept is not None:
+                self._kept.write(np.ascontiguousarray(block, "<f4").data)
+            else:
+                self._encode(block)
+
+    def finish(self, gain: float = 1.0) -> None:
+        """Completes the file and makes sure that all of it is there.
+
+        Args:
+            gain: in the clip mode "rescale", what all samples are multiplied by: see `common_gain`. 1 in others.
+        """
+        assert self._encoder is not None, "open() comes first"
+        assert self._file is not None
+        with self._failures():
+            if self._kept is not None:
+                self.gain = gain
+                self._kept.seek(0)
+                while data := self._kept.read(BLOCK * self._num_channels * 4):
+                    self._encode(np.frombuffer(data, "<f4").reshape(-1, self._num_channels) * np.float32(gain))
+                self._close_kept()
+            self._encode(np.zeros((0, self._num_channels), np.float32), last=True)
+            self._encoder.close()
+            self._file.flush()
+            if not self._is_stream:
+                os.fsync(self._file.fileno())
+        if self.num_clipped and self._clip_mode == "warn":
+            self.warnings.append(
+                f"{self._name}: {self.num_clipped} samples beyond full scale are clipped, the loudest of them by "
+                f'{20 * np.log10(self.peak):.1f} dB; the clip mode "rescale" or the format "wav" keeps them'
+            )
+
+    def commit(self) -> None:
+        """Puts the finished file in place."""
+        assert self._file is not None, "open() comes first"
+        with self._failures():
+            if self._is_stream:
+                if self._format.container != "wav":
+                    self._file.seek(0)
+                    shutil.copyfileobj(self._file, sys.stdout.buffer)
+                sys.stdout.buffer.flush()
+                return
+            if os.name != "posix":  # an open file cannot be renamed; elsewhere it stays locked until it is in place
+                self._file.close()
+            self._part.replace(self.path)
+            self._file.close()
+
+    def abort(self) -> None:
+        """Removes what has been written, unless it is in place."""
+        with contextlib.suppress(OSError, av.FFmpegError, soundfile.LibsndfileError):  # a full disk fails once more
+            if self._encoder is not None and self._file is not None and not self._file.closed:
+                self._encoder.close()
+        self._encoder = None
+        self._close_kept()
+        if self._is_stream:
+            return
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._part.unlink(missing_ok=True)
+
+    def _open(self, part: Path) -> BinaryIO:
+        if not self._is_stream:
+            return open_part(part)
+        if self._format.container == "wav" and part == self._part:
+            return cast(BinaryIO, _Unseekable(sys.stdout.buffer))
+        return cast(BinaryIO, tempfile.TemporaryFile())
+
+    def _start(self) -> Encoder:
+        assert self._file is not None
+        rate, channels = self._stored_rate, self._num_channels
+        if self._format.container == "wav":
+            samples = self._expected if self._is_stream else None
+            return WavEncoder(self._file, self._format.codec, rate, channels, samples, self._tags)
+        self._sink = Sink(self._file)
+        if self._format.codec == "libvorbis":
+            return VorbisEncoder(self._sink, rate, channels, self._tags, self._cover)
+        return FfmpegEncoder(self._sink, self._format, rate, channels, self._bitrate, self._tags, self._cover)
+
+    def _encode(self, block: Array, last: bool = False) -> None:
+        assert self._encoder is not None, "open() comes first"
+        if self._stored_rate != self._sample_rate:
+            block = self._resample(block, last)
+            if last:
+                rest = round(self._received * self._stored_rate / self._sample_rate) - self._stored
+                block = np.pad(block[:rest], ((0, max(0, rest - len(block))), (0, 0)))
+        if self._format.clips:
+            self.num_clipped += int(np.count_nonzero(np.abs(block) > 1.0))
+            block = np.clip(block, -1.0, 1.0)
+        if len(block):
+            self._encoder.write(block)
+            self._stored += len(block)
+
+    def _close_kept(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
+            if not self._is_stream:
+                self._kept_part.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Turns what can go wrong into one clear line."""
+        try:
+            yield
+            if self._sink is not None and self._sink.error is not None:
+                raise self._sink.error
+        except BrokenPipeError:
+            raise  # who listened to standard output has gone
+        except (OSError, av.FFmpegError, soundfile.LibsndfileError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise AudioError(f"{self._name}: cannot write: {reason}") from error
+
+
+def common_gain(writers: Iterable[AudioWriter]) -> float:
+    """Returns the gain, at most 1, with which none of these files clips; the stems of a song still add up to it."""
+    return min((1 / writer.peak for writer in writers if writer.clips and writer.peak > 1), default=1.0)
+
+
+class _Unseekable:
+    """Standard output, which may be a file that is appended to: never to be gone back in."""
+
+    def __init__(self, file: BinaryIO):
+        self.write, self.flush = file.write, file.flush
+
+    def seekable(self) -> bool:
+        return False

@@ -1,0 +1,189 @@
+"""What a command is going to do, before it does anything."""
+
+from __future__ import annotations
+
+import os
+import sys
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from keras_sep.batch.records import Entry, Records, differences, made_of
+from keras_sep.batch.songs import Skipped, Song, find_songs
+from keras_sep.batch.template import NameTemplate
+from keras_sep.errors import AudioError
+from keras_sep.outputs import FileOptions, Output
+
+STANDARD = Path("-")  # standard input, or output
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command asks for.
+
+    Args:
+        inputs: files, folders, or "-" alone.
+        out: output folder, or "-" for standard output.
+        mixes: what to make of each song: by the output's name, a stem's or "mix", the gains of the sources in it.
+        template: names of the outputs below `out`.
+        suffix: of the outputs, with the dot.
+        options: of all files.
+        include: see `find_songs`.
+        overwrite: replace files that are there.
+        model: SHA-256 of the model file.  model_name: the preset, or the name of the model file.
+    """
+
+    inputs: Sequence[Path]
+    out: Path
+    mixes: Mapping[str, Mapping[str, float]]
+    template: NameTemplate
+    suffix: str
+    options: FileOptions
+    include: Sequence[str]
+    overwrite: bool
+    model: str
+    model_name: str
+
+
+@dataclass
+class Job:
+    """A song, and what is to be made of it.
+
+    Attributes:
+        song: path of the input.
+        outputs: what is to be made.  options: how.
+        entries: what each output will have been made of, by path.
+        made: outputs that are there already, made of the same.
+        problem: why nothing can be made.
+    """
+
+    song: Path
+    outputs: list[Output]
+    options: FileOptions
+    entries: dict[Path, Entry] = field(default_factory=dict)
+    made: list[Path] = field(default_factory=list)
+    problem: str | None = None
+
+    @property
+    def is_to_do(self) -> bool:
+        return self.problem is None and bool(self.outputs)
+
+
+def make_plan(request: Request, records: Records) -> list[Job | Skipped]:
+    """Returns a job for each song, in the order of the inputs, and what is left out of folders.
+
+    Raises:
+        AudioError: two outputs of one name, an output that would replace an input, a name outside the output folder.
+    """
+    plan: list[Job | Skipped] = []
+    seen: set[tuple[str, str]] = set()
+    for item in _items(request, records):
+        if isinstance(item, Skipped):
+            plan.append(item)
+        elif (key := (os.path.realpath(item.path), item.name)) not in seen:
+            seen.add(key)
+            plan.append(Job(item.path, _outputs(item, request), request.options))
+    jobs = [item for item in plan if isinstance(item, Job)]
+    if request.out == STANDARD and (len(jobs), len(request.mixes)) != (1, 1):
+        raise AudioError(
+            "-o -: expected one song, and one stem of it (--stems NAME, or --mix). "
+            f"Received: {len(jobs)} songs, {len(request.mixes)} stems"
+        )
+    _require_distinct(jobs)
+    _require_no_input(jobs)
+    for job in jobs:
+        _compare(job, request, records)
+    return plan
+
+
+def _items(request: Request, records: Records) -> Iterator[Song | Skipped]:
+    for path in request.inputs:
+        if not os.path.isdir(path):  # not Path's, which raises for a name that is too long
+            yield Song(path, "stdin" if path == STANDARD else path.stem)
+            continue
+        found = list(
+            find_songs(path, request.include, request.out, is_output=lambda file: records.get(file) is not None)
+        )
+        yield from found
+        if not any(isinstance(item, Song) or item.failed for item in found):
+            reason = "expected songs in this folder. Received: none (--dry-run says what else is there)"
+            yield Skipped(path, reason, failed=True)
+
+
+def _outputs(song: Song, request: Request) -> list[Output]:
+    outputs = []
+    for stem, gains in request.mixes.items():
+        target = request.template.path(
+            name=song.name, stem=stem, preset=request.model_name, suffix=song.path.suffix.removeprefix(".")
+        )
+        path = STANDARD if request.out == STANDARD else request.out / f"{target}{request.suffix}"
+        outputs.append(Output(path, dict(gains)))
+    return outputs
+
+
+def _require_distinct(jobs: Sequence[Job]) -> None:
+    owners: dict[str, Path] = {}
+    for job in jobs:
+        for output in job.outputs:
+            name = os.path.normpath(output.path)
+            if sys.platform in ("darwin", "win32"):  # where Song and song are one file
+                name = unicodedata.normalize("NFC", name).casefold()
+            owner = owners.setdefault(name, job.song)
+            if owner is not job.song:
+                raise AudioError(
+                    f"{owner} and {job.song} would both be written to {output.path}: "
+                    "choose another OUTDIR for one, or a --name that tells them apart, as by {suffix}"
+                )
+        if len({output.path for output in job.outputs}) < len(job.outputs):
+            raise AudioError(
+                f"{job.song}: all of its stems would be written to {job.outputs[0].path}: expected {{stem}} in --name"
+            )
+
+
+def _require_no_input(jobs: Sequence[Job]) -> None:
+    inputs = {_identity(job.song): job.song for job in jobs}
+    inputs.pop(None, None)
+    for job in jobs:
+        for output in job.outputs:
+            song = inputs.get(_identity(output.path))
+            if song is not None:
+                what = "the input" if song is job.song else f"an input, {song}"
+                raise AudioError(f"{output.path}: cannot write: it is {what}; choose another OUTDIR")
+
+
+def _compare(job: Job, request: Request, records: Records) -> None:
+    """Takes out of a job what is there already, made of the same; sets its problem if it is made of something else."""
+    wanted, job.outputs = job.outputs, []
+    for output in wanted:
+        try:
+            new = made_of(job.song, output, request.options, request.model, request.model_name)
+        except OSError as error:
+            job.problem = f"{job.song}: cannot read: {error.strerror or error}"
+            return
+        job.entries[output.path] = new
+        old = records.get(output.path)
+        if request.overwrite or not os.path.isfile(output.path) or (old and not old["complete"]):
+            job.outputs.append(output)
+            continue
+        if old is None:
+            how = "and nothing says what it was made of"
+        elif found := differences(old, new, output.path.parent):
+            how = f"made {', '.join(found)}"
+        elif old["size"] != output.path.stat().st_size:
+            how = "changed since it was made"
+        else:
+            job.made.append(output.path)
+            continue
+        job.problem = f"{job.song}: {output.path} is there already, {how}; --overwrite replaces it"
+        return
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    if path == STANDARD:
+        return None
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

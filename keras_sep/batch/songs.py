@@ -1,0 +1,125 @@
+"""The songs that a command is about: files, and what is in folders."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+# What is taken for a song in a folder; a file that is named by itself may have any suffix.
+SUFFIXES = frozenset(
+    (
+        *("aac", "ac3", "aif", "aifc", "aiff", "amr", "ape", "au", "avi", "caf", "flac", "flv", "m4a", "m4b", "m4v"),
+        *("mka", "mkv", "mov", "mp2", "mp3", "mp4", "mpg", "mpeg", "oga", "ogg", "ogv", "opus", "rf64", "snd", "tta"),
+        *("ts", "w64", "wav", "wave", "webm", "wma", "wmv", "wv", "3gp"),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Song:
+    """An input.
+
+    Attributes:
+        path: as it was given, or below the folder that was; "-" is standard input.
+        name: without its suffix; of a file in a folder, with the folders below that.
+    """
+
+    path: Path
+    name: str
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file or folder that is left out, and why.
+
+    Attributes:
+        failed: it was asked for, and something is wrong.
+    """
+
+    path: Path
+    reason: str
+    failed: bool = False
+
+
+def find_songs(
+    folder: Path, include: Sequence[str], out: Path, is_output: Callable[[Path], bool]
+) -> Iterator[Song | Skipped]:
+    """Yields the songs in a folder and all below it, in the order of their names, and what is left out.
+
+    Args:
+        folder: input folder.
+        include: patterns of file names, or with "/" of paths below the folder, in which * stands for anything, ? for
+            any character, [ab] for one of these; upper and lower case are the same. Empty for all of SUFFIXES.
+        out: output folder, which is left out.
+        is_output: whether a file is a stem that an earlier command has made.
+    """
+    try:
+        seen = {_identity(folder.stat())}
+        pending = [*reversed(_entries(folder))]
+    except OSError as error:
+        yield _unreadable(folder, error)
+        return
+    skipped = _identity_of(out)
+    while pending:
+        path = pending.pop()
+        below = path.relative_to(folder)
+        if path.name.startswith("."):
+            yield Skipped(path, "hidden")
+            continue
+        try:
+            status = path.stat()
+        except OSError as error:
+            yield Skipped(path, "a link to nothing") if path.is_symlink() else _unreadable(path, error)
+            continue
+        if not stat.S_ISDIR(status.st_mode):
+            reason = _reason_against(path, below, status, include, is_output)
+            yield Skipped(path, reason) if reason else Song(path, below.with_suffix("").as_posix())
+        elif _identity(status) == skipped:
+            yield Skipped(path, "the output folder")
+        elif _identity(status) in seen:  # a loop of links, too
+            yield Skipped(path, "a folder that has been looked through already")
+        else:
+            seen.add(_identity(status))
+            try:
+                pending += reversed(_entries(path))
+            except OSError as error:
+                yield _unreadable(path, error)
+
+
+def _reason_against(
+    path: Path, below: Path, status: os.stat_result, include: Sequence[str], is_output: Callable[[Path], bool]
+) -> str | None:
+    if not stat.S_ISREG(status.st_mode):
+        return "not a file"
+    if not include and path.suffix[1:].lower() not in SUFFIXES:
+        return "not the suffix of a song (--include takes others)"
+    if include and not any(_matches(below, pattern) for pattern in include):
+        return "not in --include"
+    return "made by keras-sep" if is_output(path) else None
+
+
+def _unreadable(path: Path, error: OSError) -> Skipped:
+    return Skipped(path, f"cannot read: {error.strerror or error}", failed=True)
+
+
+def _matches(below: Path, pattern: str) -> bool:
+    return fnmatch.fnmatchcase((below.as_posix() if "/" in pattern else below.name).lower(), pattern.lower())
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir())
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _identity_of(path: Path) -> tuple[int, int] | None:
+    try:
+        return _identity(path.stat())
+    except OSError:
+        return None

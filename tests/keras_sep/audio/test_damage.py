@@ -1,0 +1,250 @@
+"""Files that are cut off, miscounted, or hold something else in places."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+import soundfile
+
+from keras_sep import AudioError
+from keras_sep.audio import AudioReader
+from tests.support.coded import FILE_KINDS, FileKind, lag, write_coded, write_kind
+
+RATE = 44100
+
+
+def read(path, **options) -> tuple[np.ndarray, list[str]]:
+    with AudioReader(path, **options) as reader:
+        x = np.concatenate(list(reader.blocks()))
+        return x, reader.warnings
+
+
+def missing_s(warning: str) -> float:
+    number, unit = re.search(r"; ([\d.]+) (m?s) of [\d.]+ s are missing", warning).groups()
+    return float(number) / (1000 if unit == "ms" else 1)
+
+
+def refused(path) -> str:
+    with AudioReader(path, strict=True) as reader, pytest.raises(AudioError) as error:
+        for _ in reader.blocks():
+            pass
+    assert reader.warnings == []
+    return str(error.value)
+
+
+# What each kind of file says of its own length shows when its end is missing.
+
+_TELLS_EXACTLY = [
+    "16 bit.WAV",
+    "24 bit.wav",
+    "float.wav",
+    "8 bit.wav",
+    "a-law.wav",
+    "big.rf64",
+    "apple.aiff",
+    "sun.au",
+    "sony.w64",
+    "core.caf",
+    "16 bit.flac",
+    "wavpack.wv",
+    "lame.mp3",
+]
+_TELLS = ["opus.webm", "flac.mka", "flash.flv", "video.avi", "faststart.m4a", "quicktime.mov"]
+_KINDS = FILE_KINDS | {
+    "faststart.m4a": FileKind("", "mp4", "aac", options={"movflags": "faststart"}),
+    "quicktime.mov": FileKind("", "mov", "pcm_s16le", options={"movflags": "faststart"}),
+}
+
+
+@pytest.mark.parametrize("name", _TELLS_EXACTLY + _TELLS)
+def test_what_is_there_of_a_file_that_is_cut_off(music, tmp_path, name):
+    kind = _KINDS[name]
+    x = music(3.0, kind.sample_rate)
+    path = tmp_path / name
+    write_kind(path, x, kind)
+    whole, said = read(path)
+    assert said == []
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 3 // 5])
+    y, (warning,) = read(path)
+    assert len(y) < len(whole) * 0.7
+    inside = len(y) - 4 * 1152  # the last blocks overlap with what is missing
+    np.testing.assert_allclose(y[:inside], whole[:inside], atol=1e-6)
+    assert warning.startswith(f"{path}: the file is ")
+    assert "\n" not in warning
+    slack = 1 if name in _TELLS_EXACTLY else 0.1 * kind.sample_rate
+    assert abs(missing_s(warning) * kind.sample_rate - (len(whole) - len(y))) <= slack + 0.0005 * kind.sample_rate
+    assert f"of {len(whole) / kind.sample_rate:.1f}" in warning
+    assert refused(path) == warning
+
+
+@pytest.mark.parametrize("name", ["flac.oga", "vorbis.ogg", "opus.opus"])
+def test_ogg_tells_where_the_page_that_is_cut_off_would_end(music, tmp_path, name):
+    kind = FILE_KINDS[name]
+    path = tmp_path / name
+    write_kind(path, music(5.0, kind.sample_rate), kind)
+    whole, _ = read(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 3 // 5])
+    y, (warning,) = read(path)
+    assert kind.sample_rate < len(y) < len(whole) * 0.7
+    np.testing.assert_allclose(y[: len(y) - 2048], whole[: len(y) - 2048], atol=1e-6)
+    at_least = float(re.search(r"; at least ([\d.]+) s are missing", warning)[1])
+    assert 0.1 < at_least < (len(whole) - len(y)) / kind.sample_rate
+    assert refused(path) == warning
+
+
+@pytest.mark.parametrize("name", ["bare.aac", "true audio.tta"])
+def test_a_file_that_does_not_tell_is_damaged_where_it_ends(music, tmp_path, name):
+    path = tmp_path / name
+    write_kind(path, music(3.0), FILE_KINDS[name])
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 3 // 5])
+    y, (warning,) = read(path)
+    assert f"the file is damaged at {len(y) / RATE:.3f} s" in warning
+    assert refused(path) == warning
+
+
+@pytest.mark.parametrize("excess", [1, 4, 16, 4000, 10**6])
+def test_a_wav_whose_header_states_too_much(music, tmp_path, excess):
+    x = music(0.5)
+    path = tmp_path / "a.wav"
+    soundfile.write(path, x, RATE, subtype="PCM_16")
+    content = bytearray(path.read_bytes())
+    place = content.index(b"data") + 4
+    content[place : place + 4] = (4 * len(x) + excess).to_bytes(4, "little")
+    path.write_bytes(content)
+    y, said = read(path)
+    assert len(y) == len(x)
+    if excess < 4:  # less than a sample of both channels
+        assert said == []
+        return
+    assert missing_s(said[0]) == pytest.approx(excess // 4 / RATE, abs=0.0006)
+    assert "the file is cut off after 0.500 s" in said[0]
+    assert refused(path) == said[0]
+
+
+@pytest.mark.parametrize(("seconds", "factor"), [(2, 1.04), (2, 3)])
+def test_an_mp3_that_counts_too_many_frames(music, tmp_path, seconds, factor):
+    path = tmp_path / "a.mp3"
+    write_coded(path, music(seconds), RATE, "libmp3lame")
+    whole, _ = read(path)
+    content = bytearray(path.read_bytes())
+    place = next(content.index(tag) for tag in (b"Info", b"Xing") if tag in content) + 8
+    frames = int.from_bytes(content[place : place + 4], "big")
+    more = round(frames * factor) - frames
+    content[place : place + 4] = (frames + more).to_bytes(4, "big")
+    path.write_bytes(content)
+    y, (warning,) = read(path)
+    assert len(whole) <= len(y) <= len(whole) + 1152
+    assert missing_s(warning) == pytest.approx(more * 1152 / RATE, abs=1152 / RATE)
+
+
+@pytest.mark.parametrize("more", [1, 44100])
+def test_a_flac_that_states_too_much(music, tmp_path, more):
+    x = music(1.0)
+    path = tmp_path / "a.flac"
+    soundfile.write(path, x, RATE)
+    content = bytearray(path.read_bytes())
+    content[8 + 14 : 8 + 18] = (len(x) + more).to_bytes(4, "big")  # in STREAMINFO
+    path.write_bytes(content)
+    y, (warning,) = read(path)
+    assert len(y) == len(x)
+    assert missing_s(warning) == pytest.approx(more / RATE, abs=0.0006)
+
+
+# Holes.
+
+
+@pytest.mark.parametrize("name", ["16 bit.flac", "lame.mp3", "flac.oga", "opus.opus", "vorbis.ogg"])
+def test_a_hole_is_left_out_and_named(music, tmp_path, name):
+    """Bytes in the middle are overwritten."""
+    kind = FILE_KINDS[name]
+    path = tmp_path / name
+    write_kind(path, music(8.0, kind.sample_rate), kind)
+    whole, _ = read(path)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 1500] = np.random.default_rng(1).bytes(1500)
+    path.write_bytes(content)
+    y, (warning,) = read(path)
+    assert 0 < len(whole) - len(y) < 1.6 * kind.sample_rate  # a page of Ogg holds a second
+    quarter = len(whole) // 4
+    np.testing.assert_allclose(y[:quarter], whole[:quarter], atol=1e-6)
+    assert abs(lag(y[-quarter:], whole[-quarter:])) < 1152  # some of the padding at the end may be left
+    assert missing_s(warning) == pytest.approx((len(whole) - len(y)) / kind.sample_rate, abs=0.001)
+    if place := re.search(r"damaged at ([\d.]+) s", warning):
+        assert 2 < float(place[1]) < 6
+    assert refused(path) == warning
+
+
+@pytest.mark.parametrize("name", ["16 bit.flac", "wavpack.wv", "true audio.tta"])
+def test_damage_is_not_decoded_to_noise(tmp_path, name):
+    """These have checksums; where they are not looked at, full scale comes out."""
+    t = np.arange(4 * RATE + 13)[:, None] / RATE
+    x = (0.3 * np.sin(2 * np.pi * (300 + 40 * t) * t * [[1.0, 1.3]])).astype(np.float32)
+    write_kind(tmp_path / name, x, FILE_KINDS[name])
+    content = bytearray((tmp_path / name).read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 1500] = np.random.default_rng(0).bytes(1500)
+    (tmp_path / name).write_bytes(content)
+    y, (warning,) = read(tmp_path / name)
+    assert np.abs(y).max() < 0.301
+    assert missing_s(warning) == pytest.approx((len(x) - len(y)) / RATE, abs=0.001)
+
+
+def test_damage_behind_an_excerpt_does_not_matter(music, tmp_path):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, (3 * RATE, 2)), RATE)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 3 // 5])
+    y, said = read(path, duration=1.0, strict=True)
+    assert (len(y), said) == (RATE, [])
+    y, said = read(path, start=1.0)
+    assert 0 < len(y) < RATE
+    assert len(said) == 1
+
+
+def test_ogg_without_its_end(music, tmp_path):
+    """All pages are whole: how much is missing, nothing says."""
+    path = tmp_path / "a.ogg"
+    soundfile.write(path, music(3.0), RATE)
+    content = path.read_bytes()
+    path.write_bytes(content[: content.rindex(b"OggS")])
+    y, (warning,) = read(path)
+    assert warning == f"{path}: the file is cut off after {len(y) / RATE:.3f} s; it does not say how much is missing"
+
+
+def test_a_broken_link_of_a_chain_is_left_out(music, tmp_path):
+    soundfile.write(tmp_path / "a.ogg", music(1.0), RATE)
+    link = (tmp_path / "a.ogg").read_bytes()
+    broken = bytearray(link)
+    broken[40:-200] = bytes(len(link) - 240)
+    (tmp_path / "chain.ogg").write_bytes(link + broken + link)
+    y, (warning,) = read(tmp_path / "chain.ogg")
+    assert len(y) == 2 * RATE
+    assert "damaged at 1.000 s" in warning
+
+
+def test_a_film_that_is_cut_off(music, tmp_path):
+    path = tmp_path / "a.mkv"
+    write_coded(path, music(4.0, 48000), 48000, "aac", picture_s=4.0)
+    whole, said = read(path)
+    assert said == []
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    y, (warning,) = read(path)
+    assert len(y) < 0.7 * len(whole)
+    assert missing_s(warning) == pytest.approx((len(whole) - len(y)) / 48000, abs=0.15)
+
+
+def test_what_decodes_to_nothing_is_an_error(music, tmp_path):
+    soundfile.write(tmp_path / "a.flac", music(1.0), RATE)
+    content = bytearray((tmp_path / "a.flac").read_bytes())
+    content[100:] = bytes(len(content) - 100)
+    for name, data in (("head.flac", content), ("head.wav", b"RIFF\xff\xff\0\0WAVEfmt \x10\0\0\0" + bytes(16))):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(AudioError, match=rf"{name}: expected an audio"):
+            AudioReader(tmp_path / name)
