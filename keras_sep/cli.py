@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from keras_sep import desktop
 from keras_sep._version import __version__
-from keras_sep.errors import AudioError, ModelFileError, PageError
+from keras_sep.errors import AudioError, DesktopError, ModelFileError, PageError
 
 
 class _Stopped(Exception):
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             status = args.run(args)
             sys.stdout.flush()
             return status
-        except (AudioError, ModelFileError, PageError) as error:
+        except (AudioError, DesktopError, ModelFileError, PageError) as error:
             return _fail(error)
         except KeyboardInterrupt:
             print("keras-sep: interrupted", file=sys.stderr)
@@ -195,6 +196,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     web.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
     web.set_defaults(run=_web)
+
+    desktop.add_command(commands)
 
     presets = commands.add_parser("presets", help="list the shipped models", allow_abbrev=False)
     presets.add_argument("--json", action="store_true", help="everything about them, for programs")

@@ -15,3 +15,7 @@ class UnsupportedModelError(ModelFileError):
 
 class PageError(ValueError):
     """The web page that is missing or cannot be served."""
+
+
+class DesktopError(ValueError):
+    """What keeps the desktop's sink from being installed."""
