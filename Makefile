@@ -13,8 +13,8 @@ NODE := $(shell node -e '$(NODE_IS_NEW)' 2>/dev/null && npm --version 2>/dev/nul
 # Every core runs tests of its own, a file's on one of them; CI prints the slowest.
 PYTEST = $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(if $(CI),--durations=30)
 
-.PHONY: help demo web page android docs test test-slow test-all test-android coverage apk lint bench bench-browser bench-training endurance
-.PHONY: check-install check-runtimes check-arm system node jdk clean
+.PHONY: help demo web page android docs plugin test test-slow test-all test-android test-plugin coverage apk lint bench bench-browser
+.PHONY: bench-training bench-plugin endurance check-install check-runtimes check-arm system plugin-system node jdk clean
 
 help:
 	@echo "make demo           separate the example song: stems, figures and a picture in demo/"
@@ -22,15 +22,18 @@ help:
 	@echo "make page           build it only, into keras_sep/page: for a wheel, or for any static host"
 	@echo "make android        what the Android project is built from: models, a song, golden vectors"
 	@echo "make docs           the documentation, into build/docs"
+	@echo "make plugin         the LV2 and LADSPA plugin for Linux: plugin/build/lv2, and a tarball of it"
 	@echo "make test           the tests of a few minutes, and the whole job once"
 	@echo "make test-all       every test, half an hour: also training runs, commands, page, C program, sound and Android"
 	@echo "make test-android   the Kotlin library against Python's samples, the application on the JVM (JDK 17, Maven)"
+	@echo "make test-plugin    the plugin in hosts, JACK and PipeWire, against Python's samples (about 10 minutes; Debian's tools)"
 	@echo "make apk            the application put together without Google's tools, and inspected; Debian's tools"
 	@echo "make lint           ruff, mypy and tsc"
 	@echo "make bench          time and memory of the shipped models, and of Spleeter's and Open-Unmix's networks (12 minutes;"
 	@echo "                    MODELS=folders of converted files instead, PEERS=folder of networks to measure beside)"
 	@echo "make bench-browser  time of the page in Chromium (about 6 minutes)"
 	@echo "make bench-training time and memory of training (about 10 minutes; DATA=folder adds fit on its audio)"
+	@echo "make bench-plugin   docs/results/plugin.md: samples, latency and time of the plugin (about 20 minutes)"
 	@echo "make endurance      HOURS=2 of music through each shipped model (about 15 minutes; DATA=folder for its test songs)"
 	@echo "make check-install  the wheel alone, in an empty environment"
 	@echo "make check-runtimes the files under tflite-runtime 2.14 (Python 3.11; MODELS=folder adds its files)"
@@ -51,6 +54,9 @@ android: .venv/.dev
 docs: .venv/.dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "build/docs/index.html; for its search: python3 -m http.server -d build/docs"
+
+plugin: .venv/.demo plugin-system
+	$(MAKE) --silent -C plugin PYTHON=$(abspath $(BIN)/python)
 
 test: .venv/.dev
 	$(PYTEST) -m "not slow or end_to_end"
@@ -75,6 +81,10 @@ test-android: android jdk
 	  echo "not run: the application's tests, which need aapt2 (on Debian: sudo apt install aapt)"; exit 0; }; \
 	$(BIN)/python android_demo/checks test
 
+# What is missing for single tests is said by those.
+test-plugin: .venv/.dev plugin
+	$(BIN)/python -m pytest tests/plugin tests/keras_sep/test_desktop.py
+
 apk: android jdk
 	$(BIN)/python android_demo/checks apk
 
@@ -93,6 +103,9 @@ bench-browser: .venv/.dev page
 
 bench-training: .venv/.dev
 	$(BIN)/python -m training benchmark $(if $(DATA),--data $(DATA))
+
+bench-plugin: .venv/.demo plugin
+	$(BIN)/python -m plugin.checks
 
 endurance: .venv/.demo
 	$(BIN)/python -m export endure --hours $(HOURS) $(if $(DATA),--data $(DATA))
@@ -134,6 +147,19 @@ web_demo/node_modules/.package-lock.json: web_demo/package-lock.json
 node:
 	@test -n "$(NODE)" || { echo "please install Node.js 20.19 or newer, with npm (here: $$(node --version 2>/dev/null || echo none))"; exit 1; }
 
+# To build and to test: a compiler and headers.
+plugin-system:
+	@[ "$$(uname)" = Linux ] || { echo "expected Linux, for which the plugin is. Received: $$(uname)"; exit 1; }; \
+	missing=""; \
+	for tool in cc:gcc make:make pkg-config:pkg-config; do \
+	  command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool#*:}"; done; \
+	for header in lv2/core/lv2.h:lv2-dev ladspa.h:ladspa-sdk speex/speex_resampler.h:libspeexdsp-dev lilv-0/lilv/lilv.h:liblilv-dev; do \
+	  echo "#include <$${header%%:*}>" | cc -E -I/usr/include/lilv-0 - >/dev/null 2>&1 || missing="$$missing $${header#*:}"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libc6-dev $$missing >/dev/null; \
+	else echo "please install:$$missing (on Debian: sudo apt install$$missing)"; exit 1; fi
+
 jdk:
 	@missing=""; \
 	javac -version 2>&1 | grep -qE 'javac (1[7-9]|[2-9][0-9])' || missing="$$missing JDK-17-or-newer"; \
@@ -154,4 +180,4 @@ system:
 
 clean:
 	rm -rf .venv build dist demo keras_sep/page web_demo/node_modules *.egg-info .*_cache \
-	  android_demo/*/target android_demo/app/src/main/assets android_demo/core/src/test/resources/golden c_demo/build
+	  android_demo/*/target android_demo/app/src/main/assets android_demo/core/src/test/resources/golden c_demo/build plugin/build

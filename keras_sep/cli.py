@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
+from keras_sep import desktop
 from keras_sep._version import __version__
-from keras_sep.errors import AudioError, ModelFileError, PageError
+from keras_sep.errors import AudioError, DesktopError, ModelFileError, PageError
 
 if TYPE_CHECKING:
     from keras_sep.batch.template import NameTemplate
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             status = args.run(args)
             sys.stdout.flush()
             return status
-        except (AudioError, ModelFileError, PageError) as error:
+        except (AudioError, DesktopError, ModelFileError, PageError) as error:
             return _fail(error)
         except KeyboardInterrupt:
             _complain("interrupted")
@@ -174,6 +175,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     web.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
     web.set_defaults(run=_web)
+
+    desktop.add_command(commands)
+
+    fetch = commands.add_parser(
+        "fetch",
+        help="get files of a preset that are not installed",
+        description="Copies what the installation does not carry, a preset's float Keras network and other precisions, "
+        "into the user's cache, after a check of its SHA-256.",
+        allow_abbrev=False,
+    )
+    fetch.add_argument("preset", metavar="PRESET", help="its name, see `keras-sep presets`")
+    fetch.add_argument(
+        "--from",
+        dest="source",
+        required=True,
+        metavar="SOURCE",
+        help="folder or URL with the files, such as a checkout's keras_sep/assets",
+    )
+    fetch.set_defaults(run=_fetch)
 
     presets = commands.add_parser("presets", help="list the shipped models", allow_abbrev=False)
     presets.add_argument("--json", action="store_true", help="everything about them, for programs")
@@ -477,7 +497,30 @@ def _presets(args: argparse.Namespace) -> int:
             f"{preset.spec.algorithmic_latency_ms:.1f} ms latency, licence {preset.licence}"
         )
         for file in preset.files:
-            print(f"    {file.graph:8} {file.precision:12} {file.bytes / 1e6:5.2f} MB  {file.path()}")
+            print(f"    {file.graph:8} {file.precision:12} {file.bytes / 1e6:5.2f} MB  {_place(file.path)}")
+        if preset.network:
+            size = preset.network["bytes"] / 1e6
+            print(f"    {'network':8} {'Keras':12} {size:5.2f} MB  {_place(preset.network_path)}")
+    return 0
+
+
+def _place(path: Callable[[], Path]) -> str:
+    try:
+        return str(path())
+    except ModelFileError:
+        return "not installed, see `keras-sep fetch`"
+
+
+def _fetch(args: argparse.Namespace) -> int:
+    from keras_sep import store
+    from keras_sep.presets import get_preset
+
+    preset = get_preset(args.preset)
+    files = [(file.file, file.sha256) for file in preset.files]
+    if preset.network:
+        files.append((preset.network["file"], preset.network["sha256"]))
+    for name, sha256 in files:
+        print(store.fetch(name, sha256, args.source))
     return 0
 
 

@@ -58,3 +58,7 @@ class PageError(ValueError):
         ...     print("refused")
         refused
     """
+
+
+class DesktopError(ValueError):
+    """Sink of the desktop that cannot be installed."""

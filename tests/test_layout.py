@@ -31,6 +31,7 @@ IMPORTS: dict[str, set[str]] = {
     "store": {"errors"},
     "presets": {"errors", "spec", "store"},
     "web": {"errors", "presets"},
+    "desktop": {"errors"},
     "models": {"models", "presets", "spec"},
     "teachers": {"models"},
     "separation": {"extra_losses", "losses", "models", "teachers"},
@@ -43,7 +44,7 @@ IMPORTS: dict[str, set[str]] = {
     "live": {"audio", "errors", "live", "outputs", "resampler", "separator", "spec"},
     "batch": {"_version", "audio", "batch", "errors", "outputs", "separator"},
     "__init__": {"_version", "errors", "presets", "separator", "spec"},
-    "cli": {"_version", "audio", "batch", "errors", "live", "outputs", "presets", "separator", "web"},
+    "cli": {"_version", "audio", "batch", "desktop", "errors", "live", "outputs", "presets", "separator", "store", "web"},
 }
 NEEDS_KERAS = {"models", "losses", "extra_losses", "teachers", "separation", "inference", "tflite"}
 # The folders of a checkout, from the floor up, and what each of them may know beside keras_sep.
@@ -52,6 +53,7 @@ FLOORS: dict[str, set[str]] = {
     "training": {"common"},
     "export": {"common"},
     "benchmarks": {"common"},
+    "plugin": {"common"},
 }
 
 # Below tests/, but none of the tree's folders.
@@ -95,7 +97,7 @@ def test_keras_sep_is_built_from_the_ground_up():
         assert own <= IMPORTS[module], f"{path} imports {sorted(own - IMPORTS[module])}"
         found.setdefault(module, set()).update(own)
         tops = {name.split(".")[0] for name in imports}
-        assert not tops & {"common", "training", "export", "benchmarks", "examples", "tests"}, path
+        assert not tops & {*FLOORS, "examples", "tests"}, path
         if module not in NEEDS_KERAS:
             assert not tops & set(HEAVY), f"{path}: the runtime needs neither TensorFlow nor Keras"
     assert found == IMPORTS, "what is no longer imported is not allowed any longer, either"
@@ -111,7 +113,7 @@ def test_no_module_knows_one_above_it():
 
 def test_each_folder_knows_the_floors_below_it_only():
     for folder, below in FLOORS.items():
-        others = {"common", "training", "export", "benchmarks", "examples", "tests"} - below - {folder}
+        others = {*FLOORS, "examples", "tests"} - below - {folder}
         for path in (ROOT / folder).rglob("*.py"):
             assert not others & {name.split(".")[0] for name in _imports(path)}, path
 
