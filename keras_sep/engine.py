@@ -70,6 +70,13 @@ def stems_add_up(step: StepModel) -> bool:
     """Whether a model's stems add up to its mixture, as masks that sum to one make them; tried on noise.
 
     Leaves the model with zero states.
+
+    Examples:
+        >>> from keras_sep.engine import stems_add_up
+        >>> from keras_sep.presets import get_preset
+        >>> from keras_sep.runtime import StepModel
+        >>> stems_add_up(StepModel(get_preset("small").candidates()[0].path()))
+        True
     """
     spec, engine = step.spec, build_engine(step)
     noise = np.random.default_rng(0).normal(scale=0.1, size=(4 * spec.frame_length, spec.num_channels))

@@ -61,4 +61,10 @@ class PageError(ValueError):
 
 
 class DesktopError(ValueError):
-    """Sink of the desktop that cannot be installed."""
+    """Sink of the desktop that cannot be installed.
+
+    Examples:
+        >>> from keras_sep.errors import DesktopError
+        >>> issubclass(DesktopError, ValueError)
+        True
+    """

@@ -44,7 +44,19 @@ IMPORTS: dict[str, set[str]] = {
     "live": {"audio", "errors", "live", "outputs", "resampler", "separator", "spec"},
     "batch": {"_version", "audio", "batch", "errors", "outputs", "separator"},
     "__init__": {"_version", "errors", "presets", "separator", "spec"},
-    "cli": {"_version", "audio", "batch", "desktop", "errors", "live", "outputs", "presets", "separator", "store", "web"},
+    "cli": {
+        "_version",
+        "audio",
+        "batch",
+        "desktop",
+        "errors",
+        "live",
+        "outputs",
+        "presets",
+        "separator",
+        "store",
+        "web",
+    },
 }
 NEEDS_KERAS = {"models", "losses", "extra_losses", "teachers", "separation", "inference", "tflite"}
 # The folders of a checkout, from the floor up, and what each of them may know beside keras_sep.
