@@ -6,7 +6,7 @@ HOURS ?= 2
 PAGE := keras_sep/page/index.html
 PAGE_SOURCES := $(wildcard web_demo/*.html web_demo/*.ts web_demo/*.json web_demo/src/*.ts web_demo/src/*/*) \
   $(wildcard keras_sep/assets/*.json keras_sep/assets/*.LICENSE keras_sep/assets/*waveform*.tflite) \
-  examples/lithium/mixture.flac
+  keras_sep/assets/example/mixture.flac
 NODE_IS_NEW := const [a, b] = process.versions.node.split("."); process.exit(+(a < 20 || (a == 20 && b < 19)))
 NODE := $(shell node -e '$(NODE_IS_NEW)' 2>/dev/null && npm --version 2>/dev/null)
 
@@ -114,7 +114,7 @@ endurance: .venv/.demo
 check-install: .venv/.dev page
 	rm -rf build && $(BIN)/python -m build --wheel --outdir build/check . >/dev/null
 	$(PYTHON) -m venv build/check/venv && build/check/venv/bin/pip install --quiet build/check/*.whl
-	cd build/check && venv/bin/keras-sep separate ../../examples/lithium/mixture.flac -o stems
+	cd build/check && venv/bin/keras-sep separate --example -o stems
 	cd build/check && venv/bin/python -c "from keras_sep.web import PageServer; PageServer(0).server_close()"
 	! build/check/venv/bin/python -c "import keras" 2>/dev/null
 	! build/check/venv/bin/python -c "import tensorflow" 2>/dev/null

@@ -1,17 +1,18 @@
-"""The song in examples/lithium, on which files are measured and compared."""
+"""The example song of the package, on which files are measured and compared."""
 
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 import soxr
 
+from keras_sep.store import example
+
 Array = npt.NDArray[np.float32]
-FOLDER = Path(__file__).parents[1] / "examples" / "lithium"
+FOLDER = example()
 MIXTURE = FOLDER / "mixture.flac"
 
 

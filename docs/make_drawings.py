@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_sep.spec import StreamSpec
+from keras_sep.store import example
 
 IMAGES = Path(__file__).parent / "images"
 
@@ -243,13 +244,13 @@ def draw_mixture(path: Path, seed: int = 20) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    folder = Path(__file__).parents[1] / "examples" / "lithium"
+    folder = example()
     stems = {}
     for source in ("vocals", "accompaniment"):
         audio, _ = soundfile.read(folder / f"{source}.ogg", dtype="int16", always_2d=True)
         stems[source] = Stem(str(folder / f"{source}.ogg"), source, audio)
     mixer = RandomMixer(
-        StemPool([Song("lithium", stems["vocals"], stems["accompaniment"])]),
+        StemPool([Song("example", stems["vocals"], stems["accompaniment"])]),
         StreamSpec(),
         512,
         Mixing(together=0, floor=1, voice_pauses=1),

@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 import soundfile
 
-from keras_sep import Separator
+from keras_sep import Separator, example
 from keras_sep.signal import stft
 from keras_sep.spec import StreamSpec
 from training.evaluation.metrics import bss_eval
@@ -17,7 +17,7 @@ from training.evaluation.metrics import bss_eval
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-EXAMPLE = Path(__file__).parent / "lithium"
+EXAMPLE = example()
 SOURCES = ("vocals", "accompaniment")
 
 
@@ -26,7 +26,7 @@ def main(out: Path = Path("demo")) -> None:
     seconds = len(mixture) / rate
     separator = Separator()
     start = time.perf_counter()
-    paths = separator.separate_file(EXAMPLE / "mixture.flac", out / EXAMPLE.name)
+    paths = separator.separate_file(EXAMPLE / "mixture.flac", out)
     elapsed = time.perf_counter() - start
 
     references = [_read(EXAMPLE / f"{source}.ogg")[0] for source in SOURCES]

@@ -1,6 +1,6 @@
 """Cuts an example out of a song with stems: the seconds with the most voice.
 
-    python -m examples.make_excerpt SONG_FOLDER examples/NAME
+    python -m examples.make_excerpt SONG_FOLDER keras_sep/assets/example
 
 writes vocals.ogg and accompaniment.ogg, and mixture.flac, the sum of both as they decode.
 """

@@ -14,6 +14,7 @@ from keras_sep.spec import StreamSpec
 if TYPE_CHECKING:
     from keras_sep.presets import list_presets
     from keras_sep.separator import Separator, StreamingSeparator
+    from keras_sep.store import example
 
 __all__ = [
     "AudioError",
@@ -22,10 +23,11 @@ __all__ = [
     "StreamSpec",
     "StreamingSeparator",
     "__version__",
+    "example",
     "list_presets",
 ]
 
-_LAZY = {"Separator": "separator", "StreamingSeparator": "separator", "list_presets": "presets"}
+_LAZY = {"Separator": "separator", "StreamingSeparator": "separator", "example": "store", "list_presets": "presets"}
 
 
 def __getattr__(name: str) -> Any:

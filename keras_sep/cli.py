@@ -214,12 +214,13 @@ def _add_separate(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     parser.add_argument(
         "inputs",
-        nargs="+",
+        nargs="*",
         type=Path,
         metavar="INPUT",
         help="wav, flac, ogg, mp3, m4a, opus, mp4, webm and more; a folder, for all songs in it and below it; "
         "- for standard input",
     )
+    parser.add_argument("--example", action="store_true", help="separate the song that comes with the package, too")
     parser.add_argument(
         "-o", "--out", type=Path, required=True, metavar="OUTDIR", help="folder for the stems; - for standard output"
     )
@@ -292,7 +293,7 @@ def _add_separate(commands: argparse._SubParsersAction[_Parser]) -> None:
         help="songs at the same time, 1 to 1000, each in a process of its own (default: as many as there are cores)",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar, no list of outputs")
-    parser.set_defaults(run=_separate)
+    parser.set_defaults(run=_separate, usage_error=parser.error)
 
 
 def _add_live(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -358,7 +359,12 @@ def _separate(args: argparse.Namespace) -> int:
     from keras_sep.outputs import FileOptions
     from keras_sep.presets import DEFAULT_PRESET, FORMER_NAMES
     from keras_sep.separator import Separator
+    from keras_sep.store import example
 
+    if args.example:
+        args.inputs.append(example() / "mixture.flac")
+    if not args.inputs:
+        args.usage_error("expected an INPUT, or --example. Received: none")
     if STANDARD in args.inputs and len(args.inputs) > 1:
         raise AudioError(f"-: expected standard input alone. Received: {len(args.inputs)} inputs")
     format = FORMATS[args.format]

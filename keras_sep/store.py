@@ -25,6 +25,17 @@ SCHEMES = ("https", "http", "file")
 _BLOCK = 1 << 18
 
 
+def example() -> Path:
+    """Gives the folder of the example song: mixture.flac, vocals.ogg and accompaniment.ogg, 25 s at 44.1 kHz.
+
+    Examples:
+        >>> from keras_sep import example
+        >>> (example() / "mixture.flac").exists()
+        True
+    """
+    return ASSETS / "example"
+
+
 def cache_folder() -> Path:
     """Returns the folder of fetched files: $KERAS_SEP_CACHE, or keras_sep in the platform's folder for caches.
 

@@ -19,9 +19,11 @@ from typing import Any
 
 from keras_sep.errors import PageError
 from keras_sep.presets import ASSETS
+from keras_sep.store import example
 
 PAGE = Path(__file__).parent / "page"
 _MODELS = "/models/"
+_EXAMPLE = "/example/mixture.flac"
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'"
@@ -101,6 +103,8 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         name = clean.removeprefix(_MODELS)
         if clean.startswith(_MODELS) and _is_asset(name):
             return str(ASSETS / name)
+        if clean == _EXAMPLE:
+            return str(example() / "mixture.flac")
         return super().translate_path(path)
 
     def end_headers(self) -> None:

@@ -30,7 +30,7 @@ IMPORTS: dict[str, set[str]] = {
     "signal": {"spec"},
     "store": {"errors"},
     "presets": {"errors", "spec", "store"},
-    "web": {"errors", "presets"},
+    "web": {"errors", "presets", "store"},
     "desktop": {"errors"},
     "models": {"models", "presets", "spec"},
     "teachers": {"models"},
@@ -43,7 +43,7 @@ IMPORTS: dict[str, set[str]] = {
     "separator": {"audio", "engine", "errors", "outputs", "presets", "resampler", "runtime"},
     "live": {"audio", "errors", "live", "outputs", "resampler", "separator", "spec"},
     "batch": {"_version", "audio", "batch", "errors", "outputs", "separator"},
-    "__init__": {"_version", "errors", "presets", "separator", "spec"},
+    "__init__": {"_version", "errors", "presets", "separator", "spec", "store"},
     "cli": {
         "_version",
         "audio",

@@ -27,9 +27,9 @@ def folder(tmp_path, monkeypatch) -> Path:
 def test_the_examples_of_separating_run(tmp_path, monkeypatch):
     """On six seconds of the song that they name."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "examples" / "lithium").mkdir(parents=True)
+    (tmp_path / "keras_sep" / "assets" / "example").mkdir(parents=True)
     song, rate = soundfile.read(EXAMPLE / "mixture.flac", frames=6 * 44100)
-    soundfile.write("examples/lithium/mixture.flac", song, rate)
+    soundfile.write("keras_sep/assets/example/mixture.flac", song, rate)
     examples = [example for example in EXAMPLES if ".fit(" not in example]
     assert len(examples) == 2
     assert all(len(example.splitlines()) <= 10 for example in examples)
@@ -52,7 +52,7 @@ def test_the_example_of_training_runs(folder):
     exec(example.replace("epochs=10", "epochs=1"), names)
     assert names["model"].history.history["spectrogram_loss"][0] > 0
     assert keras.saving.load_model(folder / "my-or-unet.keras").count_params() == names["network"].count_params()
-    song, rate = soundfile.read("examples/lithium/mixture.flac", frames=44100)
+    song, rate = soundfile.read("keras_sep/assets/example/mixture.flac", frames=44100)
     assert Separator(model=folder / "my-or-unet.tflite").separate(song, rate)["vocals"].shape == song.shape
 
 

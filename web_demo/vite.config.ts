@@ -18,14 +18,14 @@ function companions(): Plugin {
     litert: ["litert_wasm_internal", "litert_wasm_compat_internal"].flatMap((name) =>
       [".js", ".wasm"].map((end) => join(LITERT, name + end)),
     ),
-    example: ["../examples/lithium/mixture.flac"],
+    example: [`${ASSETS}/example/mixture.flac`],
   };
   return {
     name: "companions",
     generateBundle() {
       for (const [folder, paths] of Object.entries(files)) {
         for (const path of paths) {
-          const fileName = `${folder}/${folder === "example" ? "lithium.flac" : basename(path)}`;
+          const fileName = `${folder}/${basename(path)}`;
           this.emitFile({ type: "asset", fileName, source: readFileSync(path) });
         }
       }

@@ -92,7 +92,7 @@ val exportModels by tasks.registering(Exec::class) {
     inputs.files(
         fileTree(repository.resolve("keras_sep/assets")) { include("*.tflite", "*.json", "*.LICENSE") },
         fileTree(repository.resolve("export/android")) { include("**/*.py") },
-        repository.resolve("examples/lithium/mixture.flac"),
+        repository.resolve("keras_sep/assets/example/mixture.flac"),
     ).withPathSensitivity(PathSensitivity.RELATIVE)
     outputs.dirs("src/main/assets/models", "src/main/assets/example")
     workingDir(repository)

@@ -50,5 +50,5 @@ def write_assets(app: Path) -> list[Path]:
                 )
         write_json(folder / "catalogue.json", catalogue)
     with made_anew(target / "example") as folder:
-        shutil.copyfile(example_song.MIXTURE, folder / "lithium.flac")
+        shutil.copyfile(example_song.MIXTURE, folder / "example.flac")
     return sorted(path for name in ("models", "example") for path in (target / name).iterdir())

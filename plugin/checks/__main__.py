@@ -27,7 +27,7 @@ from plugin.checks.driver import PLUGIN, Array
 
 ROOT = PLUGIN.parent
 OUT = ROOT / "docs" / "results" / "plugin.md"
-EXAMPLE = ROOT / "examples" / "lithium"
+EXAMPLE = ROOT / "keras_sep" / "assets" / "example"
 UNIT = ROOT / "tests" / "golden" / "unit-waveform-float32.tflite"
 FREEWHEEL = "0 set freewheel 1"
 

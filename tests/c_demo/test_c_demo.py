@@ -72,7 +72,7 @@ def separate(programs: Path, tmp_path: Path) -> Run:
 def song() -> np.ndarray:
     """Four seconds and a bit of the example song, (samples, 2)."""
     start = 10 * 44100
-    samples, _ = soundfile.read(ROOT / "examples/lithium/mixture.flac", 4 * 44100 + 13, start, dtype="float32")
+    samples, _ = soundfile.read(ROOT / "keras_sep/assets/example/mixture.flac", 4 * 44100 + 13, start, dtype="float32")
     return samples
 
 

@@ -22,9 +22,9 @@ def _examples(page: str) -> list[str]:
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
     """An empty folder with two seconds of the example song."""
-    (tmp_path / "examples" / "lithium").mkdir(parents=True)
+    (tmp_path / "keras_sep" / "assets" / "example").mkdir(parents=True)
     song, rate = soundfile.read(EXAMPLE / "mixture.flac", frames=2 * 44100)
-    soundfile.write(tmp_path / "examples" / "lithium" / "mixture.flac", song, rate)
+    soundfile.write(tmp_path / "keras_sep" / "assets" / "example" / "mixture.flac", song, rate)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

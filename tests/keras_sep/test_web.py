@@ -31,7 +31,7 @@ from tests.support.paths import GOLDEN, ROOT
 if TYPE_CHECKING:
     from playwright import sync_api
 
-EXAMPLE = ROOT / "examples" / "lithium" / "mixture.flac"
+EXAMPLE = ROOT / "keras_sep" / "assets" / "example" / "mixture.flac"
 AXE = ROOT / "web_demo" / "node_modules" / "axe-core" / "axe.min.js"
 RATE = 44100
 WITH_WAVEFORM = [name for name, preset in presets().items() if any(f.graph == "waveform" for f in preset.files)]

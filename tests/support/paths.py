@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "training" / "configs"
-EXAMPLE = ROOT / "examples" / "lithium"
+EXAMPLE = ROOT / "keras_sep" / "assets" / "example"
 GOLDEN = ROOT / "tests" / "golden"
 
 

@@ -10,7 +10,7 @@ import { Spectrogram } from "./ui/spectrogram";
 
 const MODELS = new URL("models/", location.href).href;
 const RUNTIME = new URL("litert/", location.href).href;
-const EXAMPLE = new URL("example/lithium.flac", location.href).href;
+const EXAMPLE = new URL("example/mixture.flac", location.href).href;
 const PREFILL = 1024; // samples that wait before live sound is played: two steps, 23 ms
 const SLOW = 0.7; // of real time: above it, other work of the device makes gaps
 
@@ -425,7 +425,7 @@ class Page {
     });
     on("example", async () => {
       const blob = await (await fetchOk(EXAMPLE)).blob();
-      await this.openFile(new File([blob], "Lithium (example).flac", { type: "audio/flac" }));
+      await this.openFile(new File([blob], "Country1 (example).flac", { type: "audio/flac" }));
     });
     on("microphone", () => this.openLive(openMicrophone, "Microphone"));
     on("tab", () => this.openLive(openTab, "Captured tab"));

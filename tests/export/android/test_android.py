@@ -65,8 +65,8 @@ def test_the_assets_are_the_shipped_files_and_nothing_else(project):
     assert catalogue[0]["graph"] == "waveform"  # a phone's callback has samples
     expected = {entry["file"] for entry in catalogue} | {entry["licence_file"] for entry in catalogue}
     assert {path.name for path in models.iterdir()} == expected | {"catalogue.json"}
-    example = project / "app" / "src" / "main" / "assets" / "example" / "lithium.flac"
-    assert example.read_bytes() == (ROOT / "examples" / "lithium" / "mixture.flac").read_bytes()
+    example = project / "app" / "src" / "main" / "assets" / "example" / "example.flac"
+    assert example.read_bytes() == (ROOT / "keras_sep" / "assets" / "example" / "mixture.flac").read_bytes()
 
 
 def test_the_default_preset_comes_first(tmp_path, monkeypatch):

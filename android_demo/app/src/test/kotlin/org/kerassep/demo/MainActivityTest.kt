@@ -62,7 +62,7 @@ class MainActivityTest {
             Latency(0.0, 0.0, 2.2, 46.4, 31.0, 18.5), underruns = 0, overruns = 0,
         )
         player.state.value = player.state.value.copy(
-            phase = Phase.PLAYING, source = SourceKind.FILE, title = "Everything is free – Lithium",
+            phase = Phase.PLAYING, source = SourceKind.FILE, title = "Music Delta – Country1",
             durationMs = 214_000, mix = Mix(-60f, 1f),
         )
         var columns = 0
@@ -110,7 +110,7 @@ class MainActivityTest {
     @Test
     fun `a song that plays can be paused, stopped and sought`() {
         playing()
-        rule.onNodeWithText("Everything is free – Lithium").assertIsDisplayed()
+        rule.onNodeWithText("Music Delta – Country1").assertIsDisplayed()
         rule.onNodeWithText("1:23").assertExists()
         rule.onNodeWithContentDescription("Pause").performClick()
         level("Position").performSemanticsAction(SemanticsActions.SetProgress) { it(0.5f) }
@@ -142,7 +142,7 @@ class MainActivityTest {
         rule.activityRule.scenario.recreate()
         pass(500)
         rule.onNodeWithText("Hear other apps").assertIsDisplayed()
-        rule.onNodeWithText("Everything is free – Lithium").assertExists()
+        rule.onNodeWithText("Music Delta – Country1").assertExists()
         assertTrue("nothing was opened or stopped", player.calls.isEmpty())
     }
 

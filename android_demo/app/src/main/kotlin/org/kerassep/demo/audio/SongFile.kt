@@ -60,7 +60,7 @@ class SongFile(private val context: Context) {
         }
 
     private companion object {
-        const val EXAMPLE = "example/lithium.flac"
-        const val EXAMPLE_TITLE = "Everything is free – Lithium"
+        const val EXAMPLE = "example/example.flac"
+        const val EXAMPLE_TITLE = "Music Delta – Country1"
     }
 }
