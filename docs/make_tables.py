@@ -14,6 +14,7 @@ from common.files import write_text
 from common.markdown import table
 
 ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
 CARD, NETWORK = ROOT / "MODEL_CARD.md", ROOT / "docs" / "explain" / "network.md"
 SCORES = ROOT / "docs" / "results" / "scores.md"
 SECTIONS = ("test", "validation", "robustness")
@@ -59,18 +60,36 @@ def size_table() -> str:
     return table(["size", *(f"`{kind.__name__}`" for kind in kinds)], rows)
 
 
+def choice_table(scores: str) -> str:
+    """Makes the README's table of presets: size, SDR of the test songs (median of medians) and licence."""
+    from keras_sep.presets import list_presets
+
+    by_name, column = scores_by_row(scores)
+    rows = []
+    for preset in list_presets():
+        sdr = [by_name[preset.name][column[name]].split(" ")[0] for name in ("V SDR", "A SDR")]
+        smallest = min(file.bytes for file in preset.files)
+        rows.append([f"`{preset.name}`", f"{smallest / 1e6:.1f} MB", " / ".join(sdr), preset.licence])
+    return table(["preset", "size", "voice / accompaniment, dB", "licence"], rows)
+
+
+def scores_by_row(scores: str) -> tuple[dict[str, list[str]], dict[str, int]]:
+    """Reads the first table of the test songs' scores: cells by row, and the place of each column."""
+    lines = [line for line in between(scores, "test").split("\n\n")[1].splitlines() if line.startswith("|")]
+    head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
+    by_name = {re.sub(r" \(.*", "", row[0]): row for row in rows}
+    return by_name, {name: head.index(name) for name in COLUMNS}
+
+
 def evaluation_table(scores: str) -> str:
     """Makes the model card's table from the first one of the test songs' scores."""
     from keras_sep.presets import presets
 
-    lines = [line for line in between(scores, "test").split("\n\n")[1].splitlines() if line.startswith("|")]
-    head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
-    chosen = [head.index(column) for column in COLUMNS]
+    by_name, column = scores_by_row(scores)
     wanted = ("mixture, unprocessed", *presets(), "IRM1 oracle")
-    by_name = {re.sub(r" \(.*", "", row[0]): row for row in rows}
     if missing := [name for name in wanted if name not in by_name]:
         raise ValueError(f"{SCORES}: expected rows of {', '.join(wanted)}. Missing: {', '.join(missing)}")
-    return table(["", *COLUMNS], [[name, *(by_name[name][i] for i in chosen)] for name in wanted])
+    return table(["", *COLUMNS], [[name, *(by_name[name][column[c]] for c in COLUMNS)] for name in wanted])
 
 
 def pages(scores: str | None = None) -> dict[Path, str]:
@@ -82,6 +101,7 @@ def pages(scores: str | None = None) -> dict[Path, str]:
     scores = SCORES.read_text(encoding="utf-8") if scores is None else scores
     card = fill(CARD.read_text(encoding="utf-8"), "presets", preset_table())
     return {
+        README: fill(README.read_text(encoding="utf-8"), "presets", choice_table(scores)),
         SCORES: scores,
         CARD: fill(card, "evaluation", evaluation_table(scores)),
         NETWORK: fill(NETWORK.read_text(encoding="utf-8"), "sizes", size_table()),

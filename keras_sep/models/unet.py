@@ -164,8 +164,8 @@ class Level2D(layers.Layer):
         self.norm = layers.BatchNormalization(momentum=0.97, name="norm")
         self.dropout = layers.Dropout(dropout, name="dropout")
 
-    def build(self, shape):
-        self.conv.build(shape)
+    def build(self, input_shape):
+        self.conv.build(input_shape)
         self.norm.build((None, None, None, self.filters))
 
     def call(self, x, training=None):

@@ -102,8 +102,8 @@ class Bands(layers.Layer):
         above[:, : self.dc_bins] = 0
         return ops.convert_to_tensor(above, part.dtype)
 
-    def compute_output_shape(self, shape):
-        return (shape[0], self.num_bands, shape[2])
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.num_bands, input_shape[2])
 
     def get_config(self):
         return {**super().get_config(), "num_bins": self.num_bins, "plan": self.plan, "dc_bins": self.dc_bins}

@@ -39,15 +39,15 @@ class BinMemory(layers.Layer):
         self.gru = layers.GRU(units, return_sequences=True, return_state=True, name="gru")
         self.dense = layers.Dense(channels, kernel_initializer="zeros", name="dense")
 
-    def build(self, shape):
+    def build(self, input_shape):
         self.gru.build((None, None, self.channels))
         self.dense.build((None, None, self.units))
 
     def call(self, x, recur):
         return x + self.dense(recur(self.gru, x))
 
-    def compute_output_shape(self, shape):
-        return shape
+    def compute_output_shape(self, input_shape):
+        return input_shape
 
     def get_config(self):
         return {**super().get_config(), "channels": self.channels, "units": self.units}

@@ -39,15 +39,15 @@ class ConvBlock(layers.Layer):
         self.conv = layers.Conv1D(filters, kernel_size, strides, padding="same", use_bias=False, name="conv")
         self.norm = layers.BatchNormalization(momentum=0.97, name="norm")
 
-    def build(self, shape):
-        self.conv.build(shape)
-        self.norm.build(self.conv.compute_output_shape(shape))
+    def build(self, input_shape):
+        self.conv.build(input_shape)
+        self.norm.build(self.conv.compute_output_shape(input_shape))
 
     def call(self, x, training=None):
         return ops.relu(self.norm(self.conv(x), training=training))
 
-    def compute_output_shape(self, shape):
-        return self.conv.compute_output_shape(shape)
+    def compute_output_shape(self, input_shape):
+        return self.conv.compute_output_shape(input_shape)
 
     def get_config(self):
         own = {"filters": self.filters, "kernel_size": self.kernel_size, "strides": self.strides}
@@ -73,14 +73,14 @@ class UpBlock(layers.Layer):
         self.filters, self.kernel_size = filters, kernel_size
         self.block = ConvBlock(2 * filters, kernel_size, name="block")
 
-    def build(self, shape):
-        self.block.build(shape)
+    def build(self, input_shape):
+        self.block.build(input_shape)
 
     def call(self, x, training=None):
         return ops.reshape(self.block(x, training=training), (-1, 2 * x.shape[1], self.filters))
 
-    def compute_output_shape(self, shape):
-        return (shape[0], 2 * shape[1], self.filters)
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], 2 * input_shape[1], self.filters)
 
     def get_config(self):
         return {**super().get_config(), "filters": self.filters, "kernel_size": self.kernel_size}

@@ -82,6 +82,13 @@ def test_a_step_has_the_states_of_the_network_in_order(case, network):
     model_case.check_states(case, network)
 
 
+def test_its_summary_shows_every_layer(network):
+    lines: list[str] = []
+    network.summary(print_fn=lambda line, **_: lines.append(line))
+    printed = "".join(lines)
+    assert all(layer.name in printed for layer in network.layers)
+
+
 @online
 def test_frames_and_chunks_are_the_whole_sequence(case, network):
     model_case.check_streaming(case, network)
