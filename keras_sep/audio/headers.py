@@ -72,7 +72,7 @@ def _chunked(file: BinaryIO, wanted: bytes, order: str) -> Link:
     if stated == _ALL_ONES and long_size_at:
         return _sized(file, start, there, long_size, long_size > 0, {long_size_at: struct.pack(f"{order}Q", there)})
     # Lost power leaves 0; pipes write the largest size (ffmpeg) or one just below 2 GiB (sox, arecord).
-    is_size = 0 < stated < 0xFFFFFF00 and not 0x7FFF0000 <= stated <= 0x80000000
+    is_size = stated < 0xFFFFFF00 and not 0x7FFF0000 <= stated <= 0x80000000
     patch = struct.pack(f"{order}I", min(there, _ALL_ONES))
     return _sized(file, start, there, stated, is_size, {position + 4: patch})
 

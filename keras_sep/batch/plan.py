@@ -148,7 +148,7 @@ def _require_no_input(jobs: Sequence[Job]) -> None:
         for output in job.outputs:
             song = inputs.get(_identity(output.path))
             if song is not None:
-                what = "the input" if song is job.song else f"an input, {song}"
+                what = "the input" if song is job.song else "another input"
                 raise AudioError(f"{output.path}: cannot write: it is {what}; choose another OUTDIR")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -16,13 +17,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from keras_sep import ModelFileError, StreamingSeparator, __version__
+from keras_sep import ModelFileError, StreamingSeparator, __version__, cli
 from keras_sep.audio import CLIP_MODES, FORMATS
 from keras_sep.batch.records import RECORD
 from keras_sep.presets import DEFAULT_PRESET, presets
 from tests.support.commands import WAYS, here, process
 from tests.support.needs import needs_posix
-from tests.support.paths import GOLDEN
+from tests.support.paths import GOLDEN, ROOT
 
 UNIT = GOLDEN / "unit-mask-float32.tflite"
 STEMS = ["accompaniment.wav", "vocals.wav"]
@@ -203,6 +204,14 @@ def test_the_help_knows_the_formats():
         if format.bitrates:
             low, high = format.bitrates
             assert re.search(rf"{format.name} {low} to {high} \((default: )?{format.bitrate}\)", " ".join(text.split()))
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/guide/separate.md"])
+def test_the_commands_of_the_documents_are_right_usage(page):
+    lines = re.findall(r"^    (?:\S*/)?keras-sep (.*)", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(lines) >= 4
+    for line in lines:
+        cli._parser().parse_args(shlex.split(line, comments=True))
 
 
 # What does not.

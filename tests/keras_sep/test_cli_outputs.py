@@ -220,7 +220,7 @@ def test_overwrite_never_replaces_another_input(song, music, tmp_path):
     soundfile.write(stem, music(0.1), 44100)
     before = {path: path.read_bytes() for path in song.parent.rglob("*") if path.is_file()}
     line = refused(separate(song, stem, "-o", song.parent, "--overwrite"))
-    assert line == f"keras-sep: error: {stem}: cannot write: it is an input, {stem}; choose another OUTDIR"
+    assert line == f"keras-sep: error: {stem}: cannot write: it is another input; choose another OUTDIR"
     assert {path: path.read_bytes() for path in song.parent.rglob("*") if path.is_file()} == before
 
 

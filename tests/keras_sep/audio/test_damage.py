@@ -248,3 +248,30 @@ def test_what_decodes_to_nothing_is_an_error(music, tmp_path):
         (tmp_path / name).write_bytes(data)
         with pytest.raises(AudioError, match=rf"{name}: expected an audio"):
             AudioReader(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["16 bit.WAV", "apple.aiff", "core.caf", "sony.w64", "vorbis.ogg"])
+@pytest.mark.parametrize("size", [b"\x7f" + b"\xff" * 7, b"\xff" * 8, b"\x00" * 8, b"\x80" + b"\x00" * 7])
+def test_sizes_that_point_anywhere(music, tmp_path, name, size):
+    """At every place of a header: read, or refused in one line, and soon."""
+    kind, path = FILE_KINDS[name], tmp_path / name
+    write_kind(path, music(0.1, kind.sample_rate), kind)
+    content = path.read_bytes()
+    for place in range(0, 120, 4):
+        path.write_bytes(content[:place] + size + content[place + 8 :])
+        try:
+            y, _ = read(path)
+            assert y.ndim == 2
+        except AudioError as error:
+            assert str(error).startswith(f"{path}: expected ")
+            assert "\n" not in str(error)
+
+
+def test_an_unknown_codec(music, tmp_path):
+    soundfile.write(tmp_path / "a.wav", music(0.1), RATE)
+    content = bytearray((tmp_path / "a.wav").read_bytes())
+    place = content.index(b"fmt ") + 8
+    content[place : place + 2] = b"\x34\x12"
+    (tmp_path / "a.wav").write_bytes(content)
+    with pytest.raises(AudioError, match=r"a.wav: expected an audio file. Received: one of an unknown codec"):
+        AudioReader(tmp_path / "a.wav")

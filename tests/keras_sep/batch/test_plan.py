@@ -101,9 +101,7 @@ def test_an_input_is_never_replaced(library, tmp_path, overwrite):
     stem.parent.mkdir(parents=True)
     shutil.copy(library / "a/01.wav", stem)
     song = library / "b/01.wav"
-    with pytest.raises(
-        AudioError, match=r"out/01/vocals\.wav: cannot write: it is an input, .*out/01/vocals\.wav; choose"
-    ):
+    with pytest.raises(AudioError, match=r"out/01/vocals\.wav: cannot write: it is another input; choose"):
         plan(song, stem, out=tmp_path / "out", overwrite=overwrite)
     with pytest.raises(AudioError, match=r"01\.wav: cannot write: it is the input; choose another OUTDIR"):
         plan(song, out=library / "b", name="{name}", mixes={"vocals": {"vocals": 1.0}}, overwrite=overwrite)
