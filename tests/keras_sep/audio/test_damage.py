@@ -259,12 +259,13 @@ def test_sizes_that_point_anywhere(music, tmp_path, name, size):
     content = path.read_bytes()
     for place in range(0, 120, 4):
         path.write_bytes(content[:place] + size + content[place + 8 :])
+        refused = ""
         try:
             y, _ = read(path)
-            assert y.ndim == 2
         except AudioError as error:
-            assert str(error).startswith(f"{path}: expected ")
-            assert "\n" not in str(error)
+            refused = str(error)
+        assert refused.startswith(f"{path}: expected ") if refused else y.ndim == 2
+        assert "\n" not in refused
 
 
 def test_an_unknown_codec(music, tmp_path):
