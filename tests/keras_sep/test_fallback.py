@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from keras_sep import ModelFileError, Separator, StreamingSeparator, presets, runtime
+from keras_sep import ModelFileError, Separator, StreamingSeparator, presets, runtime, store
 from keras_sep.errors import UnsupportedModelError
 from keras_sep.presets import DEFAULT_PRESET, FORMER_NAMES, get_preset
 from tests.support import old_runtime
@@ -109,7 +109,7 @@ def test_a_graph_or_a_precision_that_was_asked_for_stays(refuse):
 
 def test_a_damaged_file_is_not_passed_over(refuse, tmp_path, monkeypatch):
     shutil.copytree(presets.ASSETS, tmp_path / "assets")
-    monkeypatch.setattr(presets, "ASSETS", tmp_path / "assets")
+    monkeypatch.setattr(store, "ASSETS", tmp_path / "assets")
     with (tmp_path / "assets" / DEFAULT).open("r+b") as file:
         file.seek(100_000)
         file.write(b"damage")

@@ -38,7 +38,7 @@ def test_a_regression_of_a_tenth_of_a_decibel_is_seen():
     golden = SCORES["excerpt"][f"{DEFAULT_PRESET} mask dynamic_int8"]["vocals"]
     assert si_sdr(references["vocals"], vocals) == pytest.approx(golden, abs=TOLERANCE_DB)
     assert golden - 0.15 < si_sdr(references["vocals"], vocals - 0.035 * mixture) < golden - 1.5 * TOLERANCE_DB
-    assert si_sdr(references["vocals"], mixture) < golden - 10
+    assert si_sdr(references["vocals"], mixture) < golden - 9
 
 
 def test_every_file_of_the_preset_is_scored():

@@ -75,7 +75,7 @@ def test_sources_apart_in_frequency_come_out_nearly_perfect_to_the_last_sample(k
 
 
 def test_a_shift_of_a_frame_costs_decibels(example, ideal):
-    late = {s: np.roll(example.references[s], 512, axis=0) for s in SOURCES}
+    late = {s: np.roll(example.references[s], 2048, axis=0) for s in SOURCES}
     shifted = ideal_mask(ScoredMixture("late", 44100, late, example.mixture), "irm2")
     assert np.all(np.subtract(both(example, ideal["irm2"]), both(example, shifted)) > 1)
 
