@@ -259,12 +259,13 @@ def test_sizes_that_point_anywhere(music, tmp_path, name, size):
     content = path.read_bytes()
     for place in range(0, 120, 4):
         path.write_bytes(content[:place] + size + content[place + 8 :])
+        said = f"{path}: expected "
         try:
-            y, _ = read(path)
-            assert y.ndim == 2
+            assert read(path)[0].shape[1] > 0
         except AudioError as error:
-            assert str(error).startswith(f"{path}: expected ")
-            assert "\n" not in str(error)
+            said = str(error)
+        assert said.startswith(f"{path}: expected ")
+        assert "\n" not in said
 
 
 def test_an_unknown_codec(music, tmp_path):
