@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from keras_sep.audio.ogg import pages
 
+_SEARCHED = 1 << 16  # bytes at a time
 _ALL_ONES = 0xFFFFFFFF
 _AUDIO_STREAMS = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ")
 
@@ -72,7 +73,7 @@ def _chunked(file: BinaryIO, wanted: bytes, order: str) -> Link:
     if stated == _ALL_ONES and long_size_at:
         return _sized(file, start, there, long_size, long_size > 0, {long_size_at: struct.pack(f"{order}Q", there)})
     # Lost power leaves 0; pipes write the largest size (ffmpeg) or one just below 2 GiB (sox, arecord).
-    is_size = stated < 0xFFFFFF00 and not 0x7FFF0000 <= stated <= 0x80000000
+    is_size = 0 < stated < 0xFFFFFF00 and not 0x7FFF0000 <= stated <= 0x80000000
     patch = struct.pack(f"{order}I", min(there, _ALL_ONES))
     return _sized(file, start, there, stated, is_size, {position + 4: patch})
 
@@ -124,14 +125,17 @@ def _core_audio(file: BinaryIO) -> Link:
 def _goes_on(file: BinaryIO, position: int, whole: int) -> bool:
     """Whether what follows the sound is neither another chunk nor padding, but more sound."""
     for start in (position, position + position % 2):  # some writers forget to pad to an even position
-        file.seek(start)
-        rest = file.read(4096)
-        if len(rest) < 8 or not any(rest):
+        head = _at(file, start, 8, whole)
+        if len(head) < 8:
             return False
-        sizes = (int.from_bytes(rest[4:8], "little"), int.from_bytes(rest[4:8], "big"))
-        if all(0x20 <= byte < 0x7F for byte in rest[:4]) and start + 8 + min(sizes) <= whole:
+        sizes = (int.from_bytes(head[4:], "little"), int.from_bytes(head[4:], "big"))
+        if all(0x20 <= byte < 0x7F for byte in head[:4]) and start + 8 + min(sizes) <= whole:
             return False
-    return True
+    file.seek(position)
+    while data := file.read(_SEARCHED):
+        if any(data):
+            return True
+    return False
 
 
 def _ogg(file: BinaryIO) -> list[Link]:
