@@ -28,6 +28,7 @@ def calibration_samples(graph: Graph, mixtures: Iterable[Array]) -> Iterator[dic
         >>> import numpy as np
         >>> from keras_sep.models import OrUnet
         >>> from keras_sep.tflite.graphs import WaveformGraph
+        >>> from keras_sep.tflite.samples import calibration_samples
         >>> graph = WaveformGraph(OrUnet("tiny"))
         >>> samples = list(calibration_samples(graph, [np.zeros((16 * 512, 2), "float32")]))
         >>> len(samples), sorted(samples[0])  # steps 0 and 8 of 16
