@@ -67,4 +67,8 @@ def test_separate_with_nothing_but_the_runtime_dependencies(tmp_path):
         f"sys.exit(main(['separate', {str(song)!r}, '-o', {str(tmp_path)!r}, '--duration', '1']))"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
-    assert {path.name for path in (tmp_path / "mixture").iterdir()} == {"vocals.wav", "accompaniment.wav", ".keras-sep.json"}
+    assert {path.name for path in (tmp_path / "mixture").iterdir()} == {
+        "vocals.wav",
+        "accompaniment.wav",
+        ".keras-sep.json",
+    }

@@ -268,15 +268,13 @@ def on_the_page(test):
     return pytest.mark.browser(needs_page(needs_chromium(test)))
 
 
-# dynamic_int8 rounds what other kernels add up in another order. Most weights stay within 0.001 of Python's samples,
-# these within 0.002.
-TOLERANCES = {"base-free": 2e-3, "small": 2e-3}
+# dynamic_int8 rounds what other kernels add up in another order: the example, of full scale, is within this of Python's.
+TOLERANCE = 2e-3
 
 
 @on_the_page
 @pytest.mark.parametrize("preset", WITH_WAVEFORM)
 def test_a_file_is_separated_as_python_does(visit, tmp_path, preset):
-    tolerance = TOLERANCES.get(preset, 1e-3)
     path = excerpt(tmp_path / "song.flac", 8.01, subtype="PCM_16")
     visit.tab.select_option("#model", label=re.search(rf" *{preset}, .*", visit.tab.inner_text("#model"))[0].strip())
     visit.tab.locator("#file:enabled").wait_for(state="attached")  # the model is loaded again, if it was there already
@@ -290,9 +288,9 @@ def test_a_file_is_separated_as_python_does(visit, tmp_path, preset):
     python = Separator(preset, graph="waveform").separate(page["mixture"], RATE)
     for stem, samples in python.items():
         assert page[stem].shape == samples.shape
-        assert error(page[stem], samples) <= tolerance
+        assert error(page[stem], samples) <= TOLERANCE
         assert np.square(samples).sum() > 10**4.5 * np.square(page[stem] - samples).sum()  # 45 dB
-        assert error(page[stem][1:], samples) > 10 * tolerance  # it is not the tolerance that makes them equal
+        assert error(page[stem][1:], samples) > 10 * TOLERANCE  # it is not the tolerance that makes them equal
 
 
 @on_the_page
@@ -407,7 +405,8 @@ def test_live_is_the_same_stream(visit, spoken):
     # What it heard is the microphone's song. The fake device may click where a busy machine made it late.
     song, _ = soundfile.read(spoken, dtype="float32")
     loop = np.concatenate([song, song])[:, 0]
-    window = heard[RATE : RATE + 16384, 0]
+    sounds = np.convolve(heard[RATE : 3 * RATE, 0] ** 2, np.ones(16384), "valid")
+    window = heard[RATE + int(np.argmax(sounds)) :, 0][:16384]
     size = 1 << 20
     found = np.fft.irfft(np.fft.rfft(loop, size) * np.conj(np.fft.rfft(window, size)), size)
     lag = int(np.argmax(found[: len(loop) - len(window)]))
