@@ -268,7 +268,7 @@ def on_the_page(test):
     return pytest.mark.browser(needs_page(needs_chromium(test)))
 
 
-# dynamic_int8 rounds what other kernels add up in another order: the example, of full scale, is within this of Python's.
+# dynamic_int8 rounds what other kernels add up in another order: of the example, at full scale, at most this much.
 TOLERANCE = 2e-3
 
 
