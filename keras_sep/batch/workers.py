@@ -213,6 +213,7 @@ def _work(connection: Connection, model: Path) -> None:
     with contextlib.suppress(_Stopped, EOFError, OSError):
         while True:
             job: Job = connection.recv()
+            last = 0.0  # each song's first report comes, with its length
             try:
                 separator = separator or Separator(model=model)
             except ModelFileError as error:

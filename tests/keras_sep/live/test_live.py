@@ -885,6 +885,23 @@ def test_whatever_ends_it_keeps_the_recording(sounddevice, music, tmp_path, stop
 
 
 @needs_posix
+def test_ctrl_c_while_the_recording_is_put_in_place(sounddevice, music, tmp_path, monkeypatch):
+    """The song is over, and somebody waits no longer."""
+    sounddevice(PLAYING_SOUNDDEVICE)
+    close = Recorder.close
+
+    def interrupted(recorder: Recorder) -> list[Path]:
+        os.kill(os.getpid(), signal.SIGINT)
+        return close(recorder)
+
+    monkeypatch.setattr(Recorder, "close", interrupted)
+    soundfile.write(tmp_path / "song.wav", music(0.3), RATE, subtype="FLOAT")
+    result = here("live", "--file", tmp_path / "song.wav", "--record", tmp_path / "out", "--model", UNIT, "--quiet")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert {soundfile.info(path).frames for path in (tmp_path / "out").iterdir()} == {round(0.3 * RATE)}
+
+
+@needs_posix
 @pytest.mark.command
 def test_a_terminal_that_goes_is_no_reason_to_stop(sounddevice, music, tmp_path):
     """Of what was told to ignore it, as by `nohup`."""
