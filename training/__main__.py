@@ -13,6 +13,7 @@ from training.commands import (
     compare,
     credits,
     evaluate,
+    first_seconds,
     gap,
     gather,
     report,
@@ -20,7 +21,20 @@ from training.commands import (
     train,
 )
 
-COMMANDS = (train, evaluate, alone, report, run_paper, gather, compare, average, gap, benchmark, credits)
+COMMANDS = (
+    train,
+    evaluate,
+    alone,
+    first_seconds,
+    report,
+    run_paper,
+    gather,
+    compare,
+    average,
+    gap,
+    benchmark,
+    credits,
+)
 
 
 def main(argv: list[str] | None = None) -> int:

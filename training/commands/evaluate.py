@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="A,B",
         help="rows of the model on altered mixtures, all or some of level_+20db,level_-20db,lowpass_8khz,mono,mp3_128k,"
-        "noise_-80db",
+        "noise_-80db,dc_10percent",
     )
     add_scoring_options(parser, protocols="v4,v3")
     parser.add_argument("--save-estimates", action="store_true", help="keep the stems in DIR/estimates")

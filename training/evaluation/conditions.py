@@ -1,4 +1,4 @@
-"""The same song as it may reach a listener: louder, duller, in mono, through a coder, with a little noise.
+"""The same song as it may reach a listener: louder, duller, in mono, through a coder, with noise or a DC offset.
 
 Conventions: waveform (samples, channels), float32; full scale is ±1, but nothing is clipped.
 """
@@ -101,6 +101,12 @@ def noise(scored: ScoredMixture, level_db: float) -> ScoredMixture:
     return dataclasses.replace(scored, mixture=scored.mixture + samples * np.float32(10 ** (level_db / 20)))
 
 
+def dc(scored: ScoredMixture, offset: float) -> ScoredMixture:
+    """Adds a constant, as a share of full scale, to the mixture and to the accompaniment, where it belongs."""
+    references = {**scored.references, "accompaniment": scored.references["accompaniment"] + np.float32(offset)}
+    return dataclasses.replace(scored, references=references, mixture=scored.mixture + np.float32(offset))
+
+
 CONDITIONS: dict[str, Callable[[ScoredMixture], ScoredMixture]] = {
     "level_+20db": functools.partial(level, gain_db=20.0),
     "level_-20db": functools.partial(level, gain_db=-20.0),
@@ -108,6 +114,7 @@ CONDITIONS: dict[str, Callable[[ScoredMixture], ScoredMixture]] = {
     "mono": mono,
     "mp3_128k": mp3_128k,
     "noise_-80db": functools.partial(noise, level_db=-80.0),
+    "dc_10percent": functools.partial(dc, offset=0.1),
 }
 LABELS = {
     "level_+20db": "20 dB louder",
@@ -116,6 +123,7 @@ LABELS = {
     "mono": "mono",
     "mp3_128k": "mixture through MP3 at 128 kbit/s",
     "noise_-80db": "mixture with noise at −80 dB",
+    "dc_10percent": "DC offset of 10 % of full scale",
 }
 
 

@@ -6,7 +6,7 @@ To add a reference row: write a function from a ScoredMixture to stems and name 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -122,6 +122,21 @@ def of_run(run: Path, *, name: str | None = None) -> Method:
         online=isinstance(network, OnlineNetwork),
         sample_rate=spec.sample_rate,
     )
+
+
+def of_models(names: Sequence[str]) -> tuple[list[Method], int]:
+    """Returns a method for each preset, as it streams, and each run folder, in Keras; and their sample rate, Hz.
+
+    Raises:
+        ValueError: neither a preset nor a run, or networks of different sample rates.
+    """
+    from keras_sep.presets import presets
+
+    chosen = [of_file(name, None, name=name)[0] if name in presets() else of_run(Path(name)) for name in names]
+    rate, *others = sorted({method.sample_rate for method in chosen if method.sample_rate})
+    if others:
+        raise ValueError(f"expected networks of one sample rate. Received: {rate} and {others[0]} Hz")
+    return chosen, rate
 
 
 def of_estimates(folder: Path, *, name: str | None = None) -> Method:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from common.markdown import decibels, table
-from keras_sep.presets import presets
 from training.data.datasets import load_split
 from training.evaluation import methods
 from training.evaluation.methods import Method
@@ -30,13 +29,7 @@ def suppression_table(models: Sequence[str], data: Path, split: Any, cache: Path
     Raises:
         ValueError: neither a preset nor a run, or networks of different sample rates.
     """
-    chosen = [
-        methods.of_file(name, None, name=name)[0] if name in presets() else methods.of_run(Path(name))
-        for name in models
-    ]
-    rate, *others = sorted({method.sample_rate for method in chosen if method.sample_rate})
-    if others:
-        raise ValueError(f"expected networks of one sample rate. Received: {rate} and {others[0]} Hz")
+    chosen, rate = methods.of_models(models)
     pool = load_split(data, split, cache, rate)
     recordings = [("accompaniment", stem) for stem in pool.instrumentals]
     recordings += [("accompaniment", song.accompaniment) for song in pool.songs]

@@ -117,7 +117,18 @@ def test_one_source_alone_stays_out_of_the_other_stem(tmp_path, capsys):
     assert "expected a run folder" in capsys.readouterr().err
 
 
-def test_one_source_alone_needs_networks_of_one_sample_rate(runs, options, capsys):
-    assert main(["alone", str(runs[0]), DEFAULT_PRESET, *options]) == 1
+def test_the_first_seconds_after_silence_are_those_of_a_cold_start(tmp_path, capsys):
+    data = write_data(tmp_path / "data", rate=44100)
+    options = ["--data", str(data), "--cache", str(tmp_path / "cache"), "--split", "valid"]
+    assert main(["first-seconds", DEFAULT_PRESET, *options]) == 0
+    head, _, *rows = table(capsys)
+    assert head[3] == "digital silence"
+    assert [row[0] for row in rows] == [DEFAULT_PRESET] * len(rows)
+    assert all(abs(float(row[3].replace("−", "-"))) < 0.1 for row in rows)
+
+
+@pytest.mark.parametrize("command", ["alone", "first-seconds"])
+def test_networks_of_other_sample_rates_are_not_put_side_by_side(runs, options, capsys, command):
+    assert main([command, str(runs[0]), DEFAULT_PRESET, *options]) == 1
     message = "error: expected networks of one sample rate. Received: 8000 and 44100 Hz"
     assert capsys.readouterr().err.splitlines() == [message]

@@ -28,6 +28,7 @@ def test_every_condition_has_a_label():
         == list(LABELS)
         == [
             *("level_+20db", "level_-20db", "lowpass_8khz", "mono", "mp3_128k", "noise_-80db"),
+            "dc_10percent",
         ]
     )
 
@@ -56,6 +57,14 @@ def test_noise_is_in_the_mixture_alone_and_the_same_every_time(example):
     for source in SOURCES:
         np.testing.assert_array_equal(scored.references[source], example.references[source])
     np.testing.assert_array_equal(scored.mixture, CONDITIONS["noise_-80db"](example).mixture)
+
+
+def test_a_dc_offset_is_in_the_mixture_and_the_accompaniment(example):
+    scored = CONDITIONS["dc_10percent"](example)
+    np.testing.assert_allclose(scored.mixture - example.mixture, 0.1, atol=1e-6)
+    offset = scored.references["accompaniment"] - example.references["accompaniment"]
+    np.testing.assert_allclose(offset, 0.1, atol=1e-6)
+    np.testing.assert_array_equal(scored.references["vocals"], example.references["vocals"])
 
 
 @pytest.mark.parametrize(("name", "gain"), [("level_+20db", 10), ("level_-20db", 0.1)])
