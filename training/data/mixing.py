@@ -34,7 +34,8 @@ MASTERED_DB = (3.0, 10.0)  # … after, in a share of them, its peaks alone were
 PAUSE_S = (0.8, 3.5)  # length of added pauses; what lies between is as long
 NARROW_HZ = (7000.0, 19000.0)  # where a mixture without the highest frequencies ends
 LEAD_IN = (0.1, 0.6)  # of an excerpt, before its song begins …
-LEAD_IN_FLOOR_DB = (-90.0, -50.0)  # … and RMS of the noise floor that is there from the first sample on
+LEAD_IN_FLOOR_DB = (-90.0, -50.0)  # … and RMS of the noise floor that is there from the first sample on …
+LEAD_IN_SILENCE = 0.4  # … but in this share of them, before which there is nothing at all
 FLOOR_DB = -100.0  # RMS of the quietest noise floor: 16 bits
 
 
@@ -52,7 +53,7 @@ class Mixing:
         mastered: of mixtures that are too loud, limited and not only turned down.
         equaliser: of sources, with a random spectral tilt and wave.
         narrow: of mixtures, without the highest frequencies.
-        lead_in: of mixtures that begin with a noise floor alone, as a recording does before its song.
+        lead_in: of mixtures that begin with a noise floor alone, or digital silence, as a recording before its song.
         floor: of mixtures, with a noise floor.
         floor_db: RMS of the loudest noise floor, dB of full scale, at least −100; −62 is a tape's.
     """
@@ -171,6 +172,7 @@ class RandomMixer:
             voice = self._sing_in_a_room(voice, samples, rng)
         position = rng.normal(0, 0.15 if rng.random() < 0.8 else 0.7)
         lead_in = rng.random() < self.mixing.lead_in
+        hiss = lead_in and rng.random() >= LEAD_IN_SILENCE
         if lead_in:
             begin, fade = int(rng.uniform(*LEAD_IN) * samples), int(rng.uniform(0.0, 0.05) * self.spec.sample_rate)
             for waveform in (voice, music):
@@ -202,7 +204,8 @@ class RandomMixer:
                 source.equaliser = source.equaliser * effects.low_pass(
                     cutoff, self.spec.num_bins, self.spec.sample_rate
                 )
-        return Excerpt(vocals, accompaniment, self.spec, self.num_frames, self._floor(samples, rng, lead_in))
+        floor = self._floor(samples, rng, hiss) if hiss or not lead_in else None
+        return Excerpt(vocals, accompaniment, self.spec, self.num_frames, floor)
 
     def draw_plain(self, index: int) -> Excerpt:
         """Number `index` of the validation mixtures: no effects, and the same one in every run.
@@ -376,14 +379,14 @@ class RandomMixer:
             effects.silence(x, place, stop, int(rng.uniform(0.02, 0.08) * rate))
             place = stop + int(rng.uniform(*PAUSE_S) * rate)
 
-    def _floor(self, samples: int, rng: np.random.Generator, lead_in: bool) -> Source | None:
+    def _floor(self, samples: int, rng: np.random.Generator, hiss: bool) -> Source | None:
         """Gaussian noise, white or coloured, the channels' own or, as of a mono recording, the same in both."""
-        if rng.random() >= self.mixing.floor and not lead_in:
+        if rng.random() >= self.mixing.floor and not hiss:
             return None
         channels = self.spec.num_channels if rng.random() < 0.8 else 1
         noise = rng.standard_normal((channels, samples), np.float32)
         colour = effects.equaliser(rng, self.spec.num_bins) if rng.random() < 0.5 else np.float32(1.0)
-        levels = LEAD_IN_FLOOR_DB if lead_in else (FLOOR_DB, self.mixing.floor_db)
+        levels = LEAD_IN_FLOOR_DB if hiss else (FLOOR_DB, self.mixing.floor_db)
         level = np.float32(effects.gain(rng.uniform(*levels)))
         return Source(noise, colour * np.ones(self.spec.num_bins, np.float32), level * self._ones())
 

@@ -151,13 +151,15 @@ def test_the_noise_floor_is_heard_as_accompaniment():
     assert not excerpt.segment().accompaniment.any()
 
 
-def test_a_lead_in_is_the_noise_floor_alone():
-    mixer = RandomMixer(POOLS["pools"](), SPEC, FRAMES, Mixing(lead_in=1.0, floor=0.0, narrow=0.0, music_silent=0.0))
-    begins, levels = [], []
-    for excerpt in draws(mixer, 40):
+def test_a_lead_in_is_the_noise_floor_alone_or_digital_silence():
+    mixer = RandomMixer(POOLS["pools"](), SPEC, FRAMES, Mixing(lead_in=1.0, floor=1.0, narrow=0.0, music_silent=0.0))
+    begins, levels, count = [], [], 60
+    for excerpt in draws(mixer, count):
         (sounds,) = np.nonzero(excerpt.vocals.waveform.any(axis=0) | excerpt.accompaniment.waveform.any(axis=0))
         begins.append(sounds[0] / excerpt.vocals.waveform.shape[1])
-        levels.append(power_db(excerpt.floor.scaled()[:, : sounds[0]]))
+        if excerpt.floor is not None:
+            levels.append(power_db(excerpt.floor.scaled()[:, : sounds[0]]))
+    assert 0.45 < len(levels) / count < 0.75
     assert 0.08 < min(begins) < 0.2
     assert 0.4 < np.quantile(begins, 0.8) < 0.65
     assert -92 < min(levels) < -80 < -60 < max(levels) < -48
