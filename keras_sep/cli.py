@@ -1,4 +1,4 @@
-"""The `keras-sep` command: a thin layer over keras_sep's Python interface."""
+"""Command line `keras-sep`, a thin layer over the Python interface."""
 
 from __future__ import annotations
 
@@ -27,16 +27,34 @@ T = TypeVar("T")
 
 
 _FORMATS = ("wav", "wav16", "wav24", "flac", "ogg", "mp3", "m4a", "opus")
-_FORMATS_HELP = "wav is 32-bit float, which never clips; flac 24 bit, ogg Vorbis, m4a AAC (default: wav)"
-# SIGHUP: the terminal, or the connection to it, is closed; SIGBREAK: Windows' Ctrl-Break, or its console is closed.
+_FORMATS_HELP = "wav is 32-bit float, which never clips; flac is 24 bit, ogg is Vorbis, m4a is AAC (default: wav)"
+# SIGHUP: the terminal or its connection is closed; SIGBREAK: Ctrl-Break of Windows, or its console is closed.
 _ENDING_SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
 ]
-_LONGEST_S = 1e9  # no recording is longer, and nothing overflows
+_LONGEST_S = 1e9  # longer than any recording, and too short to overflow anything
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit status (0, 1 for a failed input, 2 for usage, 130 for Ctrl-C)."""
+    """Runs the command line.
+
+    Args:
+        argv: arguments; None for those of the process.
+
+    Returns:
+        Exit status: 0, or 1 after an error, or 130 after Ctrl-C.
+
+    Raises:
+        SystemExit: with status 2 for wrong arguments, and with 0 after `--help` and `--version`.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from keras_sep.cli import main
+        >>> main("separate --example -o stems --preset small --duration 1 --format flac --quiet".split())
+        0
+        >>> sorted(path.name for path in Path("stems/mixture").glob("*.flac"))
+        ['accompaniment.flac', 'vocals.flac']
+    """
     _open_standard_streams()
     args = _parser().parse_args(argv)
     with _ending_signals(), _quiet_libraries():
@@ -53,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             except OSError:
                 _discard_output()
             return 128 + signal.SIGINT
-        except OSError as error:  # mostly standard output: a closed pipe (`| head`) or a full disk
+        except OSError as error:  # mostly of standard output: a closed pipe (`| head`) or a full disk
             _discard_output()
             if _was_interrupted(error):
                 return 128 + signal.SIGINT
@@ -62,22 +80,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _was_interrupted(error: BaseException | None) -> bool:
-    """Whether it is an error of the end that Ctrl-C has begun, in a terminal that has gone for one."""
+    """Returns whether an error was raised while handling Ctrl-C, for example because the terminal is closed."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__context__
     return error is not None
 
 
 def _discard_output() -> None:
-    """Python would complain once more at exit of what cannot be printed."""
+    """Sends further output nowhere; otherwise Python would report the failing output again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 @contextlib.contextmanager
 def _ending_signals() -> Iterator[None]:
-    """Turns Ctrl-C, an end, and a terminal or console that is closed into KeyboardInterrupt, once.
+    """Turns the first signal to end (Ctrl-C, SIGTERM, a closed terminal or console) into KeyboardInterrupt.
 
-    Others that come while things are put in order are ignored, as all of those are that were when we were started.
+    Further ones are ignored, so that cleaning up is not interrupted. Signals that were ignored at the start stay
+    ignored.
     """
     before = {}
     if threading.current_thread() is threading.main_thread():
@@ -104,8 +123,8 @@ def _ignore_ending_signals() -> None:
 
 
 def _open_standard_streams() -> None:
-    """Sees to it that there is something to print to, which takes any file name."""
-    # Where one is closed, the next file to be opened, an output maybe, would get its number and our messages.
+    """Makes standard streams that are closed usable, and lets standard output print any file name."""
+    # Otherwise the next file to be opened, perhaps an output, would get a closed stream's number, and our messages.
     while (number := os.open(os.devnull, os.O_RDWR)) < 3:
         pass
     os.close(number)
@@ -117,13 +136,13 @@ def _open_standard_streams() -> None:
 
 @contextlib.contextmanager
 def _quiet_libraries() -> Iterator[None]:
-    """Keeps LiteRT's and FFmpeg's chatter off the terminal: they write to file 2, we to what it was."""
+    """Hides the messages that LiteRT and FFmpeg write to file descriptor 2; our own go to a copy of it."""
     ours = sys.stderr
     try:
         is_file_2 = ours.fileno() == 2
     except (OSError, ValueError):
         is_file_2 = False
-    if not is_file_2:  # somebody has put something else there, a test for one
+    if not is_file_2:  # standard error has been replaced, for example by a test
         yield
         return
     ours.flush()
@@ -134,7 +153,7 @@ def _quiet_libraries() -> Iterator[None]:
         os.dup2(nowhere, 2)
         yield
     finally:
-        with contextlib.suppress(OSError):  # the terminal has gone
+        with contextlib.suppress(OSError):  # the terminal is closed
             sys.stderr.flush()
         sys.stderr = ours
         os.dup2(kept, 2)
@@ -143,7 +162,7 @@ def _quiet_libraries() -> Iterator[None]:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, as everything here does."""
+    """Argument parser whose errors are one line, as all errors of the command."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"keras-sep: error: {_one_line(message)} (see `{self.prog} --help`)\n")
@@ -151,7 +170,10 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="keras-sep", description="Separate the singing voice and the accompaniment of songs.", allow_abbrev=False
+        prog="keras-sep",
+        description="Splits songs into the singing voice and the accompaniment (everything else). "
+        "`keras-sep COMMAND --help` explains a command; to begin: keras-sep separate SONG.mp3 -o stems",
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"keras-sep {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -161,9 +183,9 @@ def _parser() -> argparse.ArgumentParser:
 
     web = commands.add_parser(
         "web",
-        help="open the page that separates in the browser",
-        description="Serves the page on localhost, to this computer alone, until Ctrl-C. The browser separates files, "
-        "the microphone or another tab; nothing is uploaded.",
+        help="open a page that separates songs in the browser",
+        description="Opens a page in the browser that separates files, the microphone or the sound of another tab. "
+        "Everything is computed on this computer, and nothing is uploaded. The page is there until Ctrl-C.",
         allow_abbrev=False,
     )
     web.add_argument(
@@ -171,32 +193,37 @@ def _parser() -> argparse.ArgumentParser:
         type=_integer(0, 65535, "TCP port"),
         default=4410,
         metavar="N",
-        help="TCP port, 0 for any that is free (default: 4410)",
+        help="TCP port of the page, 0 for any free one (default: 4410)",
     )
-    web.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
+    web.add_argument("--no-browser", action="store_true", help="only print the address of the page")
     web.set_defaults(run=_web)
 
     desktop.add_command(commands)
 
     fetch = commands.add_parser(
         "fetch",
-        help="get files of a preset that are not installed",
-        description="Copies what the installation does not carry, a preset's float Keras network and other precisions, "
-        "into the user's cache, after a check of its SHA-256.",
+        help="get more files of a preset, for developers",
+        description="Gets the files of a preset that are not installed, such as the Keras network for training and "
+        "conversion, and keeps them in the user's cache folder. Their SHA-256 is checked.",
         allow_abbrev=False,
     )
-    fetch.add_argument("preset", metavar="PRESET", help="its name, see `keras-sep presets`")
+    fetch.add_argument("preset", metavar="PRESET", help="name of the preset, see `keras-sep presets`")
     fetch.add_argument(
         "--from",
         dest="source",
         required=True,
         metavar="SOURCE",
-        help="folder or URL with the files, such as a checkout's keras_sep/assets",
+        help="folder or URL that has the files, such as keras_sep/assets in a checkout",
     )
     fetch.set_defaults(run=_fetch)
 
-    presets = commands.add_parser("presets", help="list the shipped models", allow_abbrev=False)
-    presets.add_argument("--json", action="store_true", help="everything about them, for programs")
+    presets = commands.add_parser(
+        "presets",
+        help="list the presets, the models to choose from",
+        description="Lists the presets with their sizes, latencies, licences and files.",
+        allow_abbrev=False,
+    )
+    presets.add_argument("--json", action="store_true", help="print everything about them as JSON, for programs")
     presets.set_defaults(run=_presets)
     return parser
 
@@ -204,12 +231,14 @@ def _parser() -> argparse.ArgumentParser:
 def _add_separate(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = commands.add_parser(
         "separate",
-        help="split songs into stems",
-        description="Writes OUTDIR/NAME/vocals.wav and accompaniment.wav for each song, aligned to it to the sample, "
-        "with its length, sample rate and channels, and beside them .keras-sep.json, which says what they were made "
-        "of. Stems that are there, made of the same, are skipped, so an interrupted command can be given again; those "
-        "made of something else stay, which is an error, unless --overwrite is given. Ends with status 0 if all stems "
-        "are there, 1 if not, with a line for each song that failed, 2 for wrong usage, 130 by Ctrl-C.",
+        help="split songs into voice and accompaniment",
+        description="Writes two files (stems) for each song, OUTDIR/NAME/vocals.wav and OUTDIR/NAME/accompaniment.wav, "
+        "which have the song's length, sample rate and channels and start at the same sample. "
+        "A file .keras-sep.json in the same folder records what they were made from. The same command given again "
+        "skips finished stems, so an interrupted one can simply be repeated. Existing stems that were made from "
+        "another song or with other options are an error, unless --overwrite is given. "
+        "Exit status: 0 if all stems are there, 1 if a song failed (one line says why), 2 for wrong options, 130 after "
+        "Ctrl-C.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -217,16 +246,23 @@ def _add_separate(commands: argparse._SubParsersAction[_Parser]) -> None:
         nargs="*",
         type=Path,
         metavar="INPUT",
-        help="wav, flac, ogg, mp3, m4a, opus, mp4, webm and more; a folder, for all songs in it and below it; "
-        "- for standard input",
+        help="audio or film file (wav, flac, ogg, mp3, m4a, opus, mp4, webm and more); a folder, for all songs in it "
+        "and in its subfolders; - for standard input",
     )
-    parser.add_argument("--example", action="store_true", help="separate the song that comes with the package, too")
     parser.add_argument(
-        "-o", "--out", type=Path, required=True, metavar="OUTDIR", help="folder for the stems; - for standard output"
+        "--example", action="store_true", help="also separate the example song that comes with keras-sep"
+    )
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        required=True,
+        metavar="OUTDIR",
+        help="folder for the stems; - for standard output (one song and one stem, or --mix)",
     )
     model = parser.add_mutually_exclusive_group()
-    model.add_argument("--preset", help="shipped model, see `keras-sep presets` (default: the first of them)")
-    model.add_argument("--model", type=Path, metavar="FILE.tflite", help="a model file of your own")
+    model.add_argument("--preset", help="name of a model; `keras-sep presets` lists them and marks the default")
+    model.add_argument("--model", type=Path, metavar="FILE.tflite", help="your own model file, instead of a preset")
 
     songs = parser.add_argument_group("songs")
     songs.add_argument(
@@ -234,8 +270,8 @@ def _add_separate(commands: argparse._SubParsersAction[_Parser]) -> None:
         action="append",
         default=[],
         metavar="PATTERN",
-        help="of folders, only files of such a name, as '*.flac' or 'live/*'; with a / it is compared with the path "
-        "below the folder; * also stands for /; can be repeated (default: every suffix of sound and film)",
+        help="from folders, take only files whose names match, such as '*.flac'; a pattern with a /, such as 'live/*', "
+        "is compared with the path below the folder; can be repeated (default: all audio and film files)",
     )
     songs.add_argument(
         "--start", type=_seconds, default=0.0, metavar="TIME", help="where to begin: seconds, m:s or h:m:s (default: 0)"
@@ -244,109 +280,154 @@ def _add_separate(commands: argparse._SubParsersAction[_Parser]) -> None:
         "--duration",
         type=_positive_seconds,
         metavar="TIME",
-        help="how much to separate, likewise (default: to the end)",
+        help="length to separate: seconds, m:s or h:m:s (default: to the end)",
     )
     songs.add_argument(
         "--strict",
         action="store_true",
-        help="refuse a damaged file; otherwise what is there is separated, with a warning that says what is missing",
+        help="refuse damaged files; without it their intact parts are separated, and a warning says what is missing",
     )
 
     outputs = parser.add_argument_group("outputs")
     what = outputs.add_mutually_exclusive_group()
-    what.add_argument("--stems", type=_names, metavar="NAMES", help="comma-separated (default: vocals,accompaniment)")
-    what.add_argument("--mix", action="store_true", help="one file, mix, of all stems, each with its gain")
-    outputs.add_argument(
-        "--gain-vocals", type=_decibels, metavar="DB", help="of the voice in --mix, -60 (silence) to 20 dB (default: 0)"
+    what.add_argument(
+        "--stems",
+        type=_names,
+        metavar="NAMES",
+        help="stems to write, separated by commas (default: vocals,accompaniment)",
     )
-    outputs.add_argument("--gain-accompaniment", type=_decibels, metavar="DB", help="likewise")
+    what.add_argument(
+        "--mix", action="store_true", help="instead of stems, write one mix of them, with the gains below: karaoke"
+    )
+    outputs.add_argument(
+        "--gain-vocals",
+        type=_decibels,
+        metavar="DB",
+        help="gain of the voice in the mix, -60 (silence) to 20 dB (default: 0)",
+    )
+    outputs.add_argument(
+        "--gain-accompaniment",
+        type=_decibels,
+        metavar="DB",
+        help="gain of the accompaniment in the mix, -60 (silence) to 20 dB (default: 0)",
+    )
     outputs.add_argument(
         "--name",
         type=_template,
         default=None,
         metavar="TEMPLATE",
-        help="path of each output below OUTDIR, without the suffix of its format, as '{stem}/{name}'. Fields: {name}, "
-        "the song's name without suffix, in an input folder with its folders below that; {stem}; {preset}; {suffix}, "
-        "the song's (default: {name}/{stem})",
+        help="path of each output below OUTDIR, without suffix, such as '{stem}/{name}'. {name} is the song's file "
+        "name without suffix, for songs in an input folder with the subfolders; {stem} is vocals, accompaniment or "
+        "mix; {preset} is the model; {suffix} is the song's suffix, such as mp3 (default: {name}/{stem})",
     )
-    outputs.add_argument("--format", choices=_FORMATS, default="wav", help=_FORMATS_HELP)
+    outputs.add_argument("--format", choices=_FORMATS, default="wav", help=f"format of the outputs; {_FORMATS_HELP}")
     outputs.add_argument(
         "--bitrate",
         type=_integer(1, 10000, "number of kbit/s"),
         metavar="KBIT/S",
-        help="mp3 32 to 320 (default: 320), m4a 32 to 512 (256), opus 16 to 510 (192)",
+        help="for mp3 32 to 320 (default: 320), m4a 32 to 512 (256), opus 16 to 510 (192)",
     )
     outputs.add_argument(
         "--clip-mode",
         choices=("warn", "rescale", "clamp"),
         default="warn",
-        help="samples beyond full scale, which only the format wav holds: clip them and say so (warn, the default), "
-        "make all stems of the song less loud by one gain (rescale), or clip them (clamp)",
+        help="what to do with samples that are too loud for the format (only wav stores them all): clip them and warn "
+        "(warn, the default), make all stems of the song quieter by one gain instead (rescale), or clip them silently "
+        "(clamp)",
     )
-    outputs.add_argument("--overwrite", action="store_true", help="replace outputs that are already there")
+    outputs.add_argument("--overwrite", action="store_true", help="replace existing outputs")
 
-    parser.add_argument("--dry-run", action="store_true", help="print what would be made, and what is skipped and why")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="only print what would be made, and what is left out and why"
+    )
     parser.add_argument(
         "--jobs",
         type=_integer(1, 1000, "number of songs"),
         metavar="N",
-        help="songs at the same time, 1 to 1000, each in a process of its own (default: as many as there are cores)",
+        help="number of songs to separate at the same time, 1 to 1000 (default: one per processor core)",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar, no list of outputs")
+    parser.add_argument(
+        "--quiet", action="store_true", help="show neither a progress bar nor the outputs, only warnings and errors"
+    )
     parser.set_defaults(run=_separate, usage_error=parser.error)
 
 
 def _add_live(commands: argparse._SubParsersAction[_Parser]) -> None:
     live = commands.add_parser(
         "live",
-        help="separate what a sound card hears, as it hears it",
-        description="Takes sound from an input device (microphone, line-in, the monitor of an output) or a file, and "
-        "plays its voice and accompaniment, each at its level, on an output device. Keys while it runs: up and down "
-        "arrows change the voice by 1 dB, right and left the accompaniment; v and a mute; space lets the original "
-        "through; 0 sets both to 0 dB; q quits. Ends with status 0 at the end of the file, after --duration and by q, "
-        "with 130 by Ctrl-C; the recording is complete either way. Needs the extra `live`.",
+        help="change the gains of voice and accompaniment live, of an input or a song",
+        description="Takes sound from an input device (a microphone, a line input, or the monitor of an output) or "
+        "from a file, separates it, and plays the voice and the accompaniment, each with its gain, on an output "
+        "device. Keys: up and down arrows change the voice by 1 dB, right and left arrows the accompaniment; v and a "
+        "mute and unmute them; space switches to the original and back; 0 sets both gains to 0 dB; q quits. "
+        "Exit status: 0 at the end of the file, after --duration and after q, 130 after Ctrl-C; a recording is "
+        'complete in any case. Needs: pip install "keras-sep[live]".',
         allow_abbrev=False,
     )
-    live.add_argument("--list-devices", action="store_true", help="print the devices and exit")
+    live.add_argument("--list-devices", action="store_true", help="list the sound devices and exit")
     source = live.add_mutually_exclusive_group()
-    source.add_argument("--input-device", metavar="DEVICE", help="number, or a part of the name that only one has")
-    source.add_argument("--file", type=Path, metavar="SONG", help="play a file instead of an input device")
-    live.add_argument("--loop", action="store_true", help="play --file again and again")
-    live.add_argument("--output-device", metavar="DEVICE", help="as above (default for both: the system's)")
-    live.add_argument(
-        "--vocals", type=_decibels, default=0.0, metavar="DB", help="level, -60 (silence) to 20 dB (default: 0)"
+    source.add_argument(
+        "--input-device",
+        metavar="DEVICE",
+        help="number of the device, or a part of its name that no other device has (default: the system's)",
     )
-    live.add_argument("--accompaniment", type=_decibels, default=0.0, metavar="DB", help="likewise")
+    source.add_argument("--file", type=Path, metavar="SONG", help="play this file instead of an input device")
+    live.add_argument("--loop", action="store_true", help="repeat the file until you quit")
     live.add_argument(
-        "--duration", type=_positive_seconds, metavar="TIME", help="seconds, m:s or h:m:s (default: to the end)"
+        "--output-device",
+        metavar="DEVICE",
+        help="number of the device, or a part of its name that no other device has (default: the system's)",
     )
     live.add_argument(
-        "--record", type=Path, metavar="DIR", help="also write vocals, accompaniment and mixture to this folder"
+        "--vocals",
+        type=_decibels,
+        default=0.0,
+        metavar="DB",
+        help="gain of the voice, -60 (silence) to 20 dB (default: 0)",
     )
-    live.add_argument("--format", choices=_FORMATS, default="wav", help=f"of --record; {_FORMATS_HELP}")
-    live.add_argument("--overwrite", action="store_true", help="replace recordings that are already there")
+    live.add_argument(
+        "--accompaniment",
+        type=_decibels,
+        default=0.0,
+        metavar="DB",
+        help="gain of the accompaniment, -60 (silence) to 20 dB (default: 0)",
+    )
+    live.add_argument(
+        "--duration",
+        type=_positive_seconds,
+        metavar="TIME",
+        help="how long to play: seconds, m:s or h:m:s (default: to the end)",
+    )
+    live.add_argument(
+        "--record", type=Path, metavar="DIR", help="also record voice, accompaniment and original into this folder"
+    )
+    live.add_argument("--format", choices=_FORMATS, default="wav", help=f"format of the recording; {_FORMATS_HELP}")
+    live.add_argument("--overwrite", action="store_true", help="replace an existing recording")
     live.add_argument(
         "--buffer",
         type=_number_between(0, 2000, "milliseconds"),
         metavar="MS",
-        help="audio kept ready against late steps, in the device as well, 0 to 2000 ms (default: 30, of a file 200)",
+        help="playback buffer, 0 to 2000 ms: a larger one prevents gaps, a smaller one lowers the latency (default: "
+        "30, with --file 200)",
     )
     live.add_argument(
         "--block-size",
         type=_number_between(0, 16384, "samples"),
         metavar="N",
-        help="samples the device hands over at a time, 0 (what the system likes) to 16384 (default: 512, 11.6 ms)",
+        help="samples that the device processes at a time, up to 16384; 0 for the system's choice (default: 512, which "
+        "is 11.6 ms)",
     )
     live.add_argument(
         "--sample-rate",
         type=_number_between(8000, 192000, "Hz"),
         metavar="HZ",
-        help="of the devices, 8000 to 192000 (default: the model's, 44100, where they can)",
+        help="sample rate of the devices, 8000 to 192000 Hz (default: the model's 44100, or where a device cannot, the "
+        "one it prefers)",
     )
     model = live.add_mutually_exclusive_group()
-    model.add_argument("--preset", help="shipped model, see `keras-sep presets` (default: the first of them)")
-    model.add_argument("--model", type=Path, metavar="FILE.tflite", help="a model file of your own")
-    live.add_argument("--quiet", action="store_true", help="neither meters nor figures nor a list of recordings")
+    model.add_argument("--preset", help="name of a model; `keras-sep presets` lists them and marks the default")
+    model.add_argument("--model", type=Path, metavar="FILE.tflite", help="your own model file, instead of a preset")
+    live.add_argument("--quiet", action="store_true", help="show no meters, figures or recorded files")
     live.set_defaults(run=_live)
 
 
@@ -391,7 +472,7 @@ def _separate(args: argparse.Namespace) -> int:
 
 
 def _open(make: Callable[[], T]) -> T:
-    """Opens a model, and prints the warnings about it."""
+    """Opens a model, and prints its warnings."""
     with warnings.catch_warnings(record=True) as said:
         separator = make()
     for warning in said:
@@ -400,7 +481,7 @@ def _open(make: Callable[[], T]) -> T:
 
 
 def _mixes(args: argparse.Namespace, sources: Sequence[str]) -> dict[str, dict[str, float]]:
-    """The gains of the sources in each output."""
+    """Returns the factor of each source in each output, by the output's name."""
     from keras_sep.live.mixer import to_gain
 
     gains = {source: getattr(args, f"gain_{source}", None) for source in sources}
@@ -408,7 +489,7 @@ def _mixes(args: argparse.Namespace, sources: Sequence[str]) -> dict[str, dict[s
         return {"mix": {source: to_gain(db or 0.0) for source, db in gains.items()}}
     for source, db in gains.items():
         if db is not None:
-            raise AudioError(f"--gain-{source}: expected --mix, whose part it is. Received: separate stems")
+            raise AudioError(f"--gain-{source}: expected --mix, whose gain it is. Received: separate stems")
     for stem in args.stems or ():
         if stem not in sources:
             raise AudioError(f"--stems: expected some of {', '.join(sources)}. Received: {stem!r}")
@@ -467,7 +548,7 @@ def _live(args: argparse.Namespace) -> int:
         try:
             session.run(lambda: terminal.tick(session))
         finally:
-            _ignore_ending_signals()  # whatever ended it: the recording is put in place
+            _ignore_ending_signals()  # the recording is put in place, whatever has ended the session
             terminal.clear()
             if not args.quiet and session.stats().mean_load:
                 terminal.say(summary(session.stats()))
@@ -536,12 +617,12 @@ def _fail(error: Exception | str) -> int:
 
 
 def _complain(line: str) -> None:
-    with contextlib.suppress(OSError):  # the terminal has gone
+    with contextlib.suppress(OSError):  # the terminal is closed
         print(f"keras-sep: {line}", file=sys.stderr)
 
 
 def _one_line(message: Exception | str) -> str:
-    """A file's name may hold a line break."""
+    """Joins the lines of a message: file names may contain line breaks."""
     return " ".join(str(message).splitlines())
 
 
@@ -562,7 +643,7 @@ def _template(text: str) -> NameTemplate:
 
 
 def _seconds(text: str) -> float:
-    """Seconds of "90", "1:30" or "0:01:30.0"."""
+    """Converts "90", "1:30" or "0:01:30.0" to seconds."""
     match = re.fullmatch(r"(?:(?:([0-9]+):)?([0-9]+):)?([0-9]+\.?[0-9]*|\.[0-9]+)", text)
     if match:
         hours, minutes, seconds = (float(number or 0) for number in match.groups())

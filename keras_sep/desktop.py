@@ -1,12 +1,12 @@
-"""The sink "Without the singer" of a Linux desktop: the plugin in a process of PipeWire's, for whatever is played.
+"""The sink "Without the singer" for Linux desktops: a PipeWire output that runs the plugin on everything played to it.
 
-`install` puts three things into the user's folders, and `remove` takes them away:
+`install` puts three things into the user's folders, and `remove` removes them:
 
-- `~/.lv2/keras_sep.lv2`: the plugin's bundle, where other programs find it as well.
-- `~/.config/pipewire/keras_sep.conf`: the sink, as a configuration of PipeWire's.
-- `~/.config/systemd/user/keras_sep.service`: what starts it with PipeWire.
+- `~/.lv2/keras_sep.lv2`: the plugin, which other programs find there, too.
+- `~/.config/pipewire/keras_sep.conf`: the sink, as a PipeWire configuration.
+- `~/.config/systemd/user/keras_sep.service`: the service that starts it with PipeWire.
 
-The sink is a process of its own: whatever happens to it, the rest of the desktop's sound goes on.
+The sink is a separate process: if it fails, all other sound of the desktop goes on.
 """
 
 from __future__ import annotations
@@ -97,17 +97,28 @@ def _config_home() -> Path:
 
 
 def install(bundle: Path | None = None, *, vocals_db: float = MIN_DB, accompaniment_db: float = 0.0) -> list[Path]:
-    """Installs the sink, or replaces it, and starts it where systemd has a session.
+    """Installs the sink or replaces it, and starts it if the user's systemd is running.
 
     Args:
-        bundle: folder keras_sep.lv2; None for the checkout's own, or else the one that is installed already.
-        vocals_db, accompaniment_db: gains that the sink starts with, MIN_DB (silence) to MAX_DB.
+        bundle: folder keras_sep.lv2 of the plugin; None for the one that `make plugin` has built in this checkout, or
+            if there is none, the installed one.
+        vocals_db, accompaniment_db: gains at the start in dB, from MIN_DB (silence) to MAX_DB.
 
     Returns:
-        What was installed.
+        Paths of what was installed.
 
     Raises:
-        DesktopError: no PipeWire, no bundle, or a folder that is none.
+        DesktopError: PipeWire or the plugin is missing.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from keras_sep import desktop
+        >>> from keras_sep.errors import DesktopError
+        >>> try:
+        ...     desktop.install(Path("unpacked/keras_sep.lv2"), vocals_db=-60.0)
+        ... except DesktopError:
+        ...     print("refused")  # there is no such folder
+        refused
     """
     pipewire = shutil.which("pipewire")
     if not pipewire:
@@ -129,9 +140,18 @@ def install(bundle: Path | None = None, *, vocals_db: float = MIN_DB, accompanim
 
 
 def remove() -> list[Path]:
-    """Stops the sink and removes what `install` has installed; returns it.
+    """Stops the sink, and removes what `install` has installed and the folders that are empty then.
 
-    Folders that are empty then are removed, too.
+    Returns:
+        Paths of what was removed.
+
+    Examples:
+        >>> import os
+        >>> from unittest.mock import patch
+        >>> from keras_sep import desktop
+        >>> with patch.dict(os.environ, HOME=os.getcwd(), XDG_CONFIG_HOME=""):  # a user without the sink
+        ...     desktop.remove()
+        []
     """
     removed = [path for path in (_unit(), _configuration(), _bundle()) if path.is_symlink() or path.exists()]
     if _unit().exists():
@@ -151,7 +171,16 @@ def remove() -> list[Path]:
 
 
 def status() -> str:
-    """Describes what is installed, whether it runs, its gains, and how to change them, in lines."""
+    """Describes in lines what is installed, whether the sink runs, its gains, and how to change them.
+
+    Examples:
+        >>> import os
+        >>> from unittest.mock import patch
+        >>> from keras_sep import desktop
+        >>> with patch.dict(os.environ, HOME=os.getcwd(), XDG_CONFIG_HOME=""):  # a user without the sink
+        ...     desktop.status().splitlines()[0]
+        'plugin: not installed'
+    """
     return "\n".join(_status())
 
 
@@ -165,17 +194,17 @@ def _status() -> Iterator[str]:
     number, gains = node
     yield f'running: yes, as the sink "Without the singer", node {number}'
     yield f"voice: {gains['voice']:g} dB, accompaniment: {gains['accompaniment']:g} dB"
-    yield f"to change them: {' '.join(set_gains_command(number, gains['voice'], gains['accompaniment']))}"
+    yield f"to change them: {' '.join(_set_gains_command(number, gains['voice'], gains['accompaniment']))}"
 
 
-def set_gains_command(node: int, vocals_db: float, accompaniment_db: float) -> list[str]:
-    """Words of the command that sets the gains of the sink; the last is quoted for a shell."""
+def _set_gains_command(node: int, vocals_db: float, accompaniment_db: float) -> list[str]:
+    """Returns the words of the command that sets the gains of the sink; the last word is quoted for a shell."""
     params = f'"separator:voice" {vocals_db:.1f} "separator:accompaniment" {accompaniment_db:.1f}'
     return ["pw-cli", "set-param", str(node), "Props", f"'{{ params = [ {params} ] }}'"]
 
 
 def _node() -> tuple[int, dict[str, float]] | None:
-    """Number and gains of the sink in the running PipeWire, None if there is none."""
+    """Returns the number and the gains of the running sink, or None if PipeWire has none."""
     try:
         dumped = subprocess.run(["pw-dump"], capture_output=True, text=True, timeout=10)
         objects: list[dict[str, Any]] = json.loads(dumped.stdout)
@@ -222,7 +251,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _systemctl(*arguments: str) -> bool:
-    """Asks the user's systemd; False where there is none or it fails."""
+    """Runs a command of the user's systemd; returns False if there is none or it fails."""
     try:
         return subprocess.run(["systemctl", "--user", *arguments], capture_output=True, timeout=30).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
@@ -230,26 +259,54 @@ def _systemctl(*arguments: str) -> bool:
 
 
 def add_command(commands: Any) -> None:
-    """Adds `desktop` to the sub-commands of `keras-sep`."""
+    """Adds `desktop` to the sub-commands of `keras-sep`.
+
+    Args:
+        commands: the object that `ArgumentParser.add_subparsers` returns.
+
+    Examples:
+        >>> import argparse
+        >>> from keras_sep import desktop
+        >>> parser = argparse.ArgumentParser()
+        >>> desktop.add_command(parser.add_subparsers())
+        >>> parser.parse_args(["desktop", "install", "--vocals", "-12"]).vocals
+        -12.0
+    """
     desktop = commands.add_parser(
         "desktop",
-        help='a sink "Without the singer" for all that the desktop plays',
-        description='Puts the sink "Without the singer" into PipeWire: what is played there comes out with the voice '
-        "and the accompaniment at their gains, on the default output. Linux, with the plugin of `make plugin`.",
+        help='add the output device "Without the singer" to a Linux desktop',
+        description='Adds the output device "Without the singer" to a Linux desktop with PipeWire. Whatever a program '
+        "plays there comes out of the default output, with the voice and the accompaniment at the gains you choose. "
+        "Needs the plugin: build it by `make plugin`, or give an unpacked one by --bundle.",
         allow_abbrev=False,
     )
     actions = desktop.add_subparsers(dest="action", required=True, metavar="ACTION")
-    add = actions.add_parser("install", help="install the sink, or replace it", allow_abbrev=False)
+    add = actions.add_parser("install", help="install and start it, or change its gains", allow_abbrev=False)
     add.add_argument(
-        "--bundle", type=Path, metavar="DIR", help="the plugin, a folder keras_sep.lv2 (default: the checkout's)"
+        "--bundle",
+        type=Path,
+        metavar="DIR",
+        help="folder keras_sep.lv2 of the plugin (default: the one built by `make plugin`, or the installed one)",
     )
     add.add_argument(
-        "--vocals", type=_decibels, default=MIN_DB, metavar="DB", help="-60 (silence, the default) to 12 dB"
+        "--vocals",
+        type=_decibels,
+        default=MIN_DB,
+        metavar="DB",
+        help="gain of the voice, -60 (silence) to 12 dB (default: -60)",
     )
-    add.add_argument("--accompaniment", type=_decibels, default=0.0, metavar="DB", help="likewise (default: 0)")
+    add.add_argument(
+        "--accompaniment",
+        type=_decibels,
+        default=0.0,
+        metavar="DB",
+        help="gain of the accompaniment, -60 (silence) to 12 dB (default: 0)",
+    )
     add.set_defaults(run=_install)
-    actions.add_parser("remove", help="take it away again", allow_abbrev=False).set_defaults(run=_remove)
-    show = actions.add_parser("status", help="what is installed, what runs, and its gains", allow_abbrev=False)
+    actions.add_parser("remove", help="stop and remove it", allow_abbrev=False).set_defaults(run=_remove)
+    show = actions.add_parser(
+        "status", help="show whether it is installed and running, and its gains", allow_abbrev=False
+    )
     show.set_defaults(run=_show)
 
 

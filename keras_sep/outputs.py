@@ -1,4 +1,4 @@
-"""The files that a song's stems become."""
+"""Output files of a song: its stems, or mixes of them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,17 @@ Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Output:
-    """A file to be made of a song's stems.
+    """Description of an output file: a sum of stems.
 
     Args:
         path: target, or "-" for standard output.
-        gains: what each stem is multiplied by before they are added up; 1 for one of them makes that stem.
+        gains: factor of each stem in the sum; a stem without a factor is left out.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from keras_sep.outputs import Output
+        >>> vocals = Output(Path("vocals.wav"), {"vocals": 1.0})
+        >>> quieter = Output(Path("mix.wav"), {"vocals": 0.25, "accompaniment": 1.0})
     """
 
     path: Path
@@ -32,11 +38,16 @@ class Output:
 
 @dataclass(frozen=True)
 class FileOptions:
-    """How a file is read and its stems are written.
+    """File options: how a song is read, and how its stems are written.
 
     Args:
         format, bitrate, clip_mode: as for `keras_sep.audio.AudioWriter`.
         start, duration, strict: as for `keras_sep.audio.AudioReader`.
+
+    Examples:
+        >>> from keras_sep.outputs import FileOptions
+        >>> FileOptions("mp3", bitrate=192, duration=30.0).clip_mode
+        'warn'
     """
 
     format: str = "wav"
@@ -48,26 +59,61 @@ class FileOptions:
 
 
 def missing_folders(files: Iterable[Path]) -> list[Path]:
-    """Returns the folders that have to be made for these files, the deepest first."""
+    """Returns the folders of these files that do not exist yet, the deepest first.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from keras_sep.outputs import missing_folders
+        >>> [folder.as_posix() for folder in missing_folders([Path("stems/song/vocals.wav"), Path("mix.wav")])]
+        ['stems/song', 'stems']
+    """
     folders = dict.fromkeys(folder for file in files if str(file) != "-" for folder in file.parents)
     return sorted((f for f in folders if not os.path.lexists(f)), key=lambda folder: -len(folder.parts))
 
 
 def remove_empty(folders: Iterable[Path]) -> None:
-    """Removes those of the folders, the deepest first, that are there and empty."""
+    """Removes those of the folders that exist and are empty.
+
+    Args:
+        folders: the deepest first.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from keras_sep.outputs import remove_empty
+        >>> Path("stems/song").mkdir(parents=True)
+        >>> remove_empty([Path("stems/song"), Path("stems")])
+        >>> Path("stems").exists()
+        False
+    """
     for folder in folders:
         with contextlib.suppress(OSError):
             folder.rmdir()
 
 
 class OutputFiles:
-    """Files that are written side by side, and put in place together or not at all.
+    """Group of output files whose targets appear when all of them are complete.
+
+    The calls are those of `keras_sep.audio.AudioWriter`: `open`, `write`, `finish`, `commit`, or `abort`.
 
     Args:
-        writers: by any names; nothing is created before `open`.
+        writers: writers by any names; nothing is created before `open`.
 
     Attributes:
-        warnings: one line for each thing that the user should know; complete after `finish`.
+        paths: targets by the same names.
+        warnings: lines for the user; complete after `finish`.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.audio import AudioWriter
+        >>> from keras_sep.outputs import OutputFiles
+        >>> stems = ("vocals", "accompaniment")
+        >>> files = OutputFiles({stem: AudioWriter(f"stems/{stem}.wav", 44100, 2) for stem in stems})
+        >>> files.open()
+        >>> files.write({stem: np.zeros((441, 2), np.float32) for stem in stems})
+        >>> files.finish()
+        >>> files.commit()
+        >>> [path.as_posix() for path in files.paths.values()]
+        ['stems/vocals.wav', 'stems/accompaniment.wav']
     """
 
     def __init__(self, writers: Mapping[str, AudioWriter]):
@@ -80,10 +126,10 @@ class OutputFiles:
         return {name: writer.path for name, writer in self._writers.items()}
 
     def open(self) -> None:
-        """Makes the folders that are missing, and the files beside their targets.
+        """Makes missing folders, and the part files in them.
 
         Raises:
-            AudioError: a folder or a file that cannot be made; `abort` removes the others.
+            AudioError: a folder or a file that cannot be made; `abort` then removes the others.
         """
         self._made = missing_folders(self.paths.values())
         for writer in self._writers.values():
@@ -94,24 +140,24 @@ class OutputFiles:
             writer.open()
 
     def write(self, blocks: Mapping[str, Array]) -> None:
-        """Takes the next samples (n, channels) of each file."""
+        """Writes the next samples (n, channels) of each file."""
         for name, block in blocks.items():
             self._writers[name].write(block)
 
     def finish(self) -> None:
-        """Completes the files, in the clip mode "rescale" with one gain for all of them."""
+        """Completes the part files, in the clip mode "rescale" with one gain for all of them."""
         gain = common_gain(self._writers.values())
         for writer in self._writers.values():
             writer.finish(gain)
             self.warnings += writer.warnings
 
     def commit(self) -> None:
-        """Puts the finished files in place."""
+        """Renames the part files to their targets."""
         for writer in self._writers.values():
             writer.commit()
 
     def abort(self) -> None:
-        """Removes what is not in place, and the folders made for it."""
+        """Removes the part files, and the folders made for them."""
         for writer in self._writers.values():
             writer.abort()
         remove_empty(self._made)

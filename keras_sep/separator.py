@@ -1,9 +1,9 @@
-"""Arrays, blocks and files in, stems out.
+"""Separation of arrays, files and streams into stems.
 
-Waveforms are float (samples, channels), full scale ±1. `StreamingSeparator` takes blocks of any size
-at the model's sample rate and returns as many samples, late by `algorithmic_latency`. `Separator`
-takes whole arrays and files of any sample rate and channel count; its stems are aligned to the input
-to the sample, and have its length and sample rate. Both compute the same bits.
+Waveforms are float arrays (samples, channels), full scale ±1. `Separator` takes whole arrays and files of any sample
+rate and number of channels; its stems have the same length, and start at the same sample. `StreamingSeparator` takes
+blocks of any size at the model's sample rate, and returns as many samples, which lag by `algorithmic_latency`. Both
+compute the same numbers, to the bit.
 """
 
 from __future__ import annotations
@@ -38,27 +38,38 @@ _DEFAULTS = FileOptions()
 
 
 class StreamingSeparator:
-    """Separates a stream as it arrives.
+    """Separator of a stream, block by block as it arrives.
 
     Args:
-        preset: name of a shipped model (`keras-sep presets`).
-        model: path of a .tflite file instead, mask core or waveform graph.
-        graph, precision: which of the preset's files; None for the preferred one, mask and dynamic_int8, or where the
-            installed runtime cannot run that, the next that it can, with a RuntimeWarning.
-        repair: bad samples (NaN, infinity, beyond ±1e12) become zero and are counted, where otherwise `push`
-            refuses their block: for a sound card's callback, which has no use for an exception.
+        preset: name of a shipped model, see `keras_sep.list_presets`.
+        model: path of a .tflite file to use instead of a preset.
+        graph: "mask" or "waveform": the file of the preset to use. None for the preferred one.
+        precision: "float32", "float16", "dynamic_int8" or "int8", likewise. With None for both, the preferred file is
+            the mask graph in dynamic_int8, or, with a RuntimeWarning, the next one that the installed runtime can run.
+        repair: whether bad samples (NaN, infinity, beyond ±1e12) become zero and are counted; otherwise `push` refuses
+            their block. Meant for the callback of a sound card, where an exception is of no use.
 
     Attributes:
         model: path of the .tflite file in use.
-        spec: StreamSpec.  algorithmic_latency: samples by which the stems lag, 2048 = 46.4 ms.
+        spec: StreamSpec of the model.
+        algorithmic_latency: lag of the stems in samples: 2048, or 46.4 ms, for the shipped models.
         step: StepModel, the network.
-        repaired_samples: bad samples so far, each channel's on its own.
-        recoveries: steps at which the network was not finite and began anew (see `StepModel`), a gap of 12 to
-            46 ms each. Neither counter is cleared by `reset` or `flush`.
+        repaired_samples: number of bad samples so far, counted in each channel.
+        recoveries: number of steps at which the network's numbers were not finite and it started anew, with a gap of 12
+            to 46 ms, see `StepModel`. `reset` and `flush` clear neither this counter nor `repaired_samples`.
 
-    Example:
-        >>> separator = StreamingSeparator()
-        >>> stems = separator.push(block)  # (n, 2) in; {"vocals": (n, 2), "accompaniment": (n, 2)} out
+    Raises:
+        ModelFileError: an unknown preset, or a file that is missing or damaged or that the runtime cannot run.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep import StreamingSeparator
+        >>> separator = StreamingSeparator("small")
+        >>> stems = separator.push(np.zeros((480, 2), np.float32))
+        >>> stems["vocals"].shape, stems["accompaniment"].shape
+        ((480, 2), (480, 2))
+        >>> separator.flush()["vocals"].shape  # the samples that were still inside
+        (2048, 2)
     """
 
     def __init__(
@@ -84,27 +95,27 @@ class StreamingSeparator:
         return self.step.recoveries
 
     def reset(self) -> None:
-        """Forgets everything heard so far."""
+        """Forgets the stream so far; the next block starts a new one."""
         self._engine.reset()
-        # Silence stands for what the engine puts before the first sample: its first frames' echo, ahead of time.
-        # It lasts one step longer: steps come whole, samples come singly, and so there is always enough.
+        # Silence replaces the engine's output before the first sample. It lasts one step longer than that, because the
+        # engine works in whole steps: so there are always as many samples ready as have come in.
         shape = (len(self.spec.sources), self.algorithmic_latency, self.spec.num_channels)
         self._ready: Array = np.zeros(shape, np.float32)
         self._late = self.spec.stem_delay
 
     def push(self, block: npt.ArrayLike) -> dict[str, Array]:
-        """Takes the next samples of the mixture, returns as many of each stem.
+        """Takes the next samples of the mixture and returns as many of each stem.
 
         Args:
-            block: (n, channels) at `spec.sample_rate`, any n ≥ 0, finite unless `repair`.
+            block: float array (n, channels) at `spec.sample_rate`, any n ≥ 0; finite unless `repair`.
 
         Returns:
-            One new (n, channels) array a source. Sample i of the stream comes out as sample
-            i + algorithmic_latency; the first algorithmic_latency samples are silence.
+            For each source, a new array (n, channels). Sample i of the stream comes out as sample
+            i + algorithmic_latency; the first algorithmic_latency samples are silent.
 
         Raises:
-            AudioError: another shape, integers, or bad samples unless `repair`; the stream goes on as if
-                the block had not been pushed.
+            AudioError: an array of another shape or of integers, or bad samples unless `repair`; the stream goes on as
+                if the block had not been pushed.
         """
         samples, repaired = _checked(block, self.spec.num_channels, self._repair)
         self.repaired_samples += repaired
@@ -115,28 +126,44 @@ class StreamingSeparator:
         return {source: ready[i, : len(samples)].copy() for i, source in enumerate(self.spec.sources)}
 
     def flush(self) -> dict[str, Array]:
-        """Returns the last `algorithmic_latency` samples of each stem and starts anew."""
+        """Returns the last `algorithmic_latency` samples of each stem, and starts a new stream."""
         stems = self.push(np.zeros((self.algorithmic_latency, self.spec.num_channels), np.float32))
         self.reset()
         return stems
 
 
 class Separator:
-    """Separates arrays and files.
+    """Separator of whole arrays and files, at any sample rate.
 
-    Channels: mono is separated as a centred stereo signal and comes out mono; more than two are
-    separated in pairs in file order (1-2, 3-4, …), an odd last one as mono.
+    Channels: mono is separated as stereo with two equal sides, and comes out mono; more than two channels are separated
+    in pairs in file order (1-2, 3-4, …), an odd last one as mono.
 
-    Sample rates: if a model's stems add up to the mixture at its own rate, they do at every other one, too: there the
-    last source, the accompaniment, is what the others leave of the mixture. It holds all that the model does not hear,
-    above 22.05 kHz.
+    Sample rates: audio of another rate than the model's is resampled, and so are the stems. If a model's stems add up
+    to the mixture at its own rate, they do at every other rate, too: there the last source, the accompaniment, is the
+    mixture minus the other stems. It therefore contains everything above the model's 22.05 kHz.
 
     Args:
         preset, model, graph, precision: as for `StreamingSeparator`.
 
     Attributes:
-        model, spec: as there.
-        metadata: everything the model file says about itself.
+        model: path of the .tflite file in use.
+        spec: StreamSpec of the model.
+        metadata: contents of the model file's metadata.
+
+    Raises:
+        ModelFileError: an unknown preset, or a file that is missing or damaged or that the runtime cannot run.
+
+    Examples:
+        >>> import soundfile
+        >>> from keras_sep import Separator, example
+        >>> song, sample_rate = soundfile.read(example() / "mixture.flac", frames=44100)
+        >>> separator = Separator("small")
+        >>> stems = separator.separate(song, sample_rate)
+        >>> stems["vocals"].shape == song.shape
+        True
+        >>> paths = separator.separate_file(example() / "mixture.flac", "stems", duration=1.0)
+        >>> paths["accompaniment"].as_posix()
+        'stems/accompaniment.wav'
     """
 
     def __init__(
@@ -161,16 +188,16 @@ class Separator:
         """Separates a whole array.
 
         Args:
-            waveform: (samples, channels) or (samples,), at least one STFT frame long.
+            waveform: float array (samples, channels) or (samples,), at least one STFT frame (46.4 ms) long.
             sample_rate: Hz.
-            progress: called with (samples done, samples in all, sample_rate).
+            progress: function that is called with (samples done, total samples, sample_rate).
 
         Returns:
-            One array a source, of the waveform's shape.
+            For each source, an array of the waveform's shape.
 
         Raises:
-            AudioError: names what is wrong with the waveform.
-            ModelFileError: the network was not finite on it.
+            AudioError: a waveform of another shape, of integers, too short, or with samples that are not finite.
+            ModelFileError: the network's numbers were not finite on this waveform.
         """
         x = np.asarray(waveform)
         checked, _ = _checked(x[:, np.newaxis] if x.ndim == 1 else x, None)
@@ -201,26 +228,29 @@ class Separator:
         strict: bool = False,
         progress: Progress | None = None,
     ) -> dict[str, Path]:
-        """Separates a file into `folder`/<stem>.<format>, block by block.
+        """Separates a file into one file per stem, `folder`/vocals.wav and so on, in bounded memory.
+
+        The files appear when all of them are complete.
 
         Args:
-            path: audio file.
-            folder: made if needed; stems of the same name are replaced.
-            stems: which of `spec.sources`; None for all.
+            path: audio file, also a film, see docs/guide/formats.md.
+            folder: folder for the stems, made if needed; files of the same names are replaced.
+            stems: names of the stems to write, some of `spec.sources`; None for all.
             format: "wav" (32-bit float), "wav16", "wav24", "flac", "ogg", "mp3", "m4a" or "opus".
-            bitrate: kbit/s, of mp3, m4a and opus.
-            clip_mode: what becomes of samples beyond full scale, where the format cannot hold them: "warn" and "clamp"
-                clip them, "rescale" makes all stems less loud by the same gain.
-            start, duration: seconds; the excerpt to separate.
-            strict: refuse a damaged file, of which otherwise what is there is separated, with a RuntimeWarning.
-            progress: called with (samples done, samples in all or None, sample rate); may raise to stop.
+            bitrate: kbit/s, for mp3, m4a and opus; None for the format's default.
+            clip_mode: treatment of samples beyond full scale, which only "wav" stores: "warn" clips them, with a
+                RuntimeWarning, "clamp" clips them, "rescale" makes all stems quieter by one gain instead.
+            start, duration: excerpt to separate, in seconds; a duration of None goes to the end.
+            strict: whether a damaged file is an error; otherwise damaged parts are left out, with a RuntimeWarning.
+            progress: function that is called with (samples done, total samples or None, sample rate); an exception
+                from it ends the separation.
 
         Returns:
-            Path of each stem. They are put in place when all of them are complete.
+            Path of each stem.
 
         Raises:
-            AudioError: an input that cannot be read, an output that cannot be written or would replace the input.
-            ModelFileError: the network was not finite on it.
+            AudioError: an input that cannot be read, or an output that cannot be written or would replace the input.
+            ModelFileError: the network's numbers were not finite on this file.
         """
         wanted = list(self.spec.sources if stems is None else stems)
         if not wanted or not set(wanted) <= set(self.spec.sources):
@@ -242,19 +272,21 @@ class Separator:
         progress: Progress | None = None,
         before_commit: Callable[[], None] = lambda: None,
     ) -> list[str]:
-        """Separates a file into any files that its stems can be added up to.
+        """Separates a file into any sums of its stems.
 
         Args:
             path: audio file, or "-" for standard input.
-            outputs: what to write where; the song's tags and cover are carried over.
+            outputs: files to write; they get the song's tags and cover.
+            options: options for reading and writing.
             progress: as for `separate_file`.
-            before_commit: called when all outputs are complete, before they are put in place.
+            before_commit: function that is called when all outputs are complete, before they appear; an exception from
+                it discards them.
 
         Returns:
-            Warnings: one line for each damage of the input, and for samples that were clipped.
+            Warnings: lines about damage of the input and about clipped samples.
 
         Raises:
-            AudioError, ModelFileError: as `separate_file`; no output is in place then.
+            AudioError, ModelFileError: as for `separate_file`.
         """
         with AudioReader(path, options.start, options.duration, strict=options.strict) as reader:
             if reader.num_samples is not None:
@@ -281,7 +313,7 @@ class Separator:
             try:
                 files.open()
                 done = 0
-                # Closed before the reader is, and before the files are: the network may be a few blocks behind.
+                # Closed before the reader and the files are, because the network may be a few blocks behind.
                 with contextlib.closing(
                     self.separate_blocks(reader.blocks(), reader.sample_rate, reader.num_channels)
                 ) as separated:
@@ -305,8 +337,19 @@ class Separator:
     ) -> Generator[Array, None, None]:
         """Separates blocks (n, channels) into blocks (sources, m, channels), in bounded memory.
 
-        The network runs in a thread of its own, a few blocks behind; the rest in the caller's. One separation
-        at a time: a second one before the first has ended raises RuntimeError.
+        The network runs in a separate thread, a few blocks behind; everything else runs in the caller's.
+
+        Args:
+            blocks: float32 blocks of the mixture, of any sizes.
+            sample_rate: Hz.
+            num_channels: number of channels.
+
+        Yields:
+            Arrays with m ≥ 1; together they are as long as the mixture.
+
+        Raises:
+            RuntimeError: the separator is still busy with another separation.
+            ModelFileError: the network's numbers were not finite on this audio; raised at the end.
         """
         if not self._free.acquire(blocking=False):
             raise RuntimeError("Separator: one separation at a time; make another Separator for another thread")
@@ -327,9 +370,9 @@ class Separator:
         spec, model_rate = self.spec, self.spec.sample_rate
         width = spec.num_channels * len(pairs)
         received = 0
-        is_remainder = sample_rate != model_rate and self._adds_up  # the last stem
-        num_stems = len(spec.sources) - is_remainder  # of the network's, that are resampled
-        mixture = np.zeros((0, num_channels), np.float32)  # that the stems have not come to yet
+        is_remainder = sample_rate != model_rate and self._adds_up  # the last stem is the mixture minus the others
+        num_stems = len(spec.sources) - is_remainder  # that are resampled
+        mixture = np.zeros((0, num_channels), np.float32)  # whose stems are still to come
 
         def analysed() -> Iterator[list[Any]]:
             nonlocal received, mixture
@@ -361,7 +404,7 @@ class Separator:
         resample_back = Resampler(model_rate, sample_rate, num_stems * width)
         late, sent = spec.stem_delay, 0
         recoveries = sum(e.step.recoveries for e in engines)
-        ending = [None]  # one round more, to empty the resampler
+        ending = [None]  # one more round, to empty the resampler
         with contextlib.closing(inferred()) as results:
             for frames in itertools.chain(results, ending):
                 if frames is None:
@@ -400,7 +443,7 @@ class Separator:
 def _open_step(
     preset: str, model: str | os.PathLike[str] | None, graph: str | None, precision: str | None
 ) -> StepModel:
-    """The file that was asked for; of several, the first that the installed runtime can run."""
+    """Opens the file that these arguments name; of several, the first that the installed runtime can run."""
     if model is not None:
         return StepModel(model)
     files = get_preset(preset).candidates(graph, precision)
@@ -411,7 +454,7 @@ def _open_step(
         except UnsupportedModelError as error:
             refused.append(error)
             continue
-        if refused:  # stacklevel: whoever makes the separator
+        if refused:  # stacklevel: the line that makes the separator
             warnings.warn(f"{refused[0]}; using {file.file} instead", RuntimeWarning, stacklevel=3)
         return step
     if len(refused) == 1:
@@ -421,14 +464,14 @@ def _open_step(
 
 
 def _checked(block: npt.ArrayLike, num_channels: int | None, repair: bool = False) -> tuple[Array, int]:
-    """Samples as float32, and how many of them were bad and are zero now."""
+    """Returns the samples as float32, and the number of bad ones, which are zero now."""
     x = np.asarray(block)
     if x.ndim != 2 or x.shape[1] == 0 or (num_channels and x.shape[1] != num_channels):
         expected = f"(samples, {num_channels or 'channels'})"
         raise AudioError(f"expected a waveform of shape {expected}. Received: shape {x.shape}")
     if not np.issubdtype(x.dtype, np.floating):
         raise AudioError(f"expected floating-point samples, full scale ±1. Received: dtype {x.dtype}")
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
+    with np.errstate(over="ignore"):  # samples beyond float32 become infinite
         x = x.astype(np.float32, copy=False)
     good = np.abs(x) <= LOUDEST  # NaN is not
     if good.all():
@@ -439,20 +482,20 @@ def _checked(block: npt.ArrayLike, num_channels: int | None, repair: bool = Fals
 
 
 def _mix(stems: Mapping[str, Array], gains: Mapping[str, float]) -> Array:
-    """The sum of these stems, each with its gain."""
+    """Adds up these stems, each times its gain."""
     first, *others = (stems[stem] * np.float32(gain) for stem, gain in gains.items())
     return sum(others, first)
 
 
 def _to_pairs(block: Array, pairs: list[list[int]]) -> Array:
-    """(n, channels) → (n, 2 · pairs): a lone channel stands on both sides."""
+    """Converts (n, channels) to (n, 2 · pairs); a single channel is on both sides."""
     if len(pairs[-1]) == 2:
         return block
     return np.concatenate([block, block[:, -1:]], axis=1)
 
 
 def _from_pairs(stems: Array, pairs: list[list[int]]) -> Array:
-    """(sources, n, 2 · pairs) → (sources, n, channels): a lone channel is the mean of both sides."""
+    """Converts (sources, n, 2 · pairs) to (sources, n, channels); a single channel is the mean of both sides."""
     channels = []
     for index, pair in enumerate(pairs):
         two = stems[..., 2 * index : 2 * index + 2]

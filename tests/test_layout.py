@@ -1,9 +1,10 @@
-"""The rules of the house: who imports whom, what `import keras_sep` loads, where tests lie, how large files are."""
+"""The rules of the house: who imports whom, what `import keras_sep` loads, where tests lie, sizes and versions."""
 
 from __future__ import annotations
 
 import ast
 import functools
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from keras_sep import __version__
 from tests.support.paths import ROOT, tracked
 
 HEAVY = ("tensorflow", "keras", "jax", "torch")
@@ -228,3 +230,18 @@ def test_files_stay_small():
     sizes = {name: (ROOT / name).stat().st_size for name in tracked()}
     assert "keras_sep/assets/presets.json" in sizes
     assert {name: size for name, size in sizes.items() if size > LARGEST_FILE} == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        ("CITATION.cff", r"^version: (.*)"),
+        ("CHANGELOG.md", r"^## (\d\S*)"),
+        ("android_demo/app/build.gradle.kts", r'versionName = "(.*)"'),
+        ("android_demo/pom.xml", r"<version>(.*?)</version>"),
+        ("android_demo/core/pom.xml", r"<version>(.*?)</version>"),
+    ],
+)
+def test_every_file_states_the_version_of_the_package(name, pattern):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert re.search(pattern, text, re.MULTILINE)[1] == __version__

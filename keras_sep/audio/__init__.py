@@ -1,8 +1,8 @@
-"""Audio files in and out, block by block, so that memory does not grow with a song's length.
+"""Audio files, read and written block by block, so that memory use does not grow with a song's length.
 
-Every file is read by FFmpeg's libraries, which come inside the wheel of PyAV; no program needs to be installed.
-They write flac, mp3, m4a and opus as well; wav is written here, and Vorbis encoded by libsndfile.
-Samples are float32 (samples, channels), full scale ±1.
+FFmpeg's libraries, which come with the PyAV package, read every format and write flac, mp3, m4a and opus; no program
+needs to be installed. Wav files are written by `keras_sep.audio.wav`, Ogg Vorbis by libsndfile.
+Samples are float32 arrays (samples, channels), full scale ±1.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""FFmpeg's decoders, through PyAV: a container, or a link of one, as blocks of samples."""
+"""Sound decoding by FFmpeg, through PyAV."""
 
 from __future__ import annotations
 
@@ -18,34 +18,48 @@ from keras_sep.audio.tags import Cover, carried
 from keras_sep.audio.view import View
 from keras_sep.errors import AudioError
 
-# FFmpeg opens what it is given and nothing else: no file that a playlist names, no address.
+# FFmpeg must open this file and nothing else: neither the files that a playlist names nor network addresses.
 _OPTIONS = {"protocol_whitelist": "none"}
-_LONGEST_DELAY_S = 6 * 3600  # between picture and sound; a longer one is damage
+_LONGEST_DELAY_S = 6 * 3600  # longer delays between picture and sound, and longer gaps, are damaged time stamps
 _PICTURES = {"mjpeg": "image/jpeg", "png": "image/png"}
-_PLANES = 8  # of so many and more, PyAV counts one too many and reads what is no memory of its own
+_PLANES = 8  # from this number on, PyAV counts one plane too many and reads beyond its memory
 _SCALES = {"u8": 2.0**-7, "s16": 2.0**-15, "s32": 2.0**-31, "flt": None, "dbl": None}
-_CHECKED = {"flac", "wavpack", "tta"}  # codecs with checksums: damage would be decoded to noise at full scale
+_CHECKED = {"flac", "wavpack", "tta"}  # have checksums, without whose check damage becomes noise at full scale
 _LONGEST_VORBIS_BLOCK = 8192
 
 
 class Decoder:
-    """The sound of a file from front to back, without what is damaged.
+    """Decoder of one audio stream, from its beginning to its end, that leaves damaged parts out.
 
     Args:
-        file: the file, or the link of it.
-        link: what its headers state.
-        track: which of its audio streams, from 0.
+        file: view of the file, or of one link.
+        link: lengths from the headers of that link.
+        track: number of the audio stream, from 0.
 
     Attributes:
-        sample_rate, num_channels: of its beginning, Hz; either may change later.
-        tags, cover: of the song.
-        delay_s: how much later the sound begins than the picture of a film.
-        stated_s: length by the headers, or None where they do not say.
-        decoded_s: length of what has been decoded.
-        damage: where something could not be decoded, in seconds of what could.
+        sample_rate: Hz at the beginning; may change later.
+        num_channels: number of channels at the beginning; may change later.
+        tags: tags that a stem takes over, by FFmpeg's names.
+        cover: Cover, or None if none has been found so far.
+        delay_s: seconds from the first picture of a film to its first sound; 0 for anything else.
+        stated_s: length that the headers state, in seconds, or None.
+        decoded_s: seconds decoded so far.
+        damage: places where something is left out, in seconds of decoded sound.
 
     Raises:
-        AudioError: nothing that can be decoded. It does not name the file.
+        AudioError: a file without decodable sound; the message does not name it.
+
+    Examples:
+        >>> from keras_sep import example
+        >>> from keras_sep.audio.decoder import Decoder
+        >>> from keras_sep.audio.headers import Link
+        >>> from keras_sep.audio.view import View
+        >>> with open(example() / "mixture.flac", "rb") as file:
+        ...     decoder = Decoder(View(file), Link())
+        ...     num_samples = sum(len(samples) for rate, samples in decoder.blocks())
+        ...     decoder.close()
+        >>> num_samples / decoder.sample_rate, decoder.stated_s, decoder.missing_s()
+        (25.0, 25.0, 0.0)
     """
 
     def __init__(self, file: View, link: Link, track: int = 0):
@@ -54,8 +68,8 @@ class Decoder:
         file.seek(0)
         self.damage: list[float] = []
         self.decoded_s = self._skipped_s = 0.0
-        self._next_s: float | None = None  # when the next frame should begin
-        self._ends_s: dict[int, float] = {}  # of what was read of each stream
+        self._next_s: float | None = None  # expected time stamp of the next frame
+        self._ends_s: dict[int, float] = {}  # where the packets read so far end, by stream
         self.cover: Cover | None = None
         try:
             self._container: Any = av.open(file, container_options=_OPTIONS, metadata_errors="replace")
@@ -73,8 +87,8 @@ class Decoder:
             self._is_vorbis = name == "ogg" and self._stream.codec_context.name == "vorbis"
             is_alac = name == "caf" and self._stream.codec_context.name == "alac"
             if self._is_vorbis or is_alac or (name == "mp3" and self._count is not None):
-                # FFmpeg would cut the sound itself, as far as it knows: it takes a Vorbis stream of one page for one
-                # that begins earlier, believes the first frame of an mp3 that counts too few, and cuts ALAC twice.
+                # FFmpeg would trim the sound itself, and errs: it takes a Vorbis stream of one page for one that begins
+                # earlier, trusts the counting frame of an mp3 that counts too few, and trims ALAC twice.
                 self._stream.codec_context.flags2 |= Flags2.skip_manual
             if self._stream.codec_context.name in _CHECKED:
                 self._stream.codec_context.options = {"err_detect": "crccheck+explode"}
@@ -95,7 +109,7 @@ class Decoder:
             raise
 
     def blocks(self) -> Iterator[tuple[int, Array]]:
-        """Yields (sample rate, samples (n, channels)), n ≥ 1; once only."""
+        """Yields (sample rate, samples (n, channels)) with n ≥ 1; can be called once."""
         blocks: Iterator[tuple[int, Array]] = (
             (rate, samples) for rate, samples, _ in itertools.chain([self._first], self._frames)
         )
@@ -111,17 +125,17 @@ class Decoder:
             self.damage.append(min(self.decoded_s, self._link.broken_at / self.sample_rate))
 
     def missing_s(self) -> float:
-        """Returns how much of the length that the headers state has not been decoded, when `blocks` has ended."""
+        """Returns the seconds that are missing of the length that the headers state; valid when `blocks` has ended."""
         name, codec = self._container.format.name, self._stream.codec_context.name
         if is_exact(name, codec):
             missing = (self.stated_s or 0.0) - self.decoded_s
-            # Some coders count the frame that counts.
+            # Some encoders count the counting frame, too.
             least = 1.5 * samples_per_frame(self.sample_rate) if name == "mp3" else 0.5
             return missing if missing > least / self.sample_rate else 0.0
         if self.stated_s is not None:
             missing = self.stated_s - self.decoded_s
         elif name in TIMED and self._container.duration is not None and self._ends_s:
-            # Of several streams the longest is as long as the file.
+            # The longest of several streams is as long as the file.
             whole = ((self._container.start_time or 0) + self._container.duration) / av.time_base
             missing = whole - max(self._ends_s.values())
         else:
@@ -130,6 +144,7 @@ class Decoder:
         return missing if missing > ROUNDED_S else 0.0
 
     def close(self) -> None:
+        """Closes the decoder, not the file."""
         self._container.close()
 
     def _decode(self) -> Iterator[tuple[int, Array, float | None]]:
@@ -142,7 +157,7 @@ class Decoder:
             except av.FFmpegError:
                 self._note_damage()
                 continue
-            if self._is_vorbis and index == 0:  # the first block of a Vorbis stream only overlaps with the second
+            if self._is_vorbis and index == 0:  # the first Vorbis block has no sound: it only overlaps with the second
                 continue
             for frame in frames:
                 try:
@@ -150,7 +165,7 @@ class Decoder:
                 except (av.FFmpegError, ValueError):
                     self._note_damage()
                     continue
-                if is_mov and packet.duration:  # the last packet's is shorter than what its codec makes of it
+                if is_mov and packet.duration:  # that of the last packet leaves out the codec's padding
                     samples = samples[: round(packet.duration * base * rate)]
                 if rate <= 0 or not len(samples):
                     continue
@@ -162,8 +177,8 @@ class Decoder:
         try:
             return packet.decode()
         except av.FFmpegError:
-            data = _behind_tag(bytes(packet))  # the head of another mp3
-            if any(counter in data[:64] for counter in (b"Xing", b"Info", b"VBRI")):  # no sound
+            data = _behind_tag(bytes(packet))  # joined mp3 files have tags in the middle …
+            if any(counter in data[:64] for counter in (b"Xing", b"Info", b"VBRI")):  # … and silent counting frames
                 self._next_s = None
                 return []
             if len(data) in (0, packet.size):
@@ -173,7 +188,7 @@ class Decoder:
             return self._stream.codec_context.decode(rest)
 
     def _samples(self, frame: Any) -> Array:
-        """The samples of a frame as (n, channels), full scale ±1."""
+        """Returns the samples of a frame as float32 (n, channels), full scale ±1."""
         name = frame.format.name.removesuffix("p")
         if name not in _SCALES or (frame.format.is_planar and frame.layout.nb_channels >= _PLANES):
             (frame,) = av.AudioResampler("flt", frame.layout, frame.sample_rate).resample(frame)
@@ -182,11 +197,11 @@ class Decoder:
         samples = data.T if frame.format.is_planar else data.reshape(frame.samples, -1)
         if (scale := _SCALES[name]) is not None:
             samples = (samples.astype(np.float32) - np.float32(128 if name == "u8" else 0)) * np.float32(scale)
-        with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold becomes infinite
+        with np.errstate(over="ignore", invalid="ignore"):  # samples beyond float32 become infinite
             return np.asarray(samples, np.float32)
 
     def _packets(self) -> Iterator[Any]:
-        """The packets of the sound; notes how far those of all streams go, and keeps the cover."""
+        """Yields the packets of the sound; keeps the cover, and notes where the packets of each stream end."""
         streams = list(self._container.streams)
         packets = self._container.demux(streams)
         bases = [float(stream.time_base or 0) for stream in streams]
@@ -197,7 +212,7 @@ class Decoder:
             except (av.FFmpegError, OSError):
                 self._note_damage()
                 return
-            except IndexError:  # PyAV's, at the end of a file where damage has made it see one stream more
+            except IndexError:  # raised by PyAV at the end, if damage looks like one more stream
                 return
             if packet is None:
                 return
@@ -222,7 +237,7 @@ class Decoder:
             return
         if self._next_s is not None:
             gap_s = begin_s - self._next_s
-            # A Vorbis packet does not know how much of it overlaps with the next one.
+            # The time stamps of Vorbis packets are not exact: a packet does not state its overlap with the next.
             is_stamped = self._container.format.name in STAMPED and self._stream.codec_context.name != "vorbis"
             if gap_s > (0.5 / rate if is_stamped else ROUNDED_S):
                 self._note_damage()
@@ -242,13 +257,16 @@ class Decoder:
 def _cut(
     blocks: Iterator[tuple[int, Array]], delay: int, length: int | None, padding: int
 ) -> Iterator[tuple[int, Array]]:
-    """Leaves out `delay` samples before and `padding` behind the `length` between; all if there are more than that."""
+    """Leaves out `delay` samples at the beginning, and up to `padding` samples after the `length` that follows.
+
+    Where more samples than these follow, the stated length is wrong, and they are kept to the end.
+    """
     held: list[tuple[int, Array]] = []
     position = -delay
     for rate, samples in blocks:
         position += len(samples)
         samples = samples[max(0, len(samples) - position) :] if position < len(samples) else samples
-        if length is not None and position > length + padding:  # then the length is wrong
+        if length is not None and position > length + padding:  # the length is wrong
             yield from held
             held, length = [], None
         if length is not None and position > length:
@@ -264,7 +282,7 @@ def _is_picture(stream: Any) -> bool:
 
 
 def _behind_tag(data: bytes) -> bytes:
-    """What follows an ID3 tag; everything where there is none."""
+    """Returns the bytes after an ID3 tag; all of them if there is none."""
     if not data.startswith(b"ID3"):
         return data
     return data[id3_size(data) :]

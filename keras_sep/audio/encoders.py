@@ -1,4 +1,4 @@
-"""Encoders of what is not wav: FFmpeg's, and libsndfile's for Vorbis, which FFmpeg's wheel does not hold."""
+"""Audio encoders for every format but wav: FFmpeg's, and libsndfile's for Vorbis, which PyAV comes without."""
 
 from __future__ import annotations
 
@@ -21,17 +21,26 @@ from keras_sep.audio.sink import Sink
 from keras_sep.audio.tags import Cover
 
 _LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
-_SAME_BYTES = {"fflags": "bitexact"}  # no time, no random number, no version in the file
+_SAME_BYTES = {"fflags": "bitexact"}  # neither the time nor random numbers nor a version in the file
 _PICTURES = {"image/jpeg": "jpeg_pipe", "image/png": "png_pipe"}
 
-
-# Vorbis' order of channels: which of ours (left, right, centre, bass, back or side) comes first, second, …
+# Vorbis' order of channels, by the numbers that ours have: left, right, centre, bass, back or side.
 _VORBIS_ORDER = {3: [0, 2, 1], 5: [0, 2, 1, 3, 4], 6: [0, 2, 1, 4, 5, 3], 7: [0, 2, 1, 5, 6, 4, 3]}
 _VORBIS_ORDER[8] = [0, 2, 1, 6, 7, 4, 5, 3]
 
 
 class Encoder(Protocol):
-    """Writes blocks (n, channels), within ±1, to a file; `close` completes it and leaves the file open."""
+    """Interface of encoders: `write` takes blocks (n, channels) within ±1; `close` completes the file, still open.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.audio.encoders import Encoder
+        >>> from keras_sep.audio.wav import WavEncoder
+        >>> with open("song.wav", "wb") as file:
+        ...     encoder: Encoder = WavEncoder(file, "pcm_s16le", 44100, 2, num_samples=None, tags={})
+        ...     encoder.write(np.zeros((441, 2), np.float32))
+        ...     encoder.close()
+    """
 
     def write(self, block: Array) -> None: ...
 
@@ -39,11 +48,29 @@ class Encoder(Protocol):
 
 
 class FfmpegEncoder:
-    """Writes flac, mp3, m4a or opus.
+    """Encoder for flac, mp3, m4a and opus; the same samples always give the same bytes.
 
     Args:
-        sample_rate: Hz, one that the format knows.
-        bitrate: kbit/s, or None.
+        sink: output file.
+        format: one of FORMATS that is neither wav nor Vorbis.
+        sample_rate: Hz, one that the format can store.
+        num_channels: up to `format.most_channels`.
+        bitrate: kbit/s; None for a format without a choice.
+        tags: tags by FFmpeg's names.
+        cover: picture, or None.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.audio import FORMATS, AudioReader
+        >>> from keras_sep.audio.encoders import FfmpegEncoder
+        >>> from keras_sep.audio.sink import Sink
+        >>> with open("song.flac", "wb+") as file:
+        ...     encoder = FfmpegEncoder(Sink(file), FORMATS["flac"], 44100, 2, None, {"title": "Song"}, cover=None)
+        ...     encoder.write(np.zeros((441, 2), np.float32))
+        ...     encoder.close()
+        >>> with AudioReader("song.flac") as reader:
+        ...     reader.num_samples, reader.tags
+        (441, {'title': 'Song'})
     """
 
     def __init__(
@@ -102,7 +129,28 @@ class FfmpegEncoder:
 
 
 class VorbisEncoder:
-    """Writes Vorbis."""
+    """Encoder for Ogg Vorbis, at libsndfile's default quality; the same samples always give the same bytes.
+
+    Args:
+        sink: output file.
+        sample_rate: Hz, up to 200000.
+        num_channels: 1 to 8.
+        tags: tags by FFmpeg's names.
+        cover: picture, or None.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.audio import AudioReader
+        >>> from keras_sep.audio.encoders import VorbisEncoder
+        >>> from keras_sep.audio.sink import Sink
+        >>> with open("song.ogg", "wb+") as file:
+        ...     encoder = VorbisEncoder(Sink(file), 44100, 2, {"title": "Song"}, cover=None)
+        ...     encoder.write(np.zeros((4410, 2), np.float32))
+        ...     encoder.close()
+        >>> with AudioReader("song.ogg") as reader:
+        ...     reader.num_samples, reader.tags
+        (4410, {'title': 'Song'})
+    """
 
     def __init__(self, sink: Sink, sample_rate: int, num_channels: int, tags: Mapping[str, str], cover: Cover | None):
         tagger = VorbisTagger(sink, {**tags, **(_as_tag(cover) if cover is not None else {})})
@@ -118,7 +166,7 @@ class VorbisEncoder:
 
 
 def _add_picture(container: Any, cover: Cover) -> Any:
-    """Adds a stream for the cover; returns its one packet, or None for what is no picture."""
+    """Adds a stream for the cover; returns its only packet, or None if the cover is no picture."""
     try:
         with av.open(io.BytesIO(cover.data), format=_PICTURES[cover.mime]) as source:
             picture = source.streams.video[0]
@@ -134,7 +182,7 @@ def _add_picture(container: Any, cover: Cover) -> Any:
 
 
 def _as_tag(cover: Cover) -> dict[str, str]:
-    """The cover as Ogg files carry it: flac's block of a picture, in base 64."""
+    """Returns the cover as a tag of Ogg files: flac's picture block in base 64."""
     mime = cover.mime.encode()
     front = 3  # the kind of picture
     head = struct.pack(">II", front, len(mime)) + mime + struct.pack(">IIIIII", 0, 0, 0, 0, 0, len(cover.data))

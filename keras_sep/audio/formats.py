@@ -1,4 +1,4 @@
-"""The formats that stems are written in."""
+"""Audio formats that stems can be written in."""
 
 from __future__ import annotations
 
@@ -9,21 +9,29 @@ from keras_sep.errors import AudioError
 
 @dataclass(frozen=True)
 class Format:
-    """A format that stems are written in.
+    """Format that stems can be written in, with its limits.
 
     Attributes:
-        name: what users call it.
-        suffix: of file names, with the dot.
-        description: a few words for a help text.
-        container, codec: FFmpeg's names.
-        most_channels: that it holds.
-        highest_rate: Hz, the highest sample rate that it holds.
-        sample_rates: Hz, ascending, where it holds these only: audio of another rate is resampled to the next of
-            them, or the highest. Empty where it holds any rate up to `highest_rate`; higher ones are refused.
-        bitrates: kbit/s, lowest and highest; None where a bit rate does not apply.
-        bitrate: kbit/s of mono and stereo unless another is asked for; as much for each further pair of channels.
-        clips: it cannot hold samples beyond ±1.
-        holds_cover: it can carry a picture.
+        name: name in the option `--format`, such as "wav24".
+        suffix: suffix of file names, with the dot.
+        description: a few words about it.
+        container: FFmpeg's name of the container.
+        codec: FFmpeg's name of the codec.
+        most_channels: largest number of channels.
+        highest_rate: highest sample rate in Hz.
+        sample_rates: the only sample rates of the format in Hz, ascending; audio of another rate is resampled to the
+            next higher one, or to the highest. Empty for a format of any rate up to `highest_rate`, which refuses
+            higher ones.
+        bitrates: lowest and highest bit rate in kbit/s; None for a format without a choice.
+        bitrate: default bit rate of mono and stereo in kbit/s; each further pair of channels adds as much.
+        clips: whether samples beyond ±1 are clipped.
+        holds_cover: whether a file can carry a cover picture.
+
+    Examples:
+        >>> from keras_sep.audio import FORMATS
+        >>> mp3 = FORMATS["mp3"]
+        >>> mp3.suffix, mp3.rate_for(96000), mp3.bitrate_for(num_channels=2)
+        ('.mp3', 48000, 320)
     """
 
     name: str
@@ -40,19 +48,19 @@ class Format:
     holds_cover: bool = True
 
     def rate_for(self, sample_rate: int) -> int:
-        """Returns the sample rate (Hz) that audio of `sample_rate` is stored with."""
+        """Returns the sample rate in Hz at which audio of `sample_rate` is stored."""
         if not self.sample_rates:
             return sample_rate
         return next((rate for rate in self.sample_rates if rate >= sample_rate), self.highest_rate)
 
     def bitrate_for(self, num_channels: int) -> int | None:
-        """Returns the bit rate (kbit/s) unless another is asked for, or None where none applies."""
+        """Returns the default bit rate in kbit/s, or None for a format without a choice."""
         if self.bitrate is None or self.bitrates is None:
             return None
         return min(self.bitrate * -(-num_channels // 2), self.bitrates[1])
 
     def require(self, sample_rate: int, num_channels: int, bitrate: int | None, name: str) -> None:
-        """Raises AudioError, beginning with `name`, if the format cannot hold this."""
+        """Raises AudioError, with a message that begins with `name`, if the format cannot store such audio."""
         if num_channels > self.most_channels:
             raise AudioError(
                 f"{name}: cannot write: expected at most {self.most_channels} channels as {self.name}. "

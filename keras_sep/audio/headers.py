@@ -1,4 +1,4 @@
-"""What headers state about lengths, where FFmpeg believes them too much or does not pass them on."""
+"""File headers, for lengths that FFmpeg does not pass on, or that it trusts although they are wrong."""
 
 from __future__ import annotations
 
@@ -15,16 +15,26 @@ _AUDIO_STREAMS = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ")
 
 @dataclass
 class Link:
-    """A part of a file that is a stream of its own: chained Ogg files have several, all others one.
+    """Part of a file that is decoded by itself: a chained Ogg file has several, any other file has one.
 
     Attributes:
-        start, end: bytes in the file; end None for the file's end.
-        patches: bytes that stand in place of the file's own, by their position.
-        sound_bytes: of a wav or caf, as its header states them, or as they are there if it states no size; else None.
-        num_samples: by which an Ogg stream ends, counted from its beginning; None for others.
-        broken_at: by which number of samples something else lies between the pages of an Ogg stream, or one of them
-            is damaged; None where all is well.
-        is_cut: an Ogg stream without its end.
+        start: position of the first byte in the file.
+        end: position after the last byte; None for the end of the file.
+        patches: bytes that replace the file's own, by their position in the file.
+        sound_bytes: size of the sound of a wav, aiff, Wave64 or caf file: the size that its header states, or for wav,
+            aiff and Wave64, if that is none or wrong, the size of what is there. None for other files.
+        num_samples: length of an Ogg stream by its last page, in samples per channel; None for other files.
+        broken_at: number of samples before the first damaged page of an Ogg stream, or before the first data that is
+            no page; None if there is no damage.
+        is_cut: whether the end of an Ogg stream is missing.
+
+    Examples:
+        >>> from keras_sep import example
+        >>> from keras_sep.audio.headers import links
+        >>> with open(example() / "vocals.ogg", "rb") as file:
+        ...     (link,) = links(file)
+        >>> link.num_samples / 44100, link.broken_at, link.is_cut
+        (25.0, None, False)
     """
 
     start: int = 0
@@ -37,7 +47,20 @@ class Link:
 
 
 def links(file: BinaryIO) -> list[Link]:
-    """Returns the links of a file, in order; at least one."""
+    """Returns the links of a file in order, at least one.
+
+    Args:
+        file: seekable binary file.
+
+    Examples:
+        >>> import io
+        >>> from keras_sep import example
+        >>> from keras_sep.audio.headers import links
+        >>> ogg = (example() / "vocals.ogg").read_bytes()
+        >>> [first, second] = links(io.BytesIO(ogg + ogg))
+        >>> second.start == len(ogg)
+        True
+    """
     file.seek(0)
     head = file.read(12)
     if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:] == b"WAVE":
@@ -54,7 +77,7 @@ def links(file: BinaryIO) -> list[Link]:
 
 
 def _chunked(file: BinaryIO, wanted: bytes, order: str) -> Link:
-    """The sound of a wav or aiff file: to the size that its chunk states, unless that is none or sound goes on."""
+    """Finds the sound of a wav or aiff file; a size that is missing or too small is replaced by what is there."""
     whole = file.seek(0, 2)
     position, long_size, long_size_at = 12, 0, 0
     while True:
@@ -65,21 +88,21 @@ def _chunked(file: BinaryIO, wanted: bytes, order: str) -> Link:
         start = position + 8
         if name == wanted:
             break
-        if name == b"ds64":  # RF64's sizes of 64 bits: of the file, then of the sound
+        if name == b"ds64":  # RF64's 64-bit sizes: first the file's, then the sound's
             long_size_at = start + 8
             (long_size,) = struct.unpack(f"{order}Q", file.read(16)[8:].ljust(8, b"\0"))
         position = start + stated + stated % 2
     there = whole - start
     if stated == _ALL_ONES and long_size_at:
         return _sized(file, start, there, long_size, long_size > 0, {long_size_at: struct.pack(f"{order}Q", there)})
-    # Lost power leaves 0; pipes write the largest size (ffmpeg) or one just below 2 GiB (sox, arecord).
+    # "Unknown" is 0 after a loss of power, and from pipes the largest size (ffmpeg) or nearly 2 GiB (sox, arecord).
     is_size = 0 < stated < 0xFFFFFF00 and not 0x7FFF0000 <= stated <= 0x80000000
     patch = struct.pack(f"{order}I", min(there, _ALL_ONES))
     return _sized(file, start, there, stated, is_size, {position + 4: patch})
 
 
 def _at(file: BinaryIO, position: int, size: int, whole: int) -> bytes:
-    if position >= whole:  # by far, maybe, where a header is damaged
+    if position >= whole:  # a damaged header may point far beyond the end
         return b""
     file.seek(position)
     return file.read(size)
@@ -92,7 +115,7 @@ def _sized(file: BinaryIO, start: int, there: int, stated: int, is_size: bool, p
 
 
 def _wave64(file: BinaryIO) -> Link:
-    """The sound of a Sony Wave64 file, whose chunks have names of 16 bytes and sizes of 64 bits."""
+    """Finds the sound of a Sony Wave64 file, whose chunks have names of 16 bytes and sizes of 64 bits."""
     whole, position = file.seek(0, 2), 40
     while True:
         head = _at(file, position, 24, whole)
@@ -105,12 +128,12 @@ def _wave64(file: BinaryIO) -> Link:
     if size <= 24:  # never filled in
         there = whole - position
         return Link(patches={position + 16: struct.pack("<Q", there)}, sound_bytes=there - 24)
-    # FFmpeg would take the padding behind the sound for sound.
+    # FFmpeg would decode the padding after the sound.
     return Link(end=min(whole, position + size), sound_bytes=size - 24)
 
 
 def _core_audio(file: BinaryIO) -> Link:
-    """The sound of a caf file, whose chunks have sizes of 64 bits; -1 is that of one that was never filled in."""
+    """Finds the sound of a caf file, whose chunks have sizes of 64 bits; -1 means unknown."""
     whole, position = file.seek(0, 2), 8
     while True:
         head = _at(file, position, 12, whole)
@@ -118,13 +141,13 @@ def _core_audio(file: BinaryIO) -> Link:
             return Link()
         name, size = struct.unpack(">4sq", head)
         if name == b"data":
-            return Link(sound_bytes=size - 4 if size > 4 else None)  # without the count of edits
+            return Link(sound_bytes=size - 4 if size > 4 else None)  # 4 bytes are an edit count
         position += 12 + max(0, size)
 
 
 def _goes_on(file: BinaryIO, position: int, whole: int) -> bool:
-    """Whether what follows the sound is neither another chunk nor padding, but more sound."""
-    for start in (position, position + position % 2):  # some writers forget to pad to an even position
+    """Returns whether more sound follows at `position`, and not another chunk or padding."""
+    for start in (position, position + position % 2):  # some programs omit the padding to an even position
         head = _at(file, start, 8, whole)
         if len(head) < 8:
             return False
@@ -139,7 +162,7 @@ def _goes_on(file: BinaryIO, position: int, whole: int) -> bool:
 
 
 def _ogg(file: BinaryIO) -> list[Link]:
-    """The links of an Ogg file: each begins with the pages that begin its streams."""
+    """Finds the links of an Ogg file: each begins with the first pages of its streams."""
     found: list[Link] = []
     is_beginning, serial, pre_skip, granule = False, 0, 0, 0
     for page in pages(file):

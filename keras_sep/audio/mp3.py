@@ -1,4 +1,7 @@
-"""The first frame of an mp3, which counts the others: Xing's or VBRI's, with LAME's delay and padding."""
+"""Counting frame of an mp3 file: a silent first frame that states the length, in a Xing, Info or VBRI header.
+
+LAME's extension of it also states how many samples encoding has added before and after the song.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,25 @@ from keras_sep.audio.sink import Sink
 from keras_sep.audio.view import View
 
 _ID3 = 10  # bytes of its header
-_DECODER = 529  # samples by which every decoder is late
-_SEARCHED = 2048  # bytes of the first frame and what follows
-_CHECKSUM = 34  # bytes from LAME's name to the checksum of all before it
-_DELAYS = 21  # bytes from there to 12 bits of delay and 12 of padding
+_DECODER = 529  # samples of delay of every decoder
+_SEARCHED = 2048  # bytes, more than a counting frame has
+_CHECKSUM = 34  # bytes from LAME's name to the checksum of everything before it
+_DELAYS = 21  # bytes from LAME's name to 12 bits of delay and 12 of padding
 
 
 class FrameCount(NamedTuple):
-    """What the first frame says: how many frames follow, and how many samples of them are none of the song.
+    """Content of a counting frame.
 
     Attributes:
-        frames: without this one; 0 where it does not say.
-        delay, padding: samples before the song, the decoder's own among them, and behind it.
+        frames: number of frames after this one; 0 means unknown.
+        delay: samples before the song, the decoder's delay included.
+        padding: samples after the song.
+
+    Examples:
+        >>> from keras_sep.audio.mp3 import FrameCount, samples_per_frame
+        >>> count = FrameCount(frames=40, delay=1105, padding=875)
+        >>> count.frames * samples_per_frame(44100) - count.delay - count.padding
+        44100
     """
 
     frames: int
@@ -29,7 +39,23 @@ class FrameCount(NamedTuple):
 
 
 def frame_count(file: View | Sink) -> FrameCount | None:
-    """Returns what the first frame counts, or None where it is one like the others."""
+    """Reads the counting frame of an mp3 file; returns None if the first frame is an ordinary one.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.audio import AudioWriter
+        >>> from keras_sep.audio.mp3 import frame_count
+        >>> from keras_sep.audio.view import View
+        >>> writer = AudioWriter("song.mp3", 44100, 2, "mp3")
+        >>> writer.open()
+        >>> writer.write(np.zeros((44100, 2), np.float32))
+        >>> writer.finish()
+        >>> writer.commit()
+        >>> with open("song.mp3", "rb") as file:
+        ...     count = frame_count(View(file))
+        >>> 1152 * count.frames - count.delay - count.padding
+        44100
+    """
     _, frame = _first_frame(file)
     for tag in (b"Xing", b"Info"):
         if 0 <= (place := frame.find(tag)) < _SEARCHED:
@@ -45,11 +71,42 @@ def frame_count(file: View | Sink) -> FrameCount | None:
 
 
 def samples_per_frame(sample_rate: int) -> int:
+    """Returns the number of samples per channel in an mp3 frame, by the sample rate in Hz.
+
+    Examples:
+        >>> from keras_sep.audio.mp3 import samples_per_frame
+        >>> samples_per_frame(44100), samples_per_frame(22050)
+        (1152, 576)
+    """
     return 1152 if sample_rate >= 32000 else 576
 
 
 def state_length(file: Sink, num_samples: int, sample_rate: int) -> None:
-    """Makes the first frame of a finished file state `num_samples`: FFmpeg forgets padding of more than a frame."""
+    """Writes the length of a finished mp3 file into its counting frame; does nothing if there is none of LAME's form.
+
+    Needed because FFmpeg never states a padding of more than one frame.
+
+    Args:
+        file: the whole mp3 file.
+        num_samples: length of the song in samples per channel.
+        sample_rate: Hz.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.audio import AudioWriter
+        >>> from keras_sep.audio.mp3 import frame_count, state_length
+        >>> from keras_sep.audio.sink import Sink
+        >>> writer = AudioWriter("song.mp3", 44100, 2, "mp3")
+        >>> writer.open()
+        >>> writer.write(np.zeros((44100, 2), np.float32))
+        >>> writer.finish()
+        >>> writer.commit()
+        >>> with open("song.mp3", "rb+") as file:
+        ...     state_length(Sink(file), 44000, 44100)
+        ...     count = frame_count(Sink(file))
+        >>> 1152 * count.frames - count.delay - count.padding
+        44000
+    """
     start, frame = _first_frame(file)
     place = max(frame.find(b"Xing"), frame.find(b"Info"))
     lame = None if place < 0 else _lame(frame, place)
@@ -66,12 +123,21 @@ def state_length(file: Sink, num_samples: int, sample_rate: int) -> None:
 
 
 def id3_size(head: bytes) -> int:
-    """Returns the length of an ID3 tag, in bytes; it comes in four times seven bits."""
+    """Returns the length of an ID3 tag in bytes, its header included.
+
+    Args:
+        head: the tag's first 10 bytes; the last four hold seven bits of the length each.
+
+    Examples:
+        >>> from keras_sep.audio.mp3 import id3_size
+        >>> id3_size(b"ID3" + bytes([4, 0, 0, 0, 0, 1, 0]))
+        138
+    """
     return _ID3 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:_ID3], (21, 14, 7, 0), strict=False))
 
 
 def _first_frame(file: View | Sink) -> tuple[int, bytes]:
-    """Where the first frame begins, behind tags, and what is there."""
+    """Returns the position of the first frame, after all tags, and the bytes from there on."""
     position = 0
     file.seek(0)
     while (head := file.read(_ID3)).startswith(b"ID3"):
@@ -81,15 +147,15 @@ def _first_frame(file: View | Sink) -> tuple[int, bytes]:
 
 
 def _lame(frame: bytes, place: int) -> int | None:
-    """Where LAME's part begins behind the tag at `place`, or None where there is none."""
+    """Returns where LAME's extension of the header at `place` begins, or None if there is none."""
     flags = frame[place + 7]
-    # The count, the file's size, a table of 100 bytes and the quality, each if its flag is set.
+    # Four fields, each there if its flag is set: the count, the file's size, a table of 100 bytes, the quality.
     lame = place + 8 + sum(size for bit, size in enumerate((4, 4, 100, 4)) if flags >> bit & 1)
     return lame if frame[lame : lame + 4] in (b"LAME", b"Lavf", b"Lavc") else None
 
 
 def _checksum(data: bytes) -> int:
-    """CRC-16 with the polynomial 0x8005, bits the other way round."""
+    """Computes a CRC-16 with the polynomial 0x8005 and reversed bits."""
     crc = 0
     for byte in data:
         crc ^= byte

@@ -1,4 +1,4 @@
-"""Ogg pages: found in a file, and written anew."""
+"""Ogg pages, found in a file or written with other tags."""
 
 from __future__ import annotations
 
@@ -15,18 +15,33 @@ _HEADER = struct.Struct("<4sBBqIIIB")  # capture, version, flags, granule, seria
 _CONTINUED, _FIRST, _LAST = 1, 2, 4
 _NO_GRANULE = -1  # no packet ends on this page
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
-_SEARCH = 1 << 16  # bytes looked through at a time
+_SEARCH = 1 << 16  # bytes read at a time
 _VORBIS_NAMES = {"track": "TRACKNUMBER", "disc": "DISCNUMBER", "album_artist": "ALBUMARTIST"}
 
 
 @dataclass(frozen=True)
 class Page:
-    """The header of a page.
+    """Header of an Ogg page.
 
     Attributes:
-        start, size: bytes, in the file.  flags, granule, serial: as the header has them.
-        lacing: sizes of its segments; one below 255 ends a packet.
-        is_intact: all of it is there, and its checksum is right.
+        start: position of the page in its file, in bytes.
+        flags: flags of the header.
+        granule: position of its last complete packet in the stream; for audio, in samples.
+        serial: number of its stream.
+        lacing: sizes of the segments, a byte each; one below 255 ends a packet.
+        is_intact: whether the page is complete and its checksum right.
+        body_start: position of its body in the file, in bytes.
+        size: size of the whole page in bytes.
+        begins: whether it is the first page of its stream.
+        ends: whether it is the last one.
+
+    Examples:
+        >>> from keras_sep import example
+        >>> from keras_sep.audio.ogg import pages
+        >>> with open(example() / "vocals.ogg", "rb") as file:
+        ...     page = next(pages(file))
+        >>> page.begins, page.body_start, page.size  # a header of 28 bytes, and Vorbis' first packet of 30
+        (True, 28, 58)
     """
 
     start: int
@@ -54,7 +69,19 @@ class Page:
 
 
 def pages(file: BinaryIO) -> Iterator[Page | None]:
-    """Yields each page of a file that can seek, complete or not; None where something else lies between two."""
+    """Yields the pages of a file, damaged ones included, and None wherever other data lies between two pages.
+
+    Args:
+        file: seekable binary file.
+
+    Examples:
+        >>> import io
+        >>> from keras_sep import example
+        >>> from keras_sep.audio.ogg import pages
+        >>> ogg = (example() / "vocals.ogg").read_bytes()
+        >>> [page is None for page in pages(io.BytesIO(ogg[:58] + b"noise" + ogg[58:]))][:3]
+        [False, True, False]
+    """
     position = 0
     while True:
         file.seek(position)
@@ -95,16 +122,33 @@ def _next_capture(file: BinaryIO, position: int) -> int:
 
 
 class VorbisTagger:
-    """A file that libsndfile writes Vorbis to, and that passes it on with its own tags and without random numbers.
+    """Output file for libsndfile's Vorbis encoder, which replaces the tags and removes what is random.
+
+    The stream's random serial number becomes 0, so that the same sound always gives the same bytes.
 
     Args:
-        tags: by FFmpeg's names.
+        file: output file that gets the changed stream.
+        tags: tags by FFmpeg's names.
+
+    Examples:
+        >>> import numpy as np
+        >>> import soundfile
+        >>> from keras_sep.audio import AudioReader
+        >>> from keras_sep.audio.ogg import VorbisTagger
+        >>> from keras_sep.audio.sink import Sink
+        >>> with open("song.ogg", "wb+") as file:
+        ...     tagger = VorbisTagger(Sink(file), {"title": "Song"})
+        ...     with soundfile.SoundFile(tagger, "w", 44100, 2, format="OGG", subtype="VORBIS") as sound:
+        ...         sound.write(np.zeros((44100, 2)))
+        >>> with AudioReader("song.ogg") as reader:
+        ...     reader.num_samples, reader.tags
+        (44100, {'title': 'Song'})
     """
 
     def __init__(self, file: Sink, tags: Mapping[str, str]):
         self._file, self._tags = file, tags
         self._pending, self._position = b"", 0
-        self._headers: list[bytes] | None = []  # the packets before the sound, until there are all three
+        self._headers: list[bytes] | None = []  # packets before the sound; None once all three are written
         self._packet = b""
         self._number = 0
 
@@ -149,7 +193,7 @@ class VorbisTagger:
                 self._packet = b""
         if len(self._headers) < 3:
             return
-        identification, comment, setup = self._headers  # the sound begins on a page of its own
+        identification, comment, setup = self._headers  # nothing else: the sound begins on a new page
         self._headers = None
         self._emit(_FIRST, 0, bytes([len(identification)]), identification)
         packets = _comment(comment, self._tags), setup
@@ -173,13 +217,13 @@ def _without_checksum(head: bytes) -> bytes:
 
 
 def _crc(data: bytes) -> int:
-    """Ogg's CRC-32: zlib's, with the bits of every byte and of the result the other way round, beginning with 0."""
+    """Computes Ogg's CRC-32: zlib's with reversed bits, in every byte and in the result, and with the start value 0."""
     reversed_crc = zlib.crc32(data.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{reversed_crc:032b}"[::-1], 2)
 
 
 def _comment(packet: bytes, tags: Mapping[str, str]) -> bytes:
-    """A Vorbis comment header with the encoder's name of `packet` and these tags."""
+    """Builds a Vorbis comment packet with these tags and the encoder's name from `packet`."""
     start = len(b"\x03vorbis")
     (length,) = struct.unpack_from("<I", packet, start)
     entries = [f"{_VORBIS_NAMES.get(key, key.upper())}={value}".encode() for key, value in tags.items()]

@@ -1,4 +1,4 @@
-"""Files that are being written: beside their target under another name, ".NAME.PID.part"."""
+"""Part files: output files until they are complete, in the folder of their target, named ".NAME.PID.part"."""
 
 from __future__ import annotations
 
@@ -10,31 +10,59 @@ from typing import BinaryIO
 
 try:
     import fcntl
-except ImportError:  # Windows, where nobody can remove a file that is open
+except ImportError:  # Windows, where an open file cannot be removed
     fcntl = None  # type: ignore[assignment]
 
 _PART = re.compile(r"\..+\.(\d+)\.part")
 
 
 def part_of(path: Path) -> Path:
-    """Returns the name that this process writes `path` under."""
+    """Returns the path of this process's part file for a target.
+
+    Examples:
+        >>> import os
+        >>> from pathlib import Path
+        >>> from keras_sep.audio.parts import part_of
+        >>> part_of(Path("stems/vocals.wav")) == Path(f"stems/.vocals.wav.{os.getpid()}.part")
+        True
+    """
     return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
 def open_part(part: Path) -> BinaryIO:
-    """Opens a part for writing and reading, locked until it is closed."""
+    """Opens a part file for writing and reading, and locks it until it is closed.
+
+    The lock tells `sweep_parts` in other processes, and on other computers, that the file is in use.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from keras_sep.audio.parts import open_part, part_of
+        >>> part = part_of(Path("vocals.wav"))
+        >>> with open_part(part) as file:
+        ...     file.write(b"sound")
+        5
+        >>> part.replace("vocals.wav").name
+        'vocals.wav'
+    """
     file = part.open("wb+")
     if fcntl is not None:
-        with contextlib.suppress(OSError):  # a file system that knows no locks
+        with contextlib.suppress(OSError):  # a file system without locks
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return file
 
 
 def sweep_parts(folder: str | os.PathLike[str]) -> list[Path]:
-    """Removes the parts in `folder` that killed processes have left; those of running processes stay.
+    """Removes part files that killed processes have left in a folder; those of running processes stay.
 
     Returns:
         The files removed; none if there is no such folder.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from keras_sep.audio import sweep_parts
+        >>> Path(".vocals.wav.99999999.part").touch()  # no process has such a number
+        >>> [path.name for path in sweep_parts(".")]
+        ['.vocals.wav.99999999.part']
     """
     removed = []
     with contextlib.suppress(OSError):
@@ -48,19 +76,19 @@ def sweep_parts(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def _is_running(pid: int) -> bool:
-    if os.name != "posix":  # there os.kill ends a process, whatever the signal
+    if os.name != "posix":  # on Windows os.kill ends a process, whatever the signal
         return pid == os.getpid()
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except PermissionError:  # somebody else's
+    except PermissionError:  # another user's process
         return True
     return True
 
 
 def _is_locked(part: Path) -> bool:
-    """Whether a process holds the part open: on another computer, too, or in another container."""
+    """Returns whether a process has the part file open, be it on another computer or in another container."""
     if fcntl is None:
         return False
     try:

@@ -1,4 +1,4 @@
-"""Files that are read block by block, whatever their format."""
+"""Audio files of any format, read block by block."""
 
 from __future__ import annotations
 
@@ -28,27 +28,36 @@ _COPIED_AT_ONCE = 1 << 20  # bytes
 
 
 class AudioReader:
-    """Reads a file, or an excerpt of it, in blocks.
+    """Reader of an audio file, or of an excerpt of it, in blocks.
 
-    What is damaged is left out, and said in `warnings`. The sound of a film begins with its picture: where it comes
-    later, silence goes before it.
+    Damaged parts are left out, and described in `warnings`. Where the sound of a film begins later than its picture,
+    it is preceded by silence.
 
     Args:
-        path: the file, or "-" for standard input, which is read to its end first: a pipe cannot go back.
+        path: audio file, or "-" for standard input; a pipe is read to its end first, because it cannot seek.
         start: seconds to leave out at the beginning, ≥ 0.
-        duration: seconds to read, or None for all.
-        strict: refuse a damaged file instead.
-        track: which of the file's audio streams, from 0.
+        duration: seconds to read, > 0, or None to read to the end.
+        strict: whether a damaged file is an error.
+        track: number of the audio stream in the file, from 0.
 
     Attributes:
-        sample_rate: Hz.  num_channels: int.
-        num_samples: length of the excerpt as the file states it, or None if it does not.
-        tags: by FFmpeg's names ("title", "artist", …).  cover: Cover, or None.
-        warnings: one line for each damage; complete when `blocks` has ended.
+        sample_rate: Hz.
+        num_channels: number of channels.
+        num_samples: length of the excerpt in samples per channel as the file states it, or None.
+        tags: tags that a stem takes over, by FFmpeg's names ("title", "artist", …).
+        cover: Cover, or None.
+        warnings: lines for the user about damage; complete when `blocks` has ended.
 
     Raises:
-        AudioError: a missing, empty or foreign file; later, in `blocks`, samples that are no sound, and in a strict
-            reader damage.
+        AudioError: a file that is missing, empty or without decodable sound, or an excerpt without samples.
+
+    Examples:
+        >>> from keras_sep import example
+        >>> from keras_sep.audio import AudioReader
+        >>> with AudioReader(example() / "mixture.flac", start=10, duration=0.5) as reader:
+        ...     blocks = list(reader.blocks())
+        >>> reader.sample_rate, reader.num_channels, reader.num_samples, sum(len(block) for block in blocks)
+        (44100, 2, 22050, 22050)
     """
 
     def __init__(
@@ -81,7 +90,7 @@ class AudioReader:
             self.cover: Cover | None = decoder.cover
             require_sample_rate(self.sample_rate, self._name)
             self._silence = round(decoder.delay_s * self.sample_rate)
-            # Beyond any file: what numpy and soxr count with has 64 bits.
+            # 2**60 is beyond any file, and fits the 64 bits that numpy and soxr count with.
             self._first = round(min(start * self.sample_rate, 2.0**60))
             self._limit = None if duration is None else round(min(duration * self.sample_rate, 2.0**60))
             whole = self._whole()
@@ -94,10 +103,10 @@ class AudioReader:
             self._open_files = stack.pop_all()
 
     def blocks(self) -> Iterator[Array]:
-        """Yields (≤ BLOCK, channels), once only.
+        """Yields new arrays (n, channels), 1 ≤ n ≤ BLOCK; can be called once.
 
         Raises:
-            AudioError: NaN, infinity or absurdly loud samples; in a strict reader, at the end, damage.
+            AudioError: NaN, infinity or a sample beyond ±LOUDEST; damage, at the end, if `strict`.
         """
         position, last = 0, None if self._limit is None else self._first + self._limit
         with contextlib.closing(self._sound()) as sound:
@@ -123,6 +132,7 @@ class AudioReader:
             self.warnings.append(f"{self._name}: {problem}")
 
     def close(self) -> None:
+        """Closes the file."""
         self._open_files.close()
 
     def __enter__(self) -> AudioReader:
@@ -142,7 +152,7 @@ class AudioReader:
                 kind = "folder" if stat.S_ISDIR(status.st_mode) else "device"
                 raise AudioError(f"{self.path}: expected a file. Received: a {kind}")
             return self.path.open("rb")
-        except OSError as error:  # also: permission, name too long
+        except OSError as error:  # missing, not permitted, name too long
             raise AudioError(f"{self.path}: cannot read: {error.strerror or error}") from error
 
     def _next_decoder(self, index: int) -> Decoder:
@@ -153,7 +163,7 @@ class AudioReader:
             raise AudioError(f"{self._name}: {error}") from error
 
     def _whole(self) -> int | None:
-        """Samples of the whole file, as far as it states them."""
+        """Returns the samples of the whole file, with the silence before them, or None if it does not state them."""
         if len(self._links) > 1 or self._decoder.stated_s is None:
             return None
         return round(self._decoder.stated_s * self.sample_rate) + self._silence
@@ -165,7 +175,7 @@ class AudioReader:
         return rest if self._limit is None else min(rest, self._limit)
 
     def _sound(self) -> Generator[Array, None, None]:
-        """All links, one after the other, at the rate and with the channels of the first."""
+        """Yields the sound of all links, converted to the sample rate and the number of channels of the first."""
         for begin in range(0, self._silence, BLOCK):
             yield np.zeros((min(BLOCK, self._silence - begin), self.num_channels), np.float32)
         convert = _Converter(self.sample_rate, self.num_channels)
@@ -189,12 +199,12 @@ class AudioReader:
 
 
 def _seekable(stream: BinaryIO) -> contextlib.AbstractContextManager[BinaryIO]:
-    """The stream itself, or if it cannot seek a temporary file of what it holds."""
+    """Returns the stream itself if it can seek, otherwise a temporary copy of its contents."""
     if stream.seekable():
         return contextlib.nullcontext(stream)
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     try:
-        # The raw stream: a thread that waits for a buffered one holds its lock, without which Python cannot exit.
+        # From the raw stream: a thread that waits for a buffered one keeps its lock, and Python could not exit.
         shutil.copyfileobj(getattr(stream, "raw", stream), file, _COPIED_AT_ONCE)
     except BaseException as error:
         file.close()
@@ -206,11 +216,13 @@ def _seekable(stream: BinaryIO) -> contextlib.AbstractContextManager[BinaryIO]:
 
 @dataclass
 class _Damage:
-    """What could not be read of a file.
+    """Damage of a file.
 
     Attributes:
-        decoded_s: seconds read.  places: where something is left out, in seconds of those.
-        missing_s: of the length that the file states.  is_cut: something is missing that it does not state.
+        decoded_s: seconds decoded.
+        places: where something is left out, in decoded seconds.
+        missing_s: seconds missing of the length that the file states.
+        is_cut: whether an unknown length is missing at the end.
     """
 
     decoded_s: float = 0.0
@@ -219,7 +231,7 @@ class _Damage:
     is_cut: bool = False
 
     def line(self) -> str | None:
-        """Returns what is missing and where, or None where nothing is."""
+        """Describes what is missing and where; returns None if nothing is."""
         if not (self.places or self.missing_s or self.is_cut):
             return None
         where = f"the file is damaged at {self.places[0]:.3f} s" if self.places else ""
@@ -236,7 +248,7 @@ class _Damage:
 
 
 class _Converter:
-    """Gives all blocks one sample rate and number of channels, whatever each of them has."""
+    """Converter of blocks to one sample rate and number of channels."""
 
     def __init__(self, sample_rate: int, num_channels: int):
         self._sample_rate, self._num_channels = sample_rate, num_channels
@@ -260,7 +272,7 @@ class _Converter:
 
 
 def _regular(parts: Iterable[Array], num_channels: int) -> Iterator[Array]:
-    """The samples of all parts in new arrays of BLOCK, but for the last."""
+    """Yields the samples of all parts in new arrays of BLOCK samples, the last of which may be shorter."""
     block, filled = np.empty((BLOCK, num_channels), np.float32), 0
     for part in parts:
         while len(part):

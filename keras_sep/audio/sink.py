@@ -1,4 +1,4 @@
-"""A file for libraries that cannot bear it to fail."""
+"""Output files for libraries that cannot handle a failing one."""
 
 from __future__ import annotations
 
@@ -6,12 +6,28 @@ from typing import BinaryIO
 
 
 class Sink:
-    """Writes to a file as long as that can be done, and keeps what went wrong for whoever asks.
+    """Output file whose `write` and `seek` keep an error in an attribute instead of raising it.
 
-    A muxer of FFmpeg whose file fails crashes when it is closed, and libsndfile does not pass an exception on.
+    FFmpeg's muxers crash on closing if their file has failed, and libsndfile drops exceptions. After an error,
+    `write` ignores its data.
+
+    Args:
+        file: seekable binary file, open for writing and reading.
 
     Attributes:
-        error: the first failure, or None.
+        error: the first OSError, or None.
+
+    Examples:
+        >>> import io
+        >>> from keras_sep.audio.sink import Sink
+        >>> class FullDisk(io.BytesIO):
+        ...     def write(self, data):
+        ...         raise OSError("No space left on device")
+        >>> sink = Sink(FullDisk())
+        >>> sink.write(b"sound")  # the number of bytes, as if they were written
+        5
+        >>> sink.error
+        OSError('No space left on device')
     """
 
     def __init__(self, file: BinaryIO):
@@ -32,7 +48,7 @@ class Sink:
     def seek(self, position: int, whence: int = 0) -> int:
         try:
             return self._file.seek(position, whence)
-        except OSError as error:  # it writes what is in its buffer first
+        except OSError as error:  # seeking writes buffered data first
             self.error = self.error or error
             return position
 

@@ -1,11 +1,11 @@
-"""Tags and the cover picture of a song."""
+"""Song tags and cover pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
-# What holds for a stem as for its song, by FFmpeg's names. Loudness, lengths and gapless data do not.
+# Tags that are true of a stem as well as of its song, by FFmpeg's names. Loudness, length and gapless data are not.
 CARRIED = (
     "title",
     "artist",
@@ -23,14 +23,36 @@ CARRIED = (
 
 
 class Cover(NamedTuple):
-    """A picture: the bytes of its file, and its media type, such as "image/jpeg"."""
+    """Cover picture of a song.
+
+    Attributes:
+        data: contents of the picture's file.
+        mime: its media type, such as "image/jpeg".
+
+    Examples:
+        >>> from keras_sep.audio import Cover
+        >>> Cover(data=b"...", mime="image/png").mime
+        'image/png'
+    """
 
     data: bytes
     mime: str
 
 
 def carried(*sources: Mapping[str, str]) -> dict[str, str]:
-    """Returns those tags of all sources that a stem takes over; of two values the first counts."""
+    """Returns the tags that a stem takes over from its song.
+
+    Args:
+        sources: tags by FFmpeg's names, in upper or lower case; where two sources differ, the first counts.
+
+    Returns:
+        The tags named in CARRIED, by lower-case names.
+
+    Examples:
+        >>> from keras_sep.audio.tags import carried
+        >>> carried({"TITLE": "Song", "encoder": "LAME"}, {"title": "another", "artist": "Singer"})
+        {'title': 'Song', 'artist': 'Singer'}
+    """
     tags: dict[str, str] = {}
     for source in sources:
         lower = {key.lower(): value for key, value in source.items()}

@@ -1,4 +1,4 @@
-"""A part of a file, as a file of its own."""
+"""File-like views of a part of a file."""
 
 from __future__ import annotations
 
@@ -7,12 +7,21 @@ from typing import BinaryIO
 
 
 class View:
-    """Reads the bytes `start` to `end` of a file that can seek, some of them replaced.
+    """Part of a file as a file-like object for reading, with some bytes replaced.
 
-    It has no name: FFmpeg would take the suffix of one for a format, and text for sound.
+    It has no name on purpose: FFmpeg would guess the format from a name's suffix, and decode text as sound.
 
     Args:
-        patches: bytes that stand in place of the file's own, by their position in the file.
+        file: seekable binary file.
+        start: position of the first byte.
+        end: position after the last byte; None for the end of the file.
+        patches: bytes that replace the file's own, by their position in the file.
+
+    Examples:
+        >>> import io
+        >>> from keras_sep.audio.view import View
+        >>> View(io.BytesIO(b"0123456789"), start=2, end=6, patches={3: b"x"}).read()
+        b'2x45'
     """
 
     def __init__(
@@ -24,7 +33,7 @@ class View:
 
     def read(self, size: int = -1) -> bytes:
         rest = self._end - self._position
-        if rest <= 0 or self._position < self._start:  # what damaged headers point to
+        if rest <= 0 or self._position < self._start:  # damaged headers point outside the view
             return b""
         self._file.seek(self._position)
         data = self._file.read(rest if size < 0 else min(size, rest))

@@ -1,4 +1,4 @@
-"""Wav files: written as they grow, RF64 where 32 bits are too few for their length."""
+"""Wav files, written block by block; RF64 where a length needs more than 32 bits."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from keras_sep.audio.limits import Array
 
 _UNKNOWN = 0xFFFFFFFF  # the size that a header states until it is known
-LONGEST = 0xFFFFFFFF  # bytes of a file that is not RF64
-_INFO = {  # RIFF's names of tags
+LONGEST = 0xFFFFFFFF  # bytes of a file without RF64
+_INFO = {  # RIFF's names for tags
     "title": b"INAM",
     "artist": b"IART",
     "album": b"IPRD",
@@ -25,14 +25,29 @@ _INFO = {  # RIFF's names of tags
 
 
 class WavEncoder:
-    """Writes a wav file of 16-, 24- or 32-bit float samples.
+    """Encoder for wav files of 16-bit, 24-bit or 32-bit float samples.
 
-    The header keeps room for RF64's sizes; `close` fills in whichever fit. Until then, and for ever where the file
-    cannot seek, it states `num_samples`, or where that is None a size that readers take for "to the end".
+    `close` writes the sizes into the header, RF64's where 32 bits are too few. Before that, or if the file cannot
+    seek, the header states `num_samples`; with None it states a size that readers take for "to the end".
 
     Args:
-        file: binary, open for writing; `close` leaves it open.
-        codec: "pcm_s16le", "pcm_s24le" or "pcm_f32le".
+        file: binary file, open for writing; `close` leaves it open.
+        codec: "pcm_s16le", "pcm_s24le" or "pcm_f32le" (float).
+        sample_rate: Hz.
+        num_channels: int ≥ 1.
+        num_samples: expected length in samples per channel, or None.
+        tags: tags by FFmpeg's names; those without a name in RIFF are left out.
+
+    Examples:
+        >>> import numpy as np
+        >>> import soundfile
+        >>> from keras_sep.audio.wav import WavEncoder
+        >>> with open("song.wav", "wb") as file:
+        ...     encoder = WavEncoder(file, "pcm_s24le", 44100, 2, num_samples=None, tags={"title": "Song"})
+        ...     encoder.write(np.zeros((441, 2), np.float32))
+        ...     encoder.close()
+        >>> soundfile.info("song.wav").frames
+        441
     """
 
     def __init__(
@@ -55,6 +70,7 @@ class WavEncoder:
         file.write(self._header(num_samples))
 
     def write(self, block: Array) -> None:
+        """Writes the next samples (n, channels); clips integer formats at ±1."""
         if self._is_float:
             data = block.astype("<f4", copy=False)
         elif self._codec == "pcm_s16le":
@@ -66,7 +82,7 @@ class WavEncoder:
         self._samples += len(block)
 
     def close(self) -> None:
-        """Completes the file."""
+        """Completes the file; leaves it open."""
         if self._samples * self._frame % 2:
             self._file.write(b"\0")
         if self._file.seekable():

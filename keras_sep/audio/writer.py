@@ -1,4 +1,4 @@
-"""Files that are written block by block, beside their target, then renamed."""
+"""Audio files, written block by block to a part file that replaces the target when it is complete."""
 
 from __future__ import annotations
 
@@ -29,28 +29,51 @@ CLIP_MODES = ("warn", "rescale", "clamp")
 
 
 class AudioWriter:
-    """Writes a file beside its target; `finish` and `commit` put it in place, anything else leaves no trace.
+    """Writer of an audio file, whose target appears when the file is complete, or not at all.
+
+    The order of calls is `open`, `write` for each block, `finish`, `commit`; `abort` ends it at any point and removes
+    what has been written.
 
     Args:
-        path: target, or "-" for standard output: wav goes there as it comes, another format at `commit`.
-        sample_rate: Hz; a format that does not know it stores the next rate that it knows.
+        path: target, or "-" for standard output, which gets a wav as it is written, other formats at `commit`.
+        sample_rate: Hz; audio of a rate that the format cannot store is resampled, see `Format.sample_rates`.
         num_channels: int ≥ 1.
-        format: one of FORMATS.
-        num_samples: expected length, where known; only a wav on standard output needs it.
-        bitrate: kbit/s, where the format takes one; None for the format's own.
-        clip_mode: what becomes of samples beyond ±1 where the format cannot hold them. "clamp" clips them; "warn"
-            clips them and says so in `warnings`; "rescale" keeps everything back until `finish`, which takes the gain.
-        tags: by FFmpeg's names ("title", "artist", …), as `AudioReader.tags` has them; carried as far as the
-            format can.
-        cover: carried by all formats but wav.
+        format: name of one of FORMATS.
+        num_samples: expected length in samples per channel, if known; only a wav on standard output needs it.
+        bitrate: kbit/s; None for the format's default.
+        clip_mode: treatment of samples beyond ±1 in a format that cannot store them. "clamp" clips them; "warn" clips
+            them and adds a line to `warnings`; "rescale" multiplies all samples by the gain that `finish` gets.
+        tags: tags by FFmpeg's names, as in `AudioReader.tags`; those that the format cannot store are left out.
+        cover: picture; wav files leave it out.
 
     Attributes:
-        peak: the largest absolute sample so far.  num_clipped: samples clipped so far, each channel's on its own.
-        gain: that the file was written with.  clips: whether the format cannot hold samples beyond ±1.
-        warnings: one line for each thing that the user should know; complete after `finish`.
+        path: target.
+        peak: largest absolute sample so far.
+        num_clipped: clipped samples so far, counted in each channel.
+        gain: factor of all samples, other than 1 only with "rescale".
+        clips: whether the format cannot store samples beyond ±1.
+        warnings: lines for the user; complete after `finish`.
 
     Raises:
-        AudioError: what the format cannot hold; later, what cannot be written.
+        AudioError: a sample rate, a number of channels or a bit rate that the format cannot store; from the methods, a
+            file that cannot be written.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.audio import AudioReader, AudioWriter
+        >>> writer = AudioWriter("tone.flac", 44100, 2, "flac", tags={"title": "Tone"})
+        >>> try:
+        ...     writer.open()
+        ...     for block in np.zeros((10, 4410, 2), np.float32):
+        ...         writer.write(block)
+        ...     writer.finish()
+        ...     writer.commit()
+        ... except BaseException:
+        ...     writer.abort()
+        ...     raise
+        >>> with AudioReader("tone.flac") as reader:
+        ...     reader.num_samples, reader.tags
+        (44100, {'title': 'Tone'})
     """
 
     def __init__(
@@ -85,14 +108,14 @@ class AudioWriter:
         self._file: BinaryIO | None = None
         self._kept: BinaryIO | None = None  # 32-bit float samples, until the gain is known
         self._encoder: Encoder | None = None
-        self._sink: Sink | None = None  # of an encoder that is not wav's
+        self._sink: Sink | None = None  # for every encoder but wav's
         self._resample = Resampler(sample_rate, self._stored_rate, num_channels)
         self._received = self._stored = 0
         self.peak, self.num_clipped, self.gain = 0.0, 0, 1.0
         self.warnings: list[str] = []
 
     def open(self) -> None:
-        """Creates the file beside the target. Not in the constructor: `abort` must be there before the file is."""
+        """Creates the part file; not done by the constructor, so that `abort` exists before the file does."""
         with self._failures():
             self._file = self._open(self._part)
             if self._clip_mode == "rescale" and self._format.clips:
@@ -100,7 +123,7 @@ class AudioWriter:
             self._encoder = self._start()
 
     def write(self, block: Array) -> None:
-        """Takes the next samples (n, channels), n ≥ 0."""
+        """Writes the next samples (n, channels), n ≥ 0."""
         self.peak = max(self.peak, float(np.abs(block).max(initial=0)))
         self._received += len(block)
         with self._failures():
@@ -110,10 +133,10 @@ class AudioWriter:
                 self._encode(block)
 
     def finish(self, gain: float = 1.0) -> None:
-        """Completes the file and makes sure that all of it is there.
+        """Completes the part file and flushes it to the disk.
 
         Args:
-            gain: in the clip mode "rescale", what all samples are multiplied by: see `common_gain`. 1 in others.
+            gain: factor of all samples in the clip mode "rescale", see `common_gain`; ignored in the others.
         """
         assert self._encoder is not None, "open() comes first"
         assert self._file is not None
@@ -136,7 +159,7 @@ class AudioWriter:
             )
 
     def commit(self) -> None:
-        """Puts the finished file in place."""
+        """Renames the finished part file to the target, or sends it to standard output."""
         assert self._file is not None, "open() comes first"
         with self._failures():
             if self._is_stream:
@@ -145,14 +168,14 @@ class AudioWriter:
                     shutil.copyfileobj(self._file, sys.stdout.buffer)
                 sys.stdout.buffer.flush()
                 return
-            if os.name != "posix":  # an open file cannot be renamed; elsewhere it stays locked until it is in place
+            if os.name != "posix":  # Windows cannot rename an open file; elsewhere the lock lasts until it is renamed
                 self._file.close()
             self._part.replace(self.path)
             self._file.close()
 
     def abort(self) -> None:
-        """Removes what has been written, unless it is in place."""
-        with contextlib.suppress(OSError, av.FFmpegError, soundfile.LibsndfileError):  # a full disk fails once more
+        """Removes the part file; the target of a committed file stays."""
+        with contextlib.suppress(OSError, av.FFmpegError, soundfile.LibsndfileError):  # a full disk fails again
             if self._encoder is not None and self._file is not None and not self._file.closed:
                 self._encoder.close()
         self._encoder = None
@@ -205,25 +228,43 @@ class AudioWriter:
 
     @contextlib.contextmanager
     def _failures(self) -> Iterator[None]:
-        """Turns what can go wrong into one clear line."""
+        """Turns errors of the system and of the libraries into AudioError."""
         try:
             yield
             if self._sink is not None and self._sink.error is not None:
                 raise self._sink.error
         except BrokenPipeError:
-            raise  # who listened to standard output has gone
+            raise  # the reader of standard output has ended
         except (OSError, av.FFmpegError, soundfile.LibsndfileError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise AudioError(f"{self._name}: cannot write: {reason}") from error
 
 
 def common_gain(writers: Iterable[AudioWriter]) -> float:
-    """Returns the gain, at most 1, with which none of these files clips; the stems of a song still add up to it."""
+    """Returns the largest gain ≤ 1 at which no sample of these files is clipped.
+
+    With one gain for all stems, they still add up to the song, which then is quieter.
+
+    Args:
+        writers: writers that have got all of their samples.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.audio import AudioWriter, common_gain
+        >>> writers = [AudioWriter(f"{stem}.flac", 44100, 1, "flac", clip_mode="rescale") for stem in ("voice", "band")]
+        >>> for writer, peak in zip(writers, (0.5, 2.0)):
+        ...     writer.open()
+        ...     writer.write(np.full((441, 1), peak, np.float32))
+        >>> common_gain(writers)
+        0.5
+        >>> for writer in writers:
+        ...     writer.abort()
+    """
     return min((1 / writer.peak for writer in writers if writer.clips and writer.peak > 1), default=1.0)
 
 
 class _Unseekable:
-    """Standard output, which may be a file that is appended to: never to be gone back in."""
+    """Standard output without seeking: it may be a file with earlier contents."""
 
     def __init__(self, file: BinaryIO):
         self.write, self.flush = file.write, file.flush

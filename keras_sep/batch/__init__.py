@@ -1,1 +1,1 @@
-"""Many songs: which ones, where to, what is there already, and several at the same time."""
+"""Separation of many songs: finding them, naming their stems, skipping finished ones, and running in parallel."""

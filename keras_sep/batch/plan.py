@@ -1,4 +1,4 @@
-"""What a command is going to do, before it does anything."""
+"""Plan of a command: the files it will make from each song, decided before anything is written."""
 
 from __future__ import annotations
 
@@ -15,23 +15,42 @@ from keras_sep.batch.template import NameTemplate
 from keras_sep.errors import AudioError
 from keras_sep.outputs import FileOptions, Output
 
-STANDARD = Path("-")  # standard input, or output
+STANDARD = Path("-")  # standard input or output
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a command asks for.
+    """Parsed arguments of a command that separates songs.
 
     Args:
-        inputs: files, folders, or "-" alone.
+        inputs: files and folders, or "-" alone.
         out: output folder, or "-" for standard output.
-        mixes: what to make of each song: by the output's name, a stem's or "mix", the gains of the sources in it.
-        template: names of the outputs below `out`.
-        suffix: of the outputs, with the dot.
-        options: of all files.
-        include: see `find_songs`.
-        overwrite: replace files that are there.
-        model: SHA-256 of the model file.  model_name: the preset, or the name of the model file.
+        mixes: outputs of each song, by the name of a stem or "mix": the factor of each source in that output.
+        template: template for the paths of the outputs below `out`.
+        suffix: suffix of the outputs, with the dot.
+        options: options for reading and writing.
+        include: patterns for songs in folders, see `find_songs`.
+        overwrite: whether existing outputs are replaced.
+        model: SHA-256 of the model file.
+        model_name: name of the preset, or of the model file.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from keras_sep.batch.plan import Request
+        >>> from keras_sep.batch.template import NameTemplate
+        >>> from keras_sep.outputs import FileOptions
+        >>> request = Request(
+        ...     inputs=[Path("song.mp3"), Path("album")],
+        ...     out=Path("stems"),
+        ...     mixes={"vocals": {"vocals": 1.0}, "accompaniment": {"accompaniment": 1.0}},
+        ...     template=NameTemplate("{name}/{stem}"),
+        ...     suffix=".flac",
+        ...     options=FileOptions("flac"),
+        ...     include=["*.mp3"],
+        ...     overwrite=False,
+        ...     model="6a1f…",
+        ...     model_name="small",
+        ... )
     """
 
     inputs: Sequence[Path]
@@ -48,14 +67,24 @@ class Request:
 
 @dataclass
 class Job:
-    """A song, and what is to be made of it.
+    """One song of a plan, with its outputs.
 
     Attributes:
         song: path of the input.
-        outputs: what is to be made.  options: how.
-        entries: what each output will have been made of, by path.
-        made: outputs that are there already, made of the same.
-        problem: why nothing can be made.
+        outputs: files that are still to be made.
+        options: options for reading and writing.
+        entries: entry for the record of each output, by its path, see `made_of`.
+        made: outputs that exist already, made from the same song with the same model and options.
+        problem: reason why the song cannot be separated, in one line, or None.
+        is_to_do: whether there are outputs to make and no problem.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from keras_sep.batch.plan import Job
+        >>> from keras_sep.outputs import FileOptions, Output
+        >>> job = Job(Path("song.mp3"), [Output(Path("vocals.wav"), {"vocals": 1.0})], FileOptions())
+        >>> job.is_to_do
+        True
     """
 
     song: Path
@@ -71,10 +100,29 @@ class Job:
 
 
 def make_plan(request: Request, records: Records) -> list[Job | Skipped]:
-    """Returns a job for each song, in the order of the inputs, and what is left out of folders.
+    """Decides what to make from each song, without writing anything.
+
+    Returns:
+        In the order of the inputs, a job for each song, and what is left out of folders.
 
     Raises:
-        AudioError: two outputs of one name, an output that would replace an input, a name outside the output folder.
+        AudioError: two outputs with the same path, an output that would replace an input, a path outside the output
+            folder, or several outputs for standard output.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from keras_sep import example
+        >>> from keras_sep.batch.plan import Request, make_plan
+        >>> from keras_sep.batch.records import Records
+        >>> from keras_sep.batch.template import NameTemplate
+        >>> from keras_sep.outputs import FileOptions
+        >>> mixes = {"vocals": {"vocals": 1.0}}
+        >>> template, options = NameTemplate("{name}/{stem}"), FileOptions()
+        >>> inputs, out = [example() / "mixture.flac"], Path("stems")
+        >>> request = Request(inputs, out, mixes, template, ".wav", options, [], False, "6a1f…", "small")
+        >>> [job] = make_plan(request, Records())
+        >>> [output.path.as_posix() for output in job.outputs]
+        ['stems/mixture/vocals.wav']
     """
     plan: list[Job | Skipped] = []
     seen: set[tuple[str, str]] = set()
@@ -99,7 +147,7 @@ def make_plan(request: Request, records: Records) -> list[Job | Skipped]:
 
 def _items(request: Request, records: Records) -> Iterator[Song | Skipped]:
     for path in request.inputs:
-        if not os.path.isdir(path):  # not Path's, which raises for a name that is too long
+        if not os.path.isdir(path):  # Path.is_dir raises for a name that is too long
             yield Song(path, "stdin" if path == STANDARD else path.stem)
             continue
         found = list(
@@ -127,7 +175,7 @@ def _require_distinct(jobs: Sequence[Job]) -> None:
     for job in jobs:
         for output in job.outputs:
             name = os.path.normpath(output.path)
-            if sys.platform in ("darwin", "win32"):  # where Song and song are one file
+            if sys.platform in ("darwin", "win32"):  # where "Song" and "song" name the same file
                 name = unicodedata.normalize("NFC", name).casefold()
             owner = owners.setdefault(name, job.song)
             if owner is not job.song:
@@ -153,7 +201,7 @@ def _require_no_input(jobs: Sequence[Job]) -> None:
 
 
 def _compare(job: Job, request: Request, records: Records) -> None:
-    """Takes out of a job what is there already, made of the same; sets its problem if it is made of something else."""
+    """Moves a job's finished outputs to `made`; sets its problem if an output exists that was made differently."""
     wanted, job.outputs = job.outputs, []
     for output in wanted:
         try:

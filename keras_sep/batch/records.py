@@ -1,4 +1,4 @@
-"""What stems were made of, kept beside them: one small JSON file a folder."""
+"""Record files, which say what stems were made from: `.keras-sep.json`, one in each folder of stems."""
 
 from __future__ import annotations
 
@@ -19,15 +19,28 @@ Entry = dict[str, Any]
 
 
 def made_of(song: Path, output: Output, options: FileOptions, model: str, model_name: str) -> Entry:
-    """Returns all that an output depends on.
+    """Returns a record's entry for an output: everything that the output depends on.
 
     Args:
-        song: the input, or "-".
+        song: path of the input, or "-".
+        output: the output.
+        options: options for reading and writing.
         model: SHA-256 of the model file.
-        model_name: what to call it, a preset's name for one.
+        model_name: name of the preset, or of the model file.
 
     Raises:
-        OSError: the song is not there.
+        OSError: the song cannot be found.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from keras_sep.batch.records import made_of
+        >>> from keras_sep.outputs import FileOptions, Output
+        >>> Path("song.mp3").write_bytes(b"...")
+        3
+        >>> output = Output(Path("stems/vocals.wav"), {"vocals": 1.0})
+        >>> entry = made_of(Path("song.mp3"), output, FileOptions(), "6a1f…", "small")
+        >>> Path(entry["song"]).as_posix(), entry["bytes"], entry["format"]
+        ('../song.mp3', 3, 'wav')
     """
     status = None if str(song) == "-" else song.stat()
     return {
@@ -43,7 +56,27 @@ def made_of(song: Path, output: Output, options: FileOptions, model: str, model_
 
 
 def differences(old: Entry, new: Entry, folder: Path) -> list[str]:
-    """Returns what an output was made of instead, in words; empty where it is the same."""
+    """Describes how an existing output was made differently.
+
+    Args:
+        old: entry of the existing output.
+        new: entry that a new output would get.
+        folder: folder of the output.
+
+    Returns:
+        Phrases that follow the word "made"; empty if nothing differs.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from keras_sep.batch.records import differences, made_of
+        >>> from keras_sep.outputs import FileOptions, Output
+        >>> song, output = Path("song.mp3"), Output(Path("vocals.wav"), {"vocals": 1.0})
+        >>> song.touch()
+        >>> old = made_of(song, output, FileOptions("mp3"), "6a1f…", "small")
+        >>> new = made_of(song, output, FileOptions("wav"), "6a1f…", "small")
+        >>> differences(old, new, Path())
+        ['with format mp3']
+    """
     if old["song"] != new["song"] or new["song"] == "-":
         song = "standard input" if old["song"] == "-" else os.path.normpath(folder / str(old["song"]))
         return [f"of {song}"]
@@ -65,18 +98,31 @@ def differences(old: Entry, new: Entry, folder: Path) -> list[str]:
 
 
 class Records:
-    """The records of any number of folders.
+    """Reader and writer of the record files of any number of folders.
 
-    An output whose entry is not complete was about to be put in place when its command was killed.
+    An entry is stored as not complete before its output appears, and as complete afterwards: an entry that stays
+    not complete belongs to a command that was killed in between.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from keras_sep.batch.records import Records, made_of
+        >>> from keras_sep.outputs import FileOptions, Output
+        >>> song, output = Path("song.mp3"), Output(Path("vocals.wav"), {"vocals": 1.0})
+        >>> song.touch()
+        >>> output.path.touch()
+        >>> records = Records()
+        >>> records.set({output.path: made_of(song, output, FileOptions(), "6a1f…", "small")}, complete=True)
+        >>> records.get(output.path)["song"]
+        'song.mp3'
     """
 
     def __init__(self) -> None:
         self._known: dict[Path, dict[str, Entry]] = {}
 
     def get(self, output: Path) -> Entry | None:
-        """Returns what a file was made of, or None if nothing says so.
+        """Returns the entry of an output, or None if there is none.
 
-        That is what `made_of` has of it, and besides whether it is "complete", and its "size" in bytes.
+        Beyond the fields of `made_of`, it has "complete" and, if that is true, the output's "size" in bytes.
         """
         folder = output.parent
         if folder not in self._known:
@@ -84,14 +130,18 @@ class Records:
         return self._known[folder].get(output.name)
 
     def set(self, entries: dict[Path, Entry], complete: bool) -> None:
-        """Keeps what these files were made of; others may be in the same folders.
+        """Stores the entries of these outputs in the records of their folders.
+
+        Args:
+            entries: entry of each output, by its path.
+            complete: whether the outputs are in place.
 
         Raises:
             AudioError: a record that cannot be written.
         """
         for folder in dict.fromkeys(output.parent for output in entries):
             here = {output.name: entry for output, entry in entries.items() if output.parent == folder}
-            files = _read(folder)  # another command may have changed it
+            files = _read(folder)  # again: another command may have changed it
             for name, entry in here.items():
                 files[name] = {**entry, "complete": complete, "size": _size(folder / name) if complete else None}
             self._known[folder] = files
@@ -114,7 +164,7 @@ def _size(file: Path) -> int:
 
 
 def _read(folder: Path) -> dict[str, Entry]:
-    """The entries of a folder; none where there is no record, or one that is not ours."""
+    """Returns the entries of a folder; none if its record is missing or damaged, or of another form."""
     try:
         content = json.loads((folder / RECORD).read_text(encoding="ascii"))
     except (OSError, ValueError, RecursionError):
@@ -133,7 +183,7 @@ def _is_entry(entry: Any) -> bool:
 
 
 def _relative(song: Path, folder: Path) -> str:
-    """The way from the folder to the song: it holds when both are moved."""
+    """Returns the path from the folder to the song, which stays right when both are moved together."""
     try:
         return os.path.relpath(os.path.realpath(song), os.path.realpath(folder))
     except ValueError:  # another drive of Windows

@@ -1,4 +1,4 @@
-"""Does what has been planned, and says how it went."""
+"""Execution of a plan, with a line for each song."""
 
 from __future__ import annotations
 
@@ -19,7 +19,23 @@ from keras_sep.separator import Separator
 
 
 def print_plan(plan: Sequence[Job | Skipped]) -> int:
-    """Prints what would be made of what, and what would not and why; returns the exit status."""
+    """Prints which outputs would be made from which songs, and what is left out and why.
+
+    Returns:
+        Exit status: 1 if there is a problem.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from keras_sep.batch.plan import Job
+        >>> from keras_sep.batch.run import print_plan
+        >>> from keras_sep.batch.songs import Skipped
+        >>> from keras_sep.outputs import FileOptions, Output
+        >>> song = Job(Path("song.mp3"), [Output(Path("vocals.wav"), {"vocals": 1.0})], FileOptions())
+        >>> print_plan([song, Skipped(Path(".hidden"), "hidden")])
+        song.mp3 -> vocals.wav
+        .hidden: skipped: hidden
+        0
+    """
     problems = 0
     for item in plan:
         if isinstance(item, Skipped) and not item.failed:
@@ -38,14 +54,33 @@ def print_plan(plan: Sequence[Job | Skipped]) -> int:
 def run_plan(
     plan: Sequence[Job | Skipped], separator: Separator, records: Records, num_processes: int | None, quiet: bool
 ) -> int:
-    """Separates the songs; prints what was made, what is wrong and what is skipped, in the order of the plan.
+    """Separates the songs of a plan, and prints, in its order, the outputs, the problems and what is skipped.
 
     Args:
-        num_processes: that separate several songs at the same time; None for as many as there are cores.
-        quiet: neither a progress bar nor the outputs.
+        plan: jobs and what is left out, as `make_plan` returns them.
+        separator: separator for the songs.
+        records: records that get an entry for each output.
+        num_processes: number of songs to separate at the same time; None for one per core.
+        quiet: whether to print neither a progress bar nor the outputs.
 
     Returns:
-        Exit status: 1 if an error was printed.
+        Exit status: 1 if there was a problem.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from keras_sep import Separator, example
+        >>> from keras_sep.batch.plan import Job
+        >>> from keras_sep.batch.records import Records, made_of
+        >>> from keras_sep.batch.run import run_plan
+        >>> from keras_sep.outputs import FileOptions, Output
+        >>> song, output = example() / "mixture.flac", Output(Path("vocals.wav"), {"vocals": 1.0})
+        >>> options = FileOptions(duration=1.0)
+        >>> entry = made_of(song, output, options, "6a1f…", "small")
+        >>> job = Job(song, [output], options, {output.path: entry})
+        >>> run_plan([job], Separator("small"), Records(), num_processes=1, quiet=True)
+        0
+        >>> output.path.exists()
+        True
     """
     pending = {number: item for number, item in enumerate(plan) if isinstance(item, Job) and item.is_to_do}
     jobs = list(pending.values())
@@ -58,11 +93,11 @@ def run_plan(
         job = jobs[number]
         records.set({o.path: job.entries[o.path] for o in job.outputs if o.path != STANDARD}, complete)
 
-    results: dict[int, Result] = {}  # by the number in the plan
+    results: dict[int, Result] = {}  # by position in the plan
     printed = failed = 0
 
     def report(as_far_as_known: bool) -> None:
-        """Prints what has become of the songs: as far as that is known of all before them, or of all it is known of."""
+        """Prints the results in the order of the plan: up to the first missing one, or all that there are."""
         nonlocal printed, failed
         while printed < len(plan):
             known = printed not in pending or printed in results
@@ -96,13 +131,13 @@ def run_plan(
             report(as_far_as_known=False)
             raise
         finally:
-            # Each song removes its own, but for those that another one had its folder in, or after a crash.
+            # Songs remove their empty folders, but not after a crash, and not if they hold a folder of another song.
             remove_empty(missing)
     return 1 if failed else 0
 
 
 def _report(item: Job | Skipped, result: Result | None, quiet: bool) -> bool:
-    """Prints what has become of a song; returns whether something is wrong."""
+    """Prints the result of a song; returns whether there is a problem."""
     problem = result.problem if result else _problem(item)
     for warning in result.warnings if result else ():
         _say("warning", warning)
@@ -131,12 +166,12 @@ def _skipped(job: Job) -> str:
 def _say(kind: str | None, message: str) -> None:
     # A file's name may hold a line break.
     line = " ".join(message.splitlines())
-    with contextlib.suppress(OSError):  # the terminal has gone; whatever is in hand goes on
+    with contextlib.suppress(OSError):  # the terminal is closed; the work goes on
         tqdm.write(f"keras-sep: {kind}: {line}" if kind else f"keras-sep: {line}", sys.stderr)
 
 
 class _Bar:
-    """One bar for all songs, in seconds of them; none where standard error is no terminal."""
+    """Progress bar for all songs, in seconds of audio; hidden if standard error is no terminal."""
 
     def __init__(self, jobs: Sequence[Job], quiet: bool):
         self._jobs = jobs
@@ -146,7 +181,7 @@ class _Bar:
         self._describe()
 
     def update(self, number: int, done: int, total: int | None, sample_rate: int) -> None:
-        """Takes what `Separator.separate_into` reports of a job."""
+        """Takes a report of `Separator.separate_into` about a job."""
         before, now = self._seen[number], (done / sample_rate, (total or done) / sample_rate)
         self._seen[number] = now
         self._bar.total += now[1] - before[1]
@@ -156,7 +191,7 @@ class _Bar:
     def end(self, number: int) -> None:
         self._ended += 1
         done, total = self._seen[number]
-        self._bar.total -= total - done  # of a song that failed
+        self._bar.total -= total - done  # what a failed song leaves undone
         self._describe()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The songs that a command is about: files, and what is in folders."""
+"""The songs that a command is given, as files and in folders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# What is taken for a song in a folder; a file that is named by itself may have any suffix.
+# Suffixes of songs in folders; a file that is named by itself may have any suffix.
 SUFFIXES = frozenset(
     (
         *("aac", "ac3", "aif", "aifc", "aiff", "amr", "ape", "au", "avi", "caf", "flac", "flv", "m4a", "m4b", "m4v"),
@@ -21,11 +21,17 @@ SUFFIXES = frozenset(
 
 @dataclass(frozen=True)
 class Song:
-    """An input.
+    """Song to separate.
 
     Attributes:
-        path: as it was given, or below the folder that was; "-" is standard input.
-        name: without its suffix; of a file in a folder, with the folders below that.
+        path: path of the file; "-" is standard input.
+        name: file name without suffix; for a song in an input folder, its path below that folder without suffix.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from keras_sep.batch.songs import Song
+        >>> Song(Path("album/live/song.mp3"), name="live/song").path.suffix
+        '.mp3'
     """
 
     path: Path
@@ -34,10 +40,18 @@ class Song:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file or folder that is left out, and why.
+    """File or folder that is left out.
 
     Attributes:
-        failed: it was asked for, and something is wrong.
+        path: its path.
+        reason: the reason, in a few words.
+        failed: whether this is an error, and not just a file that is no song.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from keras_sep.batch.songs import Skipped
+        >>> Skipped(Path("album/.cover.jpg"), "hidden").failed
+        False
     """
 
     path: Path
@@ -48,14 +62,25 @@ class Skipped:
 def find_songs(
     folder: Path, include: Sequence[str], out: Path, is_output: Callable[[Path], bool]
 ) -> Iterator[Song | Skipped]:
-    """Yields the songs in a folder and all below it, in the order of their names, and what is left out.
+    """Yields the songs in a folder and in all folders below it, in the order of their names, and what is left out.
 
     Args:
         folder: input folder.
-        include: patterns of file names, or with "/" of paths below the folder, in which * stands for anything, ? for
-            any character, [ab] for one of these; upper and lower case are the same. Empty for all of SUFFIXES.
+        include: patterns for file names, or, if they contain "/", for paths below the folder: * stands for anything, ?
+            for any character, [ab] for a or b; upper and lower case are the same. Empty for all files with one of
+            SUFFIXES.
         out: output folder, which is left out.
-        is_output: whether a file is a stem that an earlier command has made.
+        is_output: function that tells whether a file is a stem of an earlier command.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from keras_sep.batch.songs import Song, find_songs
+        >>> Path("album/live").mkdir(parents=True)
+        >>> for name in ("album/song.mp3", "album/notes.txt", "album/live/song.flac"):
+        ...     Path(name).touch()
+        >>> found = find_songs(Path("album"), [], out=Path("stems"), is_output=lambda file: False)
+        >>> [item.name if isinstance(item, Song) else item.reason for item in found]
+        ['live/song', 'not an audio or film file by its suffix (--include takes others)', 'song']
     """
     try:
         seen = {_identity(folder.stat())}
@@ -80,7 +105,7 @@ def find_songs(
             yield Skipped(path, reason) if reason else Song(path, below.with_suffix("").as_posix())
         elif _identity(status) == skipped:
             yield Skipped(path, "the output folder")
-        elif _identity(status) in seen:  # a loop of links, too
+        elif _identity(status) in seen:  # this also ends loops of links
             yield Skipped(path, "a folder that has been looked through already")
         else:
             seen.add(_identity(status))
@@ -96,7 +121,7 @@ def _reason_against(
     if not stat.S_ISREG(status.st_mode):
         return "not a file"
     if not include and path.suffix[1:].lower() not in SUFFIXES:
-        return "not the suffix of a song (--include takes others)"
+        return "not an audio or film file by its suffix (--include takes others)"
     if include and not any(_matches(below, pattern) for pattern in include):
         return "not in --include"
     return "made by keras-sep" if is_output(path) else None

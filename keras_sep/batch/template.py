@@ -1,4 +1,4 @@
-"""Names of outputs, by a template such as "{stem}/{name}"."""
+"""Path templates for outputs, such as "{stem}/{name}"."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from keras_sep.errors import AudioError
 
 FIELDS = {
-    "name": "the song's file name without its suffix, of a song in an input folder with its folders below that",
+    "name": "the song's file name, for a song in an input folder its path below that folder, without suffix",
     "stem": "vocals, accompaniment or mix",
     "preset": "the preset, or the name of the model file",
     "suffix": "the song's suffix, such as mp3",
@@ -17,12 +17,16 @@ DEFAULT = "{name}/{stem}"
 
 
 class NameTemplate:
-    """A path below the output folder, with fields; the suffix of the format goes behind it.
+    """Template for the path of an output below the output folder, without the suffix of its format.
+
+    Args:
+        text: path with the fields of FIELDS in braces.
 
     Raises:
         ValueError: an unknown field, or a path that would leave the output folder.
 
-    Example:
+    Examples:
+        >>> from keras_sep.batch.template import NameTemplate
         >>> NameTemplate("{stem}/{name}").path(name="live/song", stem="vocals", preset="base", suffix="mp3").as_posix()
         'vocals/live/song'
     """
@@ -54,7 +58,7 @@ class NameTemplate:
         return Path(path)
 
     def _check(self, path: str) -> None:
-        # On any system, so that a command means the same everywhere.
+        # By the rules of all systems, so that a command means the same everywhere.
         roots = PurePosixPath(path).root or PureWindowsPath(path).drive or PureWindowsPath(path).root
         names = path.replace("\\", "/").split("/")
         if roots or ".." in names or names[-1] in ("", ".") or "\0" in path:

@@ -1,6 +1,6 @@
-"""Songs that are separated where signals cannot reach: in a thread, or several at a time in processes.
+"""Background workers that separate songs out of the reach of signals: one song in a thread, several in processes.
 
-A process of its own also keeps a crash in a library from ending more than one song.
+Separate processes also limit a crash in a library to one song.
 """
 
 from __future__ import annotations
@@ -23,18 +23,23 @@ from keras_sep.batch.plan import STANDARD, Job
 from keras_sep.errors import AudioError, ModelFileError
 from keras_sep.separator import Progress, Separator
 
-_TICK_S = 0.2  # the system may hand Ctrl-C to another thread, which does not wake who waits: never wait for ever
-_PATIENCE_S = 5.0  # for the block in hand; what has not ended then hangs
+_TICK_S = 0.2  # longest wait at a time: Ctrl-C may reach another thread, which does not end a wait in this one
+_PATIENCE_S = 5.0  # for a worker to finish its current block; after that it is ended
 _REPORT_S = 0.1
 
 
 @dataclass(frozen=True)
 class Result:
-    """What has become of a job.
+    """Result of a job.
 
     Attributes:
-        problem: one line, or None if all outputs are in place.
-        warnings: one line each.
+        problem: error in one line, or None if all outputs are in place.
+        warnings: lines for the user.
+
+    Examples:
+        >>> from keras_sep.batch.workers import Result
+        >>> Result(warnings=["song.mp3: the file is cut off after 60.000 s"]).problem is None
+        True
     """
 
     problem: str | None = None
@@ -42,15 +47,21 @@ class Result:
 
 
 class _Stopped(Exception):
-    """Raised inside a separation that is to end."""
+    """Exception that ends a separation from within."""
 
 
 def usable_cores() -> int:
-    """Returns how many cores this process may use."""
+    """Returns the number of cores that this process may use.
+
+    Examples:
+        >>> from keras_sep.batch.workers import usable_cores
+        >>> usable_cores() >= 1
+        True
+    """
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-JobProgress = Callable[[int, int, "int | None", int], None]  # number of the job, then as Progress
+JobProgress = Callable[[int, int, "int | None", int], None]  # index of the job, then the arguments of Progress
 
 
 def separate_all(
@@ -60,15 +71,33 @@ def separate_all(
     progress: JobProgress,
     before_commit: Callable[[int], None],
 ) -> Generator[tuple[int, Result], None, None]:
-    """Separates one song in this process, or several in others; yields the number and the result of each at its end.
+    """Separates a single song in a thread, or several songs in processes.
 
     Args:
-        num_processes: that work at the same time, at most.
-        progress: called with the number of the job and what `Separator.separate_into` reports, some times a second.
-        before_commit: called with the number of a job whose outputs are complete but not in place; AudioError fails it.
+        separator: separator for a single song; processes open its model file themselves.
+        jobs: songs with outputs to make.
+        num_processes: largest number of processes.
+        progress: function that is called a few times a second with the index of a job and the arguments of `Progress`.
+        before_commit: function that is called with the index of a job when its outputs are complete, before they
+            appear; AudioError from it becomes the job's problem.
+
+    Yields:
+        (index of the job, Result), in the order in which the jobs end.
 
     Raises:
-        BrokenPipeError: standard output, which a stem was written to, has been closed.
+        BrokenPipeError: a stem was written to standard output, and its reader has ended.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from keras_sep import Separator, example
+        >>> from keras_sep.batch.plan import Job
+        >>> from keras_sep.batch.workers import separate_all
+        >>> from keras_sep.outputs import FileOptions, Output
+        >>> output = Output(Path("vocals.wav"), {"vocals": 1.0})
+        >>> job = Job(example() / "mixture.flac", [output], FileOptions(duration=1.0))
+        >>> nothing = lambda *numbers: None
+        >>> list(separate_all(Separator("small"), [job], 1, progress=nothing, before_commit=nothing))
+        [(0, Result(problem=None, warnings=()))]
     """
     if len(jobs) == 1:
         yield 0, _separate_here(separator, jobs[0], functools.partial(progress, 0), lambda: before_commit(0))
@@ -77,7 +106,7 @@ def separate_all(
 
 
 def _separate_here(separator: Separator, job: Job, progress: Progress, before_commit: Callable[[], None]) -> Result:
-    # Not the thread's own join, which after Ctrl-C takes a running thread for an ended one (Python 3.11).
+    # An event, because Thread.join after Ctrl-C takes a running thread for an ended one (Python 3.11).
     stop, ended, results = threading.Event(), threading.Event(), list[Result | BaseException]()
 
     def checked(done: int, total: int | None, sample_rate: int) -> None:
@@ -88,7 +117,7 @@ def _separate_here(separator: Separator, job: Job, progress: Progress, before_co
     def run() -> None:
         try:
             results.append(_separate(separator, job, checked, before_commit))
-        except BaseException as error:  # BrokenPipeError for one
+        except BaseException as error:  # such as BrokenPipeError
             results.append(error)
         finally:
             ended.set()
@@ -99,7 +128,7 @@ def _separate_here(separator: Separator, job: Job, progress: Progress, before_co
             pass
     except BaseException:
         stop.set()
-        if not ended.wait(_PATIENCE_S):  # most likely nothing comes from standard input
+        if not ended.wait(_PATIENCE_S):  # it probably waits for standard input
             _clear(job, os.getpid())
         raise
     (result,) = results
@@ -136,14 +165,14 @@ def _separate_apart(
                         answer = None
                     except AudioError as error:
                         answer = str(error)
-                    with contextlib.suppress(OSError):  # its end is noticed above
+                    with contextlib.suppress(OSError):  # if it has ended: noticed above
                         worker.connection.send(answer)
                 else:
                     worker.job = None
                     yield worker.number, value
     finally:
         for worker in workers:
-            worker.connection.close()  # which is how it hears of it
+            worker.connection.close()  # which tells the process to end
         end = time.monotonic() + _PATIENCE_S
         for worker in workers:
             worker.process.join(max(0.0, end - time.monotonic()))
@@ -151,14 +180,15 @@ def _separate_apart(
 
 
 class _Worker:
-    """A process that separates one song after the other.
+    """Process that separates one song after the other.
 
     Attributes:
-        job, number: in hand; job is None where there is none.
+        job: job in progress, or None.
+        number: its index.
     """
 
     def __init__(self, model: Path):
-        context = multiprocessing.get_context("spawn")  # a fork would have this process's locks, but not its threads
+        context = multiprocessing.get_context("spawn")  # a fork copies locks, but not the threads that release them
         self.connection, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(target=_work, args=(theirs, model), daemon=True)
         self.process.start()
@@ -168,11 +198,11 @@ class _Worker:
 
     def begin(self, number: int, job: Job) -> None:
         self.number, self.job = number, job
-        with contextlib.suppress(OSError):  # it has ended, which is noticed when it is listened to
+        with contextlib.suppress(OSError):  # if it has ended: noticed on receiving
             self.connection.send(job)
 
     def bury(self) -> str:
-        """Ends the process, clears what it has left, and says how it ended."""
+        """Ends the process, removes its part files, and says how it ended."""
         if self.process.is_alive():
             self.process.join(_TICK_S)
             self.process.kill()
@@ -186,7 +216,7 @@ class _Worker:
 
 
 def _work(connection: Connection, model: Path) -> None:
-    """The life of a worker: it ends when its connection is closed, and leaves signals to whoever started it."""
+    """Separates songs until the connection is closed; ignores signals, which the starting process handles."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
@@ -194,7 +224,7 @@ def _work(connection: Connection, model: Path) -> None:
 
     def progress(*numbers: int | None) -> None:
         nonlocal last
-        if connection.poll():  # nobody sends anything now
+        if connection.poll():  # nothing is sent during a song: the connection is closed
             raise _Stopped
         if time.monotonic() - last >= _REPORT_S:
             last = time.monotonic()
@@ -213,7 +243,7 @@ def _work(connection: Connection, model: Path) -> None:
     with contextlib.suppress(_Stopped, EOFError, OSError):
         while True:
             job: Job = connection.recv()
-            last = 0.0  # each song's first report comes, with its length
+            last = 0.0  # so that the first report of each song is sent: it has the song's length
             try:
                 separator = separator or Separator(model=model)
             except ModelFileError as error:
@@ -226,12 +256,12 @@ def _work(connection: Connection, model: Path) -> None:
 def _tell(connection: Connection, kind: str, value: object) -> None:
     try:
         connection.send((kind, value))
-    except OSError as error:  # nobody listens any longer
+    except OSError as error:  # the other end is closed
         raise _Stopped from error
 
 
 def _separate(separator: Separator, job: Job, progress: Progress, before_commit: Callable[[], None]) -> Result:
-    """Separates a song; whatever goes wrong with it is in the result."""
+    """Separates a song; an error becomes the result's problem."""
     try:
         warnings = separator.separate_into(
             job.song, job.outputs, job.options, progress=progress, before_commit=before_commit
@@ -243,12 +273,12 @@ def _separate(separator: Separator, job: Job, progress: Progress, before_commit:
         return Result(str(error))
     except OSError as error:
         return Result(f"{job.song}: {error.strerror or error}")
-    except Exception as error:  # a fault of ours, or of a library: of this song, not of the others
+    except Exception as error:  # a bug, here or in a library, must not end the other songs
         return Result(f"{job.song}: unexpected {type(error).__name__}: {error}")
 
 
 def _clear(job: Job, pid: int) -> None:
-    """Removes the parts that a process has left of a job's outputs."""
+    """Removes the part files that a process has left for a job's outputs."""
     with contextlib.suppress(OSError):
         for folder in {output.path.parent for output in job.outputs if output.path != STANDARD}:
             for part in folder.glob(f".*.{pid}.part"):

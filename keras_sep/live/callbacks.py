@@ -1,4 +1,4 @@
-"""What the sound card calls: copy, count, return."""
+"""Sound card callbacks, which only copy and count."""
 
 from __future__ import annotations
 
@@ -14,14 +14,31 @@ Clock = Callable[[], float]  # s
 
 
 class Capture:
-    """Takes the blocks of an input stream into a ring of `num_channels` channels.
+    """Callback of an input stream, which copies its blocks into a ring.
 
-    One channel stands on all of them, of more the first ones count.
+    A mono block fills all channels of the ring; of a block with more channels than the ring, the first ones are taken.
+
+    Args:
+        ring: ring to write to.
+        clock: function that returns the time in seconds.
 
     Attributes:
-        ring: RingBuffer, exchanged only while no stream is open.
-        overruns, lost_samples: blocks that found the ring full, or that the device says it lost; samples without room.
-        largest: samples of the longest block.  last: time of the last one by the clock, or of the opening.
+        ring: RingBuffer; replaced only while no stream is open.
+        overruns: number of blocks that did not fit into the ring, or before which the device has lost samples.
+        lost_samples: samples that did not fit.
+        largest: length of the longest block in samples.
+        last: time of the last block, or of opening the stream, by the clock.
+
+    Examples:
+        >>> import time
+        >>> import numpy as np
+        >>> from keras_sep.live.callbacks import Capture
+        >>> from keras_sep.live.ring import RingBuffer
+        >>> capture = Capture(RingBuffer(1000, num_channels=2), time.monotonic)
+        >>> for _ in range(2):
+        ...     capture(np.zeros((512, 2), np.float32))
+        >>> capture.ring.available, capture.overruns, capture.lost_samples
+        (1000, 1, 24)
     """
 
     def __init__(self, ring: RingBuffer, clock: Clock):
@@ -30,7 +47,7 @@ class Capture:
         self.last = clock()
 
     def __call__(self, block: Array, xrun: bool = False) -> None:
-        """Takes (n, channels); `xrun`: the device has lost samples before it."""
+        """Takes a block (n, channels); `xrun` says that the device has lost samples before it."""
         self.last = self._clock()
         if len(block) > self.largest:
             self.largest = len(block)
@@ -41,20 +58,43 @@ class Capture:
 
 
 class Playback:
-    """Fills the blocks of an output stream from a ring that has the stream's channels.
+    """Callback of an output stream, which fills its blocks from a ring with the stream's channels.
 
-    Silence until the ring holds `target` samples beyond the block, and again after it has run dry: so one late step
-    costs one gap, not a row of them.
+    It plays silence until the ring holds `target` samples more than the block needs, and again after the ring has run
+    empty: so a late step makes a single gap, and not a series of short ones.
+
+    Args:
+        ring: ring to read from.
+        target: samples that the ring holds beyond the first block when playing starts.
+        clock: function that returns the time in seconds.
 
     Attributes:
-        ring: RingBuffer, exchanged only while no stream is open.
-        target: samples.
-        limit: samples beyond the block, above which the oldest are dropped down to the target; None: as much as comes
-            is kept. With it the stream is behind by the target again after every gap.
-        underruns: gaps, each counted once, however long.  silent_samples: samples of silence in them.
-        overruns, lost_samples: times that samples were dropped, and how many; not what had become old before the start.
-        draining: set when nothing more will come: the rest is played, and its end is no underrun.
-        largest: samples of the longest block asked for.  last: as for `Capture`.
+        ring: RingBuffer; replaced only while no stream is open.
+        target: as above; may be changed at any time.
+        limit: samples beyond a block above which the oldest are dropped, down to `target`; None to drop nothing. With a
+            limit, a gap does not delay the stream for good.
+        underruns: number of gaps, however long.
+        silent_samples: samples of silence in gaps.
+        overruns: number of times that samples were dropped while playing or after a gap.
+        lost_samples: samples dropped then.
+        draining: set when the ring gets no more samples: then it is played to its end, which is no gap.
+        playing: whether the last block came from the ring.
+        largest: length of the longest block in samples.
+        last: time of the last block, or of opening the stream, by the clock.
+
+    Examples:
+        >>> import time
+        >>> import numpy as np
+        >>> from keras_sep.live.callbacks import Playback
+        >>> from keras_sep.live.ring import RingBuffer
+        >>> playback = Playback(RingBuffer(1000, num_channels=2), target=100, clock=time.monotonic)
+        >>> block = np.empty((256, 2), np.float32)
+        >>> playback(block)  # silence, as the ring is empty
+        >>> playback.ring.write(np.ones((400, 2), np.float32))
+        400
+        >>> playback(block)
+        >>> playback.playing, float(block[0, 0]), playback.ring.available
+        (True, 1.0, 144)
     """
 
     def __init__(self, ring: RingBuffer, target: int, clock: Clock):
@@ -66,11 +106,11 @@ class Playback:
         self.restart()
 
     def restart(self) -> None:
-        """Before a stream starts."""
+        """Prepares for a stream that starts: silence until the ring holds `target` samples."""
         self.playing = self._in_gap = False
 
     def __call__(self, out: Array, xrun: bool = False) -> None:
-        """Fills (n, channels); `xrun`: the device has played a gap of its own before it."""
+        """Fills a block (n, channels); `xrun` says that the device itself has played a gap before it."""
         self.last = self._clock()
         size = len(out)
         if size > self.largest:

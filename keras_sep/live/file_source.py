@@ -1,4 +1,4 @@
-"""A file as the source of a stream, read ahead in a thread of its own."""
+"""Audio files as the source of a live session, read ahead in a separate thread."""
 
 from __future__ import annotations
 
@@ -17,19 +17,36 @@ _NAP_S = 0.01
 
 
 class FileSource:
-    """Reads a file into a ring, as far ahead as the ring goes.
+    """Thread that reads a file into a ring, up to 2 s ahead.
 
-    One channel stands on both sides, of more the first ones count.
+    A mono file fills all channels of the ring; of a file with more channels than the ring, the first ones are taken.
 
     Args:
-        path: anything that `AudioReader` reads.
-        num_channels: of the ring.
-        loop: start again at the end, without a gap.
+        path: audio file, anything that `AudioReader` reads.
+        num_channels: number of channels of the ring.
+        loop: whether to start again at the end, without a gap.
 
     Attributes:
-        sample_rate: Hz.  ring: RingBuffer.
-        ended: all of the file is in the ring, or has been taken.
-        error: AudioError that ended it early, or None.  warnings: as for `AudioReader`.
+        sample_rate: Hz.
+        ring: RingBuffer to read from.
+        ended: whether the whole file has been written to the ring.
+        error: AudioError that ended reading early, or None.
+        warnings: lines for the user about damage, as in `AudioReader`.
+
+    Raises:
+        AudioError: a file that cannot be read.
+
+    Examples:
+        >>> import time
+        >>> from keras_sep import example
+        >>> from keras_sep.live.file_source import FileSource
+        >>> source = FileSource(example() / "mixture.flac", num_channels=2)
+        >>> source.start()
+        >>> while source.ring.available < 512:
+        ...     time.sleep(0.01)
+        >>> source.close()
+        >>> source.sample_rate, source.ended, source.error
+        (44100, True, None)
     """
 
     def __init__(self, path: Path, num_channels: int, *, loop: bool = False):
@@ -44,9 +61,11 @@ class FileSource:
         self._thread = threading.Thread(target=self._run, name="file", daemon=True)
 
     def start(self) -> None:
+        """Starts reading."""
         self._thread.start()
 
     def close(self) -> None:
+        """Stops reading, and waits for the thread to end."""
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join()
@@ -73,7 +92,7 @@ class FileSource:
             self.error = error
         except OSError as error:
             self.error = AudioError(f"{self.path}: cannot read: {error.strerror or error}")
-        except Exception as error:  # a fault of ours, or of a library
+        except Exception as error:  # a bug, here or in a library
             self.error = AudioError(f"{self.path}: unexpected {type(error).__name__}: {error}")
         finally:
             self.ended = True

@@ -1,4 +1,4 @@
-"""The stems of a live session as files, written in a thread of their own."""
+"""Recording of a live session into files, in a separate thread."""
 
 from __future__ import annotations
 
@@ -19,17 +19,32 @@ ORIGINAL = "mixture"
 
 
 class Recorder:
-    """Writes `folder`/<source>.<suffix> for each source and the mixture, aligned, at the model's sample rate.
+    """Recorder of the stems and the mixture, aligned with each other, at the model's sample rate.
 
-    They lie beside their targets until `close` puts them in place.
+    The files, `folder`/vocals.wav and so on, appear when `close` is called.
 
     Args:
-        folder: made if needed.
-        format: one of keras_sep.audio.FORMATS.
-        overwrite: replace files that are there.
+        folder: folder for the files, made if needed.
+        spec: StreamSpec of the model.
+        format: name of one of `keras_sep.audio.FORMATS`.
+        overwrite: whether existing files are replaced.
+
+    Attributes:
+        num_samples: samples written so far.
+        error: AudioError that ended writing, or None.
 
     Raises:
-        AudioError: files that are there, a folder that cannot be written to.
+        AudioError: files that exist already, or a folder that cannot be written to.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from keras_sep import StreamSpec
+        >>> from keras_sep.live.recorder import Recorder
+        >>> recorder = Recorder(Path("recording"), StreamSpec(), format="flac")
+        >>> recorder.put({name: np.zeros((512, 2), np.float32) for name in ("vocals", "accompaniment", "mixture")})
+        >>> [path.name for path in recorder.close()]
+        ['vocals.flac', 'accompaniment.flac', 'mixture.flac']
     """
 
     def __init__(self, folder: Path, spec: StreamSpec, *, format: str = "wav", overwrite: bool = False):
@@ -56,17 +71,17 @@ class Recorder:
         self._thread.start()
 
     def put(self, blocks: dict[str, Array]) -> None:
-        """Takes one (n, channels) array a name, all of the same n; returns at once. The arrays must not change."""
+        """Queues an array (n, channels) for each file, all of the same n, and returns at once; they must not change."""
         self._queue.put(blocks)
 
     def close(self) -> list[Path]:
-        """Writes what is still queued and puts the files in place.
+        """Writes what is still queued, and puts the files in place.
 
         Returns:
-            The files; none where nothing was recorded.
+            Paths of the files; none if nothing was recorded.
 
         Raises:
-            AudioError: what kept them from being written; then no file is there.
+            AudioError: a file that could not be written; the recording is then discarded.
         """
         try:
             self._queue.put(None)

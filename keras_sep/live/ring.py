@@ -1,4 +1,4 @@
-"""What lies between two threads that must not wait for each other."""
+"""Ring buffer between two threads that must not wait for each other."""
 
 from __future__ import annotations
 
@@ -9,18 +9,35 @@ Array = npt.NDArray[np.float32]
 
 
 class RingBuffer:
-    """Samples from one producer thread to one consumer thread, without a lock.
+    """Ring buffer of samples, without a lock, for one thread that writes and one that reads.
 
-    Each counter has a single writer: the producer moves `written` when the samples are there, the consumer moves
-    `taken` when it has copied them. Both only grow, so their difference is what is in the ring, and a counter that is
-    read late errs on the safe side. Nothing is allocated after construction but NumPy's views.
+    Each counter has one writer: the writing thread advances `written` after it has copied samples into the ring, the
+    reading thread advances `taken` after it has copied them out. Both only grow, so their difference is the contents of
+    the ring, and an old value of the other thread's counter is safe. Only NumPy's views are allocated after
+    construction.
 
     Args:
-        capacity: samples it can hold, ≥ 1.
+        capacity: size in samples, ≥ 1.
         num_channels: int ≥ 1.
 
     Attributes:
-        written, taken: samples since construction.
+        written: samples written since construction.
+        taken: samples taken since construction.
+        available: samples that can be read.
+        free: samples that can be written.
+
+    Raises:
+        ValueError: a capacity or a number of channels below 1.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_sep.live.ring import RingBuffer
+        >>> ring = RingBuffer(capacity=1000, num_channels=2)
+        >>> ring.write(np.zeros((600, 2), np.float32)), ring.write(np.zeros((600, 2), np.float32))
+        (600, 400)
+        >>> block = np.empty((512, 2), np.float32)
+        >>> ring.read_into(block), ring.skip(100), ring.available
+        (512, 100, 388)
     """
 
     def __init__(self, capacity: int, num_channels: int):
@@ -34,16 +51,16 @@ class RingBuffer:
 
     @property
     def available(self) -> int:
-        """Samples that the consumer can take."""
+        """Samples that the reading thread can take."""
         return self.written - self.taken
 
     @property
     def free(self) -> int:
-        """Samples that the producer can write."""
+        """Samples that the writing thread can add."""
         return self.capacity - (self.written - self.taken)
 
     def write(self, block: Array) -> int:
-        """Producer: copies the first samples of `block` (n, num_channels or 1) that fit; returns how many."""
+        """Copies as many samples of `block` (n, num_channels or 1) as fit; returns how many. For the writing thread."""
         size = min(len(block), self.free)
         start = self.written % self.capacity
         first = min(size, self.capacity - start)
@@ -53,7 +70,7 @@ class RingBuffer:
         return size
 
     def read_into(self, out: Array) -> int:
-        """Consumer: fills the beginning of `out` (n, num_channels) with what is there; returns how many samples."""
+        """Moves up to n samples into `out` (n, num_channels); returns how many. For the reading thread."""
         size = min(len(out), self.available)
         start = self.taken % self.capacity
         first = min(size, self.capacity - start)
@@ -63,7 +80,7 @@ class RingBuffer:
         return size
 
     def skip(self, size: int) -> int:
-        """Consumer: drops the oldest samples, up to `size`; returns how many."""
+        """Drops up to `size` of the oldest samples; returns how many. For the reading thread."""
         size = min(max(0, size), self.available)
         self.taken += size
         return size

@@ -1,4 +1,4 @@
-"""A live session: the worker between the rings, the devices around them, and what they report."""
+"""Live session: the worker between the rings, the devices around them, and their figures."""
 
 from __future__ import annotations
 
@@ -23,32 +23,48 @@ from keras_sep.separator import StreamingSeparator
 
 Array = npt.NDArray[np.float32]
 DEFAULT_BUFFER_MS = 30.0
-FILE_BUFFER_MS = 200.0  # nobody hears how late a file is
-DEFAULT_BLOCK_SIZE = 512  # samples; left to itself PulseAudio asks for 95 at a time
+FILE_BUFFER_MS = 200.0  # the latency of a file is not audible
+DEFAULT_BLOCK_SIZE = 512  # samples; PulseAudio by itself would choose 95
 OUTPUT = "output"
-_RING_S = 2.0  # capacity on top of the buffer
-_NAP_S = 0.002  # the worker looks this often; an event would need a lock in the callback
-_SILENCE_S = 4.0  # without a callback: the device has gone; PulseAudio's null sinks start after up to 2 s
+_RING_S = 2.0  # capacity of a ring beyond the buffer
+_NAP_S = 0.002  # between two looks of the worker at the ring; an event would need a lock in the callback
+_SILENCE_S = 4.0  # without a callback, after which a device counts as gone; null sinks take up to 2 s to start
 _RETRY_S = 1.0
 _BACKLOG_S = 0.2
-_FALL_DB_PER_S = 40.0  # of the level meters
+_FALL_DB_PER_S = 40.0  # of the peak meters
 
 
 @dataclass(frozen=True)
 class LiveStats:
-    """What a session reports.
+    """Current figures of a session.
 
     Attributes:
-        seconds: since it was opened.
-        underruns, silent_samples: gaps in what was heard, and their silence (device rate).
-        overruns, lost_samples: times that audio was dropped because it came faster than it went, and how much.
-        latency_ms: from what comes in to what is heard: the parts of `latency_parts_ms`, mean of the last second or so.
-        latency_parts_ms: "input" and "output" as the devices say, "buffers", "resampling", "network".
-        load: network time / audio time over the last second.  mean_load: over the whole session.
-        step_p99_ms: 99th percentile of the network's time for `frame_step` samples, of the last thousand.
-        peaks: by source, "mixture" and "output": peak, 0 to 1 and above, falling slowly.
-        waiting: a device has gone and has not come back yet.  losses: how often one has gone.
-        repaired_samples, recoveries: as for StreamingSeparator.
+        seconds: time since the session was made.
+        underruns: number of gaps in the output.
+        silent_samples: samples of silence in these gaps, at the device's rate.
+        overruns: number of times that audio was dropped because too much was waiting.
+        lost_samples: samples dropped then.
+        latency_ms: latency from the input to the output in ms, the sum of `latency_parts_ms`.
+        latency_parts_ms: its parts: "input" and "output" as the devices report them, "buffers" (mean of about the last
+            half second), "resampling" and "network".
+        load: time of the network over duration of the audio, in the last second.
+        mean_load: the same over the whole session.
+        step_p99_ms: 99th percentile of the network's time for a block of about one step, among the last thousand.
+        peaks: slowly falling peak of each source, of "mixture" and of "output"; 1 is full scale.
+        waiting: whether the session waits for a device that has gone.
+        losses: number of times that a device has gone.
+        repaired_samples: bad samples, as in `StreamingSeparator`.
+        recoveries: restarts of the network, as in `StreamingSeparator`.
+
+    Examples:
+        >>> from keras_sep import StreamingSeparator
+        >>> from keras_sep.live.mixer import Mixer
+        >>> from keras_sep.live.session import LiveSession
+        >>> mixer = Mixer(44100, {"vocals": 0.0, "accompaniment": 0.0})
+        >>> interface = None  # in use: SoundCard()
+        >>> stats = LiveSession(StreamingSeparator("small", repair=True), interface, mixer).stats()
+        >>> round(stats.latency_ms, 1), stats.underruns
+        (46.4, 0)
     """
 
     seconds: float
@@ -69,31 +85,59 @@ class LiveStats:
 
 
 class LiveSession:
-    """Takes sound from a device or a file, separates it, mixes it, and plays it.
+    """Session that takes sound from a device or a file, separates it, mixes the stems, and plays the mix.
 
-    `run` does all that; tests call `open`, the streams' callbacks, `work` and `watch` themselves.
+    `run` does everything. Tests call `open`, the callbacks of the streams, `work` and `watch` themselves.
 
-    Latency is kept near the buffer: where more than it and about as much again lies ready, the oldest samples are
-    dropped. Two devices whose clocks differ so hear a click once in a while; nothing stretches time.
+    The latency stays near the buffer: if about twice the buffer is waiting to be played, the oldest samples are
+    dropped. With two devices whose clocks differ, this is a click now and then; time is not stretched.
 
     Args:
-        separator: StreamingSeparator with `repair`.
-        interface: the sound system.
+        separator: StreamingSeparator with `repair=True`.
+        interface: sound system.
         mixer: Mixer for the separator's sources.
-        source: a file instead of an input device.
-        input_device, output_device: as for `AudioInterface.open`.
-        sample_rate: Hz of the devices; None for the model's, or what a device prefers if it cannot run at that.
-        block_size: samples a callback; 0 leaves it to the system.
-        buffer_ms: what lies ready to be played, beyond a block, when playing starts: the time that a step may be
-            late. The devices are asked to have as much in hand, against late callbacks. None: DEFAULT_BUFFER_MS,
-            for a file FILE_BUFFER_MS.
-        duration: seconds of the source, or None for all of it.
-        recorder: gets the stems and the mixture, closed by the caller.
-        notify: called with a line of text for the user.
-        clock: seconds.
+        source: file to play; None for an input device.
+        input_device, output_device: device, as for `AudioInterface.open`.
+        sample_rate: sample rate of the devices in Hz; None for the model's, or where a device cannot run at that, the
+            one that it prefers.
+        block_size: samples per callback; 0 leaves it to the system.
+        buffer_ms: audio that is ready, beyond a block, when playing starts, in ms: the time by which a step may be
+            late. The devices are asked to buffer as much themselves, for late callbacks. None for DEFAULT_BUFFER_MS,
+            or with a file FILE_BUFFER_MS.
+        duration: seconds of the source to play; None for all of it.
+        recorder: Recorder of the stems and the mixture; closed by the caller.
+        notify: function that is called with a line for the user.
+        clock: function that returns the time in seconds.
 
     Attributes:
-        done: all of the source has been played.
+        done: whether the whole source has been played.
+
+    Examples:
+        >>> from types import SimpleNamespace
+        >>> import numpy as np
+        >>> from keras_sep import StreamingSeparator
+        >>> from keras_sep.live.mixer import Mixer
+        >>> from keras_sep.live.session import LiveSession
+        >>> from keras_sep.live.sound_card import Device
+        >>> callbacks = {}
+        >>> class Interface:  # in place of SoundCard(), whose streams call the callbacks
+        ...     def open(self, kind, device, sample_rates, block_size, latency, callback):
+        ...         callbacks[kind] = callback
+        ...         found = Device(0, "headset", "demo", 2, 2, 44100.0)
+        ...         methods = {"start": lambda: None, "close": lambda: None}
+        ...         return SimpleNamespace(
+        ...             device=found, sample_rate=44100, num_channels=2, latency=0.01, finished=False, **methods
+        ...         )
+        >>> mixer = Mixer(44100, {"vocals": -60.0, "accompaniment": 0.0})
+        >>> session = LiveSession(StreamingSeparator("small", repair=True), Interface(), mixer)
+        >>> session.open()
+        >>> callbacks["input"](np.zeros((512, 2), np.float32), False)
+        >>> session.work()
+        True
+        >>> callbacks["output"](np.empty((512, 2), np.float32), False)
+        >>> session.stats().underruns
+        0
+        >>> session.close()
     """
 
     def __init__(
@@ -126,35 +170,35 @@ class LiveSession:
         self._capture = Capture(RingBuffer(1, channels), clock)
         self._playback = Playback(RingBuffer(1, channels), 0, clock)
         self._streams: dict[str, Stream] = {}
-        self._latencies: dict[str, float] = {}  # s, of each kind of stream, kept when it has been closed
+        self._latencies: dict[str, float] = {}  # s, of each kind of stream, also after it has been closed
         self._formats: dict[str, tuple[int, int]] = {}  # (Hz, channels) that the rings were made for
         self._resample_in = self._resample_out = Resampler(1, 1, channels)
-        self._changing = threading.Lock()  # streams and rings change while the worker stands still
+        self._changing = threading.Lock()  # held by the worker, and to change streams and rings
         self._stop = threading.Event()
         self._worker = threading.Thread(target=self._run, name="live", daemon=True)
         self._failure: BaseException | None = None
         self._finished = False
-        self._left: int | None = None  # samples of the source still to take
-        self._late = separator.algorithmic_latency  # samples that the recording leaves out
+        self._left: int | None = None  # samples of the source still to play, with a `duration`
+        self._late = separator.algorithmic_latency  # samples of silence that the recording leaves out
         self._delayed: Array = np.zeros((self._late, channels), np.float32)
         self._overruns = self._dropped = self._repaired = self._losses = 0
         self._opened, self._retry = clock(), 0.0
         self._waiting = False
         self._meters = dict.fromkeys((ORIGINAL, *self.spec.sources, OUTPUT), 0.0)
         self._busy = self._heard = 0.0  # s of work, s of audio
-        self._second = (0.0, 0.0)  # both, when the running second began
+        self._second = (0.0, 0.0)  # both, at the start of the current second
         self._load = 0.0
         self._steps = np.zeros(1000)
         self._num_steps = 0
         self._fill_s: float | None = None
 
-    # The devices; one thread.
+    # Devices: one thread.
 
     def open(self) -> None:
         """Opens and starts the streams.
 
         Raises:
-            AudioError: a device that is not there, or cannot be opened.
+            AudioError: a device that is missing or cannot be opened.
         """
         kinds: list[str] = ["output"] if self._source else ["input", "output"]
         how = self._block_size, self._buffer_s
@@ -173,7 +217,7 @@ class LiveSession:
             raise
 
     def watch(self) -> None:
-        """Notices devices that have gone, and opens them again once they are back; to be called often."""
+        """Notices devices that have gone, and opens them again when they are back; to be called often."""
         now = self._clock()
         if self._waiting:
             if now < self._retry:
@@ -199,7 +243,7 @@ class LiveSession:
                 return
 
     def _prepare(self) -> None:
-        """Rings and resamplers for what has been opened; what they hold stays where the format is the same."""
+        """Makes rings and resamplers for the open streams; where the format is the same, keeps them as they are."""
         channels, model_rate = self.spec.num_channels, self.spec.sample_rate
         if self._source:
             rate = self._source.sample_rate
@@ -230,13 +274,16 @@ class LiveSession:
         for stream in streams.values():
             stream.close()
 
-    # The work; one thread.
+    # The work: one thread.
 
     def work(self) -> bool:
-        """Takes up to a step's worth of samples from the source to the playback ring; False if there is nothing to do.
+        """Separates up to one step of samples from the source into the playback ring.
+
+        Returns:
+            False if there was nothing to do.
 
         Raises:
-            AudioError, ModelFileError: what cannot be read, separated or recorded.
+            AudioError, ModelFileError: audio that cannot be read, separated or recorded.
         """
         if self._finished or not self._formats:
             return False
@@ -245,13 +292,13 @@ class LiveSession:
         source, ring = self._source, self._capture.ring
         rate_in, rate_out = self._formats["input"][0], self._formats["output"][0]
         playback = self._playback
-        # Before the count: what is in the ring after it has ended is all there will be.
+        # Read before the ring's contents are counted: when the source has ended, that count is final.
         ended = self._left == 0 or bool(source and source.ended)
         if source is None:
             self._aim()
             room = playback.ring.capacity - 2 * self.spec.frame_step * rate_out // self.spec.sample_rate
         else:
-            # A device that has run dry fills all that it has in hand at once: as much again lies ready.
+            # A device that has run empty takes several blocks at once: twice as much is kept ready.
             room = 2 * playback.target + 2 * playback.largest
         if playback.ring.available >= room:
             return False
@@ -268,19 +315,19 @@ class LiveSession:
         ring.read_into(samples)
         if self._left is not None:
             self._left -= size
-        good = np.abs(samples) <= LOUDEST  # before the resampler, which would smear them; NaN is not good
+        good = np.abs(samples) <= LOUDEST  # before the resampler, which would spread bad ones; NaN is not good
         if not good.all():
             self._repaired += int(np.count_nonzero(~good))
             samples[~good] = 0.0
         self._separate(self._resample_in(samples))
         fill = playback.ring.available / rate_out
-        if source is None:  # what the first sample of a block, which the device's own latency is about, has before it
+        if source is None:  # without the last block, which the device's latency includes
             fill += (ring.available - self._capture.largest) / rate_in
         self._fill_s = fill if self._fill_s is None else self._fill_s + 0.02 * (fill - self._fill_s)
         return True
 
     def _aim(self) -> None:
-        """How much is to lie ready, by what comes at once; more than as much again is dropped, of a live source."""
+        """Sets how much is kept ready for playback, by the sizes of blocks; with a device, drops a backlog."""
         playback, capture = self._playback, self._capture
         rate_in, rate_out = self._formats["input"][0], self._formats["output"][0]
         block_in_s, block_out_s = capture.largest / rate_in, playback.largest / rate_out
@@ -291,7 +338,7 @@ class LiveSession:
             most = ready + max(self._buffer_s, 0.02) + 2 * max(block_in_s, block_out_s)
             playback.limit = round(most * rate_out)
             backlog, usual = capture.ring.available / rate_in, block_in_s + block_out_s
-            if backlog > most + _BACKLOG_S:  # not worth the work: it would be dropped afterwards
+            if backlog > most + _BACKLOG_S:  # would be dropped after separation
                 self._overruns += 1
                 self._dropped += capture.ring.skip(round((backlog - usual) * rate_in))
 
@@ -338,7 +385,7 @@ class LiveSession:
             self._dropped += missing
 
     def _finish(self) -> None:
-        """The end of the source: what is still inside the network and the resamplers."""
+        """Plays and records what is still inside the network and the resamplers, at the end of the source."""
         if self._finished:
             return
         self._finished = True
@@ -358,7 +405,7 @@ class LiveSession:
         except BaseException as error:
             self._failure = error
 
-    # The whole.
+    # Both together.
 
     @property
     def done(self) -> bool:
@@ -368,10 +415,11 @@ class LiveSession:
         """Plays until the source ends.
 
         Args:
-            tick: called again and again, to wait a tenth of a second or so and show `stats`; False to stop.
+            tick: function that is called repeatedly, should wait about a tenth of a second, may show `stats`, and
+                returns False to stop.
 
         Raises:
-            AudioError, ModelFileError: what went wrong; the recording has all up to there.
+            AudioError, ModelFileError: an error that ended the session; the recording is complete up to there.
         """
         try:
             self.open()
@@ -380,7 +428,7 @@ class LiveSession:
             self._worker.start()
             while tick() and self._failure is None:
                 if self.done:
-                    # What the device holds, and PulseAudio behind it.
+                    # For what the device, and PulseAudio behind it, still hold.
                     time.sleep(self._latencies["output"] + 0.2)
                     break
                 self.watch()
@@ -390,7 +438,7 @@ class LiveSession:
             raise self._failure
 
     def close(self) -> None:
-        """Stops everything; the recorder gets the end of what was played."""
+        """Stops everything, and sends the end of the stems to the recorder."""
         self._stop.set()
         if self._worker.ident is not None:
             self._worker.join()
@@ -401,6 +449,7 @@ class LiveSession:
             self._finish()
 
     def stats(self) -> LiveStats:
+        """Returns the current figures; may be called at any time."""
         self._latencies.update({kind: stream.latency for kind, stream in self._streams.items()})
         inside = self._resample_in.delay_s + self._resample_out.delay_s
         parts = {

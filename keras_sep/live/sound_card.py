@@ -1,4 +1,4 @@
-"""Devices and streams: an interface that tests can fake, and sounddevice behind it."""
+"""Sound devices and streams: an interface that tests can fake, and its implementation with sounddevice."""
 
 from __future__ import annotations
 
@@ -13,14 +13,31 @@ import numpy.typing as npt
 from keras_sep.errors import AudioError
 
 Array = npt.NDArray[np.float32]
-Callback = Callable[[Array, bool], None]  # block (n, channels) to take or to fill; whether the device lost something
+Callback = Callable[[Array, bool], None]  # block (n, channels) to take or to fill; whether samples were lost before
 _CLOSE_S = 2.0
 _PLAUSIBLE_S = 5.0
 
 
 @dataclass(frozen=True)
 class Device:
-    """A device as the system lists it; `sample_rate` (Hz) is the one it prefers."""
+    """Sound device, as the system lists it.
+
+    Attributes:
+        index: its number.
+        name: its name.
+        host: name of the sound system, such as "ALSA".
+        num_inputs: number of input channels.
+        num_outputs: number of output channels.
+        sample_rate: preferred sample rate in Hz.
+        is_default_input: whether it is the system's default for input.
+        is_default_output: whether it is the system's default for output.
+        label: name and sound system together.
+
+    Examples:
+        >>> from keras_sep.live.sound_card import Device
+        >>> Device(3, "Headset", "ALSA", num_inputs=1, num_outputs=2, sample_rate=48000.0).label
+        'Headset, ALSA'
+    """
 
     index: int
     name: str
@@ -37,7 +54,27 @@ class Device:
 
 
 class Stream(Protocol):
-    """An open stream: `latency` is the device's own part, s, as it says; `finished` once it has ended by itself."""
+    """Interface of an open stream.
+
+    Attributes:
+        device: its device.
+        sample_rate: Hz.
+        num_channels: number of channels.
+        latency: latency of the device in seconds, as it reports it.
+        finished: whether the stream has ended by itself.
+
+    Examples:
+        >>> from keras_sep.live.sound_card import Device, Stream
+        >>> class Silence:  # a stream that never calls its callback
+        ...     device = Device(0, "Nothing", "demo", 2, 2, 44100.0)
+        ...     sample_rate, num_channels, latency, finished = 44100, 2, 0.0, False
+        ...
+        ...     def start(self) -> None: ...
+        ...
+        ...     def close(self) -> None: ...
+        >>> stream: Stream = Silence()
+        >>> stream.start()
+    """
 
     device: Device
     sample_rate: int
@@ -51,7 +88,23 @@ class Stream(Protocol):
 
 
 class AudioInterface(Protocol):
-    """What a session needs of a sound system. All but the callbacks happens in one thread."""
+    """Interface of a sound system. Its methods are called in one thread; the callbacks may come in others.
+
+    Examples:
+        >>> from keras_sep import AudioError
+        >>> from keras_sep.live.sound_card import AudioInterface
+        >>> class NoSound:  # a computer without sound devices
+        ...     def devices(self):
+        ...         return []
+        ...
+        ...     def open(self, kind, device, sample_rates, block_size, latency, callback):
+        ...         raise AudioError(f"no {kind} device")
+        ...
+        ...     def rescan(self): ...
+        >>> interface: AudioInterface = NoSound()
+        >>> interface.devices()
+        []
+    """
 
     def devices(self) -> list[Device]: ...
 
@@ -68,13 +121,14 @@ class AudioInterface(Protocol):
 
         Args:
             kind: "input" or "output".
-            device: number or a part of the label that only one has; None for the system's default.
-            sample_rates: Hz, to be tried in this order; 0 stands for the one that the device prefers.
-            block_size: samples a callback; 0 leaves it to the system.
-            latency: s that the device is to have in hand, or its least if that is more.
+            device: number of the device, or a part of its label that no other label contains; None for the default.
+            sample_rates: sample rates in Hz to try, in this order; 0 stands for the one that the device prefers.
+            block_size: samples per callback; 0 leaves it to the system.
+            latency: seconds of audio for the device to buffer; a device that needs more gets more.
+            callback: function that takes or fills each block.
 
         Raises:
-            AudioError: no such device, or one that cannot be opened.
+            AudioError: a device that does not exist or cannot be opened.
         """
         ...
 
@@ -84,7 +138,23 @@ class AudioInterface(Protocol):
 
 
 def find_device(devices: list[Device], kind: str, wanted: str | None) -> Device:
-    """The device that is meant; AudioError names the candidates if none or several are."""
+    """Finds the device that the user means.
+
+    Args:
+        devices: all devices.
+        kind: "input" or "output".
+        wanted: number of the device, or its name or label, or a part of its label that no other label contains; None
+            for the default.
+
+    Raises:
+        AudioError: no device or several; lists the candidates.
+
+    Examples:
+        >>> from keras_sep.live.sound_card import Device, find_device
+        >>> devices = [Device(0, "Microphone", "ALSA", 1, 0, 48000.0), Device(1, "Headset", "ALSA", 1, 2, 48000.0)]
+        >>> find_device(devices, "output", "head").index
+        1
+    """
     usable = [d for d in devices if (d.num_inputs if kind == "input" else d.num_outputs) > 0]
     listed = "; ".join(f"{d.index} {d.label}" for d in usable) or "none"
     if wanted is None:
@@ -108,10 +178,18 @@ def find_device(devices: list[Device], kind: str, wanted: str | None) -> Device:
 
 
 class SoundCard:
-    """The system's sound devices, by sounddevice and PortAudio.
+    """Sound system of the computer, through sounddevice and PortAudio.
 
     Raises:
-        AudioError: sounddevice or PortAudio is not installed; says how to.
+        AudioError: sounddevice or PortAudio is not installed; says how to install it.
+
+    Examples:
+        >>> from keras_sep import AudioError
+        >>> from keras_sep.live.sound_card import SoundCard
+        >>> try:
+        ...     labels = [device.label for device in SoundCard().devices()]
+        ... except AudioError:
+        ...     labels = []  # the extra `live` is not installed
     """
 
     def __init__(self) -> None:
@@ -173,7 +251,7 @@ class SoundCard:
         raise AudioError(f"{kind} device {found.label}: cannot open it: {_reason(problem)}")
 
     def rescan(self) -> None:
-        # PortAudio lists devices only when it starts.
+        # PortAudio looks for devices only when it starts.
         self._sounddevice._terminate()
         self._sounddevice._initialize()
 
@@ -220,7 +298,7 @@ class _SoundCardStream:
         self.latency = float(self._stream.latency)
 
     def _measure(self, seconds: float) -> None:
-        # What was asked for is the most that it may be. Some systems do not say when a block was heard.
+        # A running mean, from the latency that PortAudio states, an upper bound. Some systems do not report the times.
         if 0.0 < seconds < _PLAUSIBLE_S:
             self.latency += 0.05 * (seconds - self.latency)
 
@@ -234,7 +312,7 @@ class _SoundCardStream:
             raise AudioError(f"device {self.device.label}: cannot start it: {_reason(error)}") from error
 
     def close(self) -> None:
-        # In a thread that may be left behind: a device that has gone can keep PortAudio waiting.
+        # In a thread that may be abandoned: with a device that has gone, PortAudio may wait for ever.
         closing = threading.Thread(target=self._close, daemon=True)
         closing.start()
         closing.join(_CLOSE_S)

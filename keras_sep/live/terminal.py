@@ -1,4 +1,4 @@
-"""A live session in a terminal: one line that is drawn again and again, and keys."""
+"""Terminal display of a live session, one line that is redrawn, and its keys."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from keras_sep.live.recorder import ORIGINAL
 from keras_sep.live.session import OUTPUT, LiveSession, LiveStats
 
 REDRAW_S = 0.1
-PLAIN_S = 10.0  # between lines where there is no terminal
+PLAIN_S = 10.0  # between two lines of output that is no terminal
 _METER_DB = 48.0  # from the left end of a meter to full scale
 _METER_WIDTH = 8
 _ARROWS = {"A": "up", "B": "down", "C": "right", "D": "left"}  # after ESC [ or ESC O
@@ -26,9 +26,23 @@ KEYS_HELP = "up/down: voice, left/right: accompaniment, v/a: mute, space: origin
 
 
 class Keys:
-    """Keys of the terminal, one at a time, without waiting for the end of the line.
+    """Keys of the terminal, one at a time and without Enter, as a context manager.
 
-    A context manager: the terminal is as it was afterwards. Where standard input is no terminal there are no keys.
+    The context switches the terminal to single keys, and back at its end. If the input is no terminal, there are no
+    keys.
+
+    Args:
+        stream: input; standard input by default.
+
+    Attributes:
+        usable: whether there are keys.
+
+    Examples:
+        >>> import io
+        >>> from keras_sep.live.terminal import Keys
+        >>> with Keys(io.StringIO("q")) as keys:  # not a terminal
+        ...     print(keys.usable, list(keys.read(seconds=0.01)))
+        False []
     """
 
     def __init__(self, stream: TextIO | None = None):
@@ -42,9 +56,9 @@ class Keys:
             import termios
             import tty
 
-            # A job in the background may not touch the terminal: it would be stopped.
+            # The system stops a background job that changes the terminal.
             number, self.usable = self._stream.fileno(), False
-            with contextlib.suppress(OSError):  # another session's terminal
+            with contextlib.suppress(OSError):  # the terminal of another session
                 self.usable = os.tcgetpgrp(number) == os.getpgrp()
             if self.usable:
                 self._kept = termios.tcgetattr(number)
@@ -55,11 +69,11 @@ class Keys:
         if self._kept is not None:
             import termios
 
-            with contextlib.suppress(termios.error):  # the terminal has gone
+            with contextlib.suppress(termios.error):  # the terminal is closed
                 termios.tcsetattr(self._stream.fileno(), termios.TCSADRAIN, self._kept)
 
     def read(self, seconds: float) -> Iterator[str]:
-        """Waits up to `seconds` for keys; yields them: characters, or "up", "down", "right", "left"."""
+        """Waits up to `seconds`; yields the keys pressed: characters, or "up", "down", "right" or "left"."""
         if not self.usable:
             time.sleep(seconds)
         elif os.name == "posix":
@@ -69,7 +83,7 @@ class Keys:
                 data = b""
                 with contextlib.suppress(OSError):
                     data = os.read(self._stream.fileno(), 1024)
-                if not data:  # the terminal has gone
+                if not data:  # the terminal is closed
                     self.usable = False
                 yield from self._decoded(data.decode(errors="replace"))
         else:
@@ -82,7 +96,7 @@ class Keys:
                 yield text[0]
                 text = text[1:]
             elif len(text) < 3 and text[1:] in ("", "[", "O"):
-                self._pending, text = text, ""  # the rest comes with the next read
+                self._pending, text = text, ""  # the rest of an arrow comes with the next read
             else:
                 if text[2:3] in _ARROWS and text[1] in "[O":
                     yield _ARROWS[text[2]]
@@ -91,7 +105,7 @@ class Keys:
     def _windows(self, seconds: float) -> Iterator[str]:
         import msvcrt
 
-        console: Any = msvcrt  # its functions are known on Windows only
+        console: Any = msvcrt  # type checkers know its functions on Windows only
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             while console.kbhit():
@@ -103,11 +117,21 @@ class Keys:
 
 
 class Terminal:
-    """Shows a session, and lets keys change it; a terminal that goes is no reason to stop.
+    """Display of a session, with keys to change it. If the terminal is closed, the session goes on.
 
     Args:
-        quiet: neither meters nor a summary; keys and warnings still.
-        stream: where to; standard error.
+        keys: Keys to read.
+        quiet: whether to show only the lines of `say`; keys work nevertheless.
+        stream: output; standard error by default.
+
+    Examples:
+        >>> import io
+        >>> from keras_sep.live.terminal import Keys, Terminal
+        >>> output = io.StringIO()
+        >>> with Keys(io.StringIO()) as keys:
+        ...     Terminal(keys, stream=output).say("the device is back")
+        >>> print(output.getvalue(), end="")
+        keras-sep: the device is back
     """
 
     def __init__(self, keys: Keys, *, quiet: bool = False, stream: TextIO | None = None):
@@ -118,7 +142,7 @@ class Terminal:
         self._next_plain = PLAIN_S
 
     def tick(self, session: LiveSession) -> bool:
-        """Waits for keys, then draws; False after `q`."""
+        """Waits a tenth of a second for keys, applies them and redraws; returns False after `q`."""
         for key in self._keys.read(REDRAW_S):
             if key in ("q", "Q"):
                 return False
@@ -132,11 +156,12 @@ class Terminal:
         return True
 
     def say(self, line: str) -> None:
-        """A line of its own, above the one that is redrawn."""
+        """Prints a line above the one that is redrawn."""
         self.clear()
         self._write(f"keras-sep: {line}\n")
 
     def clear(self) -> None:
+        """Erases the line that is redrawn."""
         if self._drawn:
             self._write("\r" + " " * self._drawn + "\r")
             self._drawn = 0
@@ -153,7 +178,16 @@ class Terminal:
 
 
 def press(mixer: Mixer, key: str) -> None:
-    """Does what a key means; other keys mean nothing."""
+    """Changes the mixer as a key asks for, see KEYS_HELP; ignores other keys.
+
+    Examples:
+        >>> from keras_sep.live.mixer import Mixer
+        >>> from keras_sep.live.terminal import press
+        >>> mixer = Mixer(44100, {"vocals": 0.0, "accompaniment": 0.0})
+        >>> press(mixer, "down")
+        >>> mixer.level_db("vocals")
+        -1.0
+    """
     voice, accompaniment = "vocals", "accompaniment"
     if key in ("up", "down"):
         mixer.change_level(voice, 1.0 if key == "up" else -1.0)
@@ -171,7 +205,21 @@ def press(mixer: Mixer, key: str) -> None:
 
 
 def status_line(stats: LiveStats, mixer: Mixer) -> str:
-    """All in one line; what matters least stands last, where a narrow terminal cuts it off."""
+    """Returns the line that is redrawn: time, peak meters, gains, latency, load, gaps.
+
+    The least important figures come last, because a narrow terminal cuts the line off.
+
+    Examples:
+        >>> from keras_sep import StreamingSeparator
+        >>> from keras_sep.live.mixer import Mixer
+        >>> from keras_sep.live.session import LiveSession
+        >>> from keras_sep.live.terminal import status_line
+        >>> mixer = Mixer(44100, {"vocals": -60.0, "accompaniment": 0.0})
+        >>> interface = None  # in use: SoundCard()
+        >>> session = LiveSession(StreamingSeparator("small", repair=True), interface, mixer)
+        >>> status_line(session.stats(), mixer)
+        '0:00 in --------  voice --------   muted acc. --------   +0 dB out --------  46 ms load 0% under 0 over 0'
+    """
     if stats.waiting:
         return f"{_time(stats)} waiting for the device"
     meters = [
@@ -184,7 +232,19 @@ def status_line(stats: LiveStats, mixer: Mixer) -> str:
 
 
 def summary(stats: LiveStats) -> str:
-    """One line of figures."""
+    """Returns the figures of a session in one line.
+
+    Examples:
+        >>> from keras_sep import StreamingSeparator
+        >>> from keras_sep.live.mixer import Mixer
+        >>> from keras_sep.live.session import LiveSession
+        >>> from keras_sep.live.terminal import summary
+        >>> mixer = Mixer(44100, {"vocals": -60.0, "accompaniment": 0.0})
+        >>> interface = None  # in use: SoundCard()
+        >>> session = LiveSession(StreamingSeparator("small", repair=True), interface, mixer)
+        >>> summary(session.stats())
+        '0.0 s, 0 underruns (0 samples), 0 overruns (0 samples), load 0.0% (p99 0.0 ms a step), latency 46 ms ...'
+    """
     parts = ", ".join(f"{name} {value:.0f}" for name, value in stats.latency_parts_ms.items() if value)
     more = [
         f"lost the device {stats.losses} times" if stats.losses else "",
@@ -194,7 +254,7 @@ def summary(stats: LiveStats) -> str:
     return ", ".join(
         [
             f"{stats.seconds:.1f} s",
-            f"{stats.underruns} under-runs ({stats.silent_samples} samples)",
+            f"{stats.underruns} underruns ({stats.silent_samples} samples)",
             f"{stats.overruns} overruns ({stats.lost_samples} samples)",
             f"load {stats.mean_load:.1%} (p99 {stats.step_p99_ms:.1f} ms a step)",
             f"latency {stats.latency_ms:.0f} ms ({parts})",
@@ -217,7 +277,7 @@ def _level(mixer: Mixer, source: str) -> str:
 
 
 def _meter(peak: float) -> str:
-    """A bar of _METER_DB up to full scale; `!` at its end is beyond."""
+    """Returns a bar of the last _METER_DB below full scale; "!" at its end is a peak beyond it."""
     decibels = 20.0 * np.log10(max(peak, 1e-9))
     lit = min(_METER_WIDTH, max(0, round(_METER_WIDTH * (1.0 + decibels / _METER_DB))))
     bar = "#" * lit + "-" * (_METER_WIDTH - lit)

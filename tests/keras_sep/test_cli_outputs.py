@@ -132,7 +132,7 @@ def test_a_dry_run_says_all_and_does_nothing(library, tmp_path):
     assert result.returncode == 1
     assert result.stdout.splitlines() == [
         f"{library}/.hidden.wav: skipped: hidden",
-        f"{library}/a/cover.jpg: skipped: not the suffix of a song (--include takes others)",
+        f"{library}/a/cover.jpg: skipped: not an audio or film file by its suffix (--include takes others)",
         f"{library}/a/deep/y.wav -> {out}/a/deep/y/vocals.wav",
         f"{library}/a/deep/y.wav -> {out}/a/deep/y/accompaniment.wav",
         f"{library}/z.wav: skipped, its stems are in {out}/z (--overwrite replaces them)",

@@ -40,7 +40,7 @@ def test_songs_of_all_folders_in_the_order_of_their_names(tmp_path):
     names, skipped = find(tmp_path)
     assert names == ["a/1", "a/2", "a/deep/er/x.two.dots", "b", "c"]
     assert set(skipped) == {"notes.txt", "a/cover.jpg", "Makefile"}
-    assert set(skipped.values()) == {"not the suffix of a song (--include takes others)"}
+    assert set(skipped.values()) == {"not an audio or film file by its suffix (--include takes others)"}
 
 
 def test_hidden_files_the_output_folder_and_stems_are_left_out(tmp_path):

@@ -687,7 +687,7 @@ def test_without_a_terminal_there_are_plain_lines_and_no_keys(music, capsys):
         assert terminal.tick(session)
     lines = stream.getvalue().splitlines()
     assert len(lines) == 1
-    assert "0 under-runs (0 samples), 0 overruns (0 samples), load" in lines[0]
+    assert "0 underruns (0 samples), 0 overruns (0 samples), load" in lines[0]
     assert "latency" in lines[0]
 
 

@@ -172,7 +172,7 @@ def finished(process: subprocess.Popen[str], status: int = 0) -> str:
 def figures(stderr: str) -> dict[str, float]:
     """The last line's numbers."""
     line = stderr.strip().splitlines()[-1]
-    found = re.search(r"(\d+) under-runs \((\d+) samples\), (\d+) overruns .* latency (\d+) ms", line)
+    found = re.search(r"(\d+) underruns \((\d+) samples\), (\d+) overruns .* latency (\d+) ms", line)
     assert found, stderr
     return dict(zip(("underruns", "silent", "overruns", "latency_ms"), map(float, found.groups()), strict=True))
 
