@@ -531,6 +531,7 @@ def _live(args: argparse.Namespace) -> int:
         if recorder:
             stack.callback(lambda: recorded.extend(recorder.close()))
         terminal = Terminal(stack.enter_context(Keys()), quiet=args.quiet)
+        terminal.explain_keys()
         session = LiveSession(
             separator,
             sound_card,

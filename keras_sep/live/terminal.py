@@ -22,7 +22,7 @@ _METER_DB = 48.0  # from the left end of a meter to full scale
 _METER_WIDTH = 8
 _ARROWS = {"A": "up", "B": "down", "C": "right", "D": "left"}  # after ESC [ or ESC O
 _WINDOWS_ARROWS = {"H": "up", "P": "down", "M": "right", "K": "left"}
-KEYS_HELP = "up/down: voice, left/right: accompaniment, v/a: mute, space: original, 0: both to 0 dB, q: quit"
+KEYS_HELP = "up/down: voice, left/right: accompaniment, v/a: mute, space: original, 0: both to 0 dB, q: end"
 
 
 class Keys:
@@ -155,6 +155,11 @@ class Terminal:
             self._write(summary(stats) + "\n")
         return True
 
+    def explain_keys(self) -> None:
+        """Prints what the keys do, unless there are none or the display is quiet."""
+        if self._keys.usable and not self._quiet:
+            self.say(f"keys: {KEYS_HELP}")
+
     def say(self, line: str) -> None:
         """Prints a line above the one that is redrawn."""
         self.clear()
@@ -178,7 +183,7 @@ class Terminal:
 
 
 def press(mixer: Mixer, key: str) -> None:
-    """Changes the mixer as a key asks for, see KEYS_HELP; ignores other keys.
+    """Changes the mixer as a key asks for, see `KEYS_HELP`; ignores other keys.
 
     Examples:
         >>> from keras_sep.live.mixer import Mixer

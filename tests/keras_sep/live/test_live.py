@@ -25,7 +25,7 @@ from keras_sep.live.recorder import Recorder
 from keras_sep.live.ring import RingBuffer
 from keras_sep.live.session import DEFAULT_BUFFER_MS, LiveSession
 from keras_sep.live.sound_card import Device, find_device
-from keras_sep.live.terminal import Keys, Terminal, press, status_line, summary
+from keras_sep.live.terminal import KEYS_HELP, Keys, Terminal, press, status_line, summary
 from keras_sep.presets import DEFAULT_PRESET
 from tests.support.commands import WAYS, here
 from tests.support.needs import needs_posix
@@ -653,7 +653,7 @@ def test_keys_come_one_by_one_and_the_terminal_stays_as_it_was():
     # A terminal of its own, in the foreground of it, is what a process in a new session has.
     code = (
         "import fcntl, os, sys, termios\n"
-        "from keras_sep.live.terminal import Keys\n"
+        "from keras_sep.live.terminal import KEYS_HELP, Keys\n"
         "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
         "with Keys() as keys:\n"
         "    print('ready', keys.usable, flush=True)\n"
@@ -689,6 +689,16 @@ def test_without_a_terminal_there_are_plain_lines_and_no_keys(music, capsys):
     assert len(lines) == 1
     assert "0 underruns (0 samples), 0 overruns (0 samples), load" in lines[0]
     assert "latency" in lines[0]
+
+
+@pytest.mark.parametrize(("usable", "quiet", "lines"), [(True, False, 1), (True, True, 0), (False, False, 0)])
+def test_the_keys_are_explained_where_there_are_any(usable, quiet, lines):
+    import io
+
+    with Keys(io.StringIO()) as keys:
+        keys.usable, stream = usable, io.StringIO()
+        Terminal(keys, quiet=quiet, stream=stream).explain_keys()
+    assert stream.getvalue().splitlines() == [f"keras-sep: keys: {KEYS_HELP}"] * lines
 
 
 def test_the_line_says_what_is_going_on(music):
