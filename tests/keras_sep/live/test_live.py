@@ -653,7 +653,7 @@ def test_keys_come_one_by_one_and_the_terminal_stays_as_it_was():
     # A terminal of its own, in the foreground of it, is what a process in a new session has.
     code = (
         "import fcntl, os, sys, termios\n"
-        "from keras_sep.live.terminal import KEYS_HELP, Keys\n"
+        "from keras_sep.live.terminal import Keys\n"
         "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
         "with Keys() as keys:\n"
         "    print('ready', keys.usable, flush=True)\n"
