@@ -361,7 +361,7 @@ def _add_live(commands: argparse._SubParsersAction[_Parser]) -> None:
         "device. Keys: up and down arrows change the voice by 1 dB, right and left arrows the accompaniment; v and a "
         "mute and unmute them; space switches to the original and back; 0 sets both gains to 0 dB; q quits. "
         "Exit status: 0 at the end of the file, after --duration and after q, 130 after Ctrl-C; a recording is "
-        'complete in any case. Needs: pip install "keras-sep[live]".',
+        'complete in any case. Needs: pip install "keras-sep[live]"; in a checkout ".[live]".',
         allow_abbrev=False,
     )
     live.add_argument("--list-devices", action="store_true", help="list the sound devices and exit")
