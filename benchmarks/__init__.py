@@ -1,11 +1,11 @@
-"""`python -m benchmarks`: what files cost, what others cost on the same machine in the same run, and how good they are.
+"""`python -m benchmarks`: time, memory and quality of our files, and the cost of other systems in the same run.
 
-Machines are shared and drift: every time is a median over rounds that take turns with a reference, the fastest
-product of 512 × 512 float32 matrices in one thread. Compare ratios, not milliseconds.
+Machines are shared and their speed drifts. So every time is a median over rounds, and each round also times a
+reference: the fastest product of 512 × 512 float32 matrices in one thread. Compare ratios, not milliseconds.
 
 peers, tables → measure → commands
 `costs`:      measured_files (shipped, converted, random_files) → footprint, rounds, separate_command → tables
-`steps`:      files of a folder in turn with the shipped ones
-`separators`: networks of published separators in turn with the shipped files
-`browser`:    the page in Chromium
+`steps`:      the files of a folder, timed in turn with the shipped ones
+`separators`: the networks of published separators, timed in turn with the shipped files
+`browser`:    the web page in Chromium
 """

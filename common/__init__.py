@@ -1,1 +1,1 @@
-"""The floor under training, export and benchmarks: files, Markdown, run folders, what weights were trained on."""
+"""The code that training, export and benchmarks share: files, Markdown, run folders, scores, training exposure."""

@@ -11,17 +11,18 @@ from types import ModuleType
 def run_command(
     prog: str, description: str, commands: Sequence[ModuleType], extras: str, argv: Sequence[str] | None
 ) -> int:
-    """Runs one of several commands; says in one line on stderr what is wrong.
+    """Runs one of several commands; an expected failure is one line on stderr.
 
-    A command is called as its file, with hyphens. Its module has `HELP`, a line; `add_arguments(parser)`; and
-    `run(args)`, which returns the exit status or None for 0. Heavy imports are inside `run`, so that --help is quick.
+    A command has the name of its module, with hyphens. The module defines `HELP`, one line; `add_arguments(parser)`;
+    and `run(args)`, which returns the exit status, or None for 0. It imports heavy packages inside `run`, so that
+    --help is quick.
 
     Args:
-        prog: as the user calls it.
-        description: of all commands.
-        commands: modules, in the order of --help.
-        extras: of pyproject.toml, comma-separated, that bring what may not be installed.
-        argv: arguments; None for those of the process.
+        prog: name of the program in --help, such as "python -m training".
+        description: one sentence about the program, for --help.
+        commands: the commands' modules, in the order of --help.
+        extras: extras of pyproject.toml, comma-separated, that the message of an ImportError tells the user to install.
+        argv: arguments of the command line; None for those of this process.
 
     Returns:
         The exit status: 1 after a ValueError, OSError or ImportError, 130 after Ctrl-C.

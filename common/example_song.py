@@ -1,4 +1,4 @@
-"""The example song of the package, on which files are measured and compared."""
+"""The example song of keras_sep, on which files are measured and compared."""
 
 from __future__ import annotations
 
@@ -18,7 +18,15 @@ MIXTURE = FOLDER / "mixture.flac"
 
 @functools.lru_cache(maxsize=4)
 def example_song(sample_rate: int = 44100, num_channels: int = 2) -> Array:
-    """(samples, num_channels), 25 s; one channel is the mean, more than two are the two again and again."""
+    """Returns 25 s of music at any sample rate and channel count.
+
+    Args:
+        sample_rate: Hz.
+        num_channels: ≥ 1. One is the mean of left and right; more than two repeat left and right in turn.
+
+    Returns:
+        Waveform (samples, num_channels), float32. It is cached: do not change it.
+    """
     audio, rate = soundfile.read(MIXTURE, dtype="float32", always_2d=True)
     if num_channels == 1:
         audio = audio.mean(axis=1, keepdims=True)

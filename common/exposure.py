@@ -1,7 +1,7 @@
-"""What weights were trained on: the answer of a run, a preset, or a file, so that nobody scores them on it.
+"""Training exposure: the recordings that weights were trained on, so that nobody scores the weights on them.
 
-A run's manifest.json lists the recordings of the run itself and of all that it learned from, its first weights and its
-teacher. Files and presets carry the names of songs and the first digits of the recordings' SHA-256.
+A run's manifest.json lists the recordings of the run itself, of its initial weights and of its teacher. Files and
+presets carry the names of the songs and the first digits of the recordings' SHA-256.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # readers of recordings need nothing of keras_sep
+if TYPE_CHECKING:  # a type only: code that reads recordings does not need keras_sep
     from keras_sep.presets import Preset
 
 SPLITS = ("train", "valid")
-DIGITS = 16  # of a SHA-256: a .tflite file keeps no more of each
+DIGITS = 16  # of a SHA-256; a .tflite file keeps only these
 Row = dict[str, str]
 UNKNOWN = dict.fromkeys(("path", "sha256", "licence", "song", "dataset"), "")
 
 
 @dataclass(frozen=True)
 class TrainingExposure:
-    """Recordings that weights were trained or validated on, as rows of a manifest by split.
+    """The recordings that weights were trained or validated on: rows of a manifest, by split.
 
-    A row has path, sha256, licence, song and dataset, "" where something is not known.
+    Each row has the keys path, sha256, licence, song and dataset; an unknown value is "".
     """
 
     train: list[Row] = field(default_factory=list)
@@ -33,10 +33,10 @@ class TrainingExposure:
 
     @classmethod
     def of_run(cls, run: Path) -> TrainingExposure:
-        """From a run's manifest.json.
+        """Reads the exposure from a run's manifest.json.
 
         Raises:
-            ValueError: there is none that can be read.
+            ValueError: the manifest is missing or cannot be read.
         """
         path = run / "manifest.json"
         try:
@@ -47,7 +47,7 @@ class TrainingExposure:
 
     @classmethod
     def of_provenance(cls, trained_on: Mapping[str, Any], **known: str) -> TrainingExposure:
-        """From `trained_on` in the provenance of a file or preset; `known` goes into every row."""
+        """Builds the exposure from `trained_on` in the provenance of a file or preset; `known` goes into every row."""
         row = {**UNKNOWN, **known}
         rows = {
             split: [{**row, "song": song} for song in trained_on[split]["songs"]]
@@ -58,12 +58,12 @@ class TrainingExposure:
 
     @classmethod
     def of_preset(cls, preset: Preset) -> TrainingExposure:
-        """From a shipped preset."""
+        """Builds the exposure from the provenance of a shipped preset."""
         known = {"licence": preset.licence, "dataset": f"preset {preset.name}"}
         return cls.of_provenance(preset.provenance["trained_on"], **known)
 
     def __or__(self, other: TrainingExposure) -> TrainingExposure:
-        """Of both, each row once."""
+        """Returns the union of both, with each row once."""
         parts = (
             own + [row for row in theirs if row not in own]
             for own, theirs in zip((self.train, self.valid), (other.train, other.valid), strict=True)
@@ -74,22 +74,25 @@ class TrainingExposure:
         return [row for split in splits for row in getattr(self, split)]
 
     def songs(self, splits: Iterable[str] = SPLITS) -> frozenset[str]:
-        """Names of the songs."""
+        """Returns the names of the songs in `splits`."""
         return frozenset(row["song"] for row in self.rows(splits)) - {""}
 
     def stems(self, splits: Iterable[str] = SPLITS) -> frozenset[str]:
-        """First digits of the SHA-256 of the recordings."""
+        """Returns the first `DIGITS` digits of the SHA-256 of each recording in `splits`."""
         return frozenset(row["sha256"][:DIGITS] for row in self.rows(splits)) - {""}
 
     def to_provenance(self) -> dict[str, dict[str, list[str]]]:
-        """What a file carries: names of songs and the first digits of hashes, by split."""
+        """Returns the `trained_on` that a file carries: song names and the first digits of hashes, by split."""
         return {split: {"songs": sorted(self.songs([split])), "stems": sorted(self.stems([split]))} for split in SPLITS}
 
     def to_dict(self) -> dict[str, list[Row]]:
-        """As manifest.json has it."""
+        """Returns the content of a manifest.json: all rows, by split."""
         return {"train": self.train, "valid": self.valid}
 
 
 def splits_exposed(split: str) -> tuple[str, ...]:
-    """What counts when `split` is scored: songs that weights were validated on may be scored as validation songs."""
+    """Returns the splits whose songs must not be scored as part of `split`.
+
+    Weights may be scored on the songs that they were validated on, if these are scored as validation songs.
+    """
     return ("train",) if split == "valid" else SPLITS

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and their digests."""
+"""Atomic writes, which leave a whole file or none, and digests of files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from pathlib import Path
 
 @contextmanager
 def written_beside(path: Path) -> Iterator[Path]:
-    """A name beside the target to write to, then renamed: a reader never sees half a file, nor a failure leaves one."""
+    """Yields a temporary path in the target's folder, and renames that file to the target at the end.
+
+    A reader never sees half a file. After an exception the temporary file is deleted and the target is as it was.
+    """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield part
@@ -33,7 +36,7 @@ def write_json(path: Path, value: object) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file of any size."""
+    """Returns the SHA-256 of a file in hexadecimal; reads it in pieces, so that it may be larger than memory."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while data := file.read(1 << 20):

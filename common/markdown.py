@@ -1,4 +1,4 @@
-"""Tables in Markdown, and numbers as people read them."""
+"""Markdown tables, and decibels as people write them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table.
+    """Formats a Markdown table from its heads and rows.
 
     Example:
 
@@ -22,7 +22,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def decibels(value: float | None, digits: int = 2, sign: bool = False) -> str:
-    """With a true minus sign; an en dash where there is no value.
+    """Formats decibels with a true minus sign; an en dash stands for None, NaN and infinity.
 
     Example:
 
@@ -32,6 +32,6 @@ def decibels(value: float | None, digits: int = 2, sign: bool = False) -> str:
     if value is None or not math.isfinite(value):
         return "–"
     text = f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
-    # −0.00 would look like a loss.
+    # A rounded zero has no sign: −0.00 would look like a loss.
     text = text.lstrip("+-") if not float(text) else text
     return text.replace("-", "−")

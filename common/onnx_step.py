@@ -1,4 +1,4 @@
-"""An .onnx file as a step, with the interface of `keras_sep.runtime.StepModel`; ONNX Runtime and NumPy alone."""
+"""An .onnx file with the interface of `keras_sep.runtime.StepModel`; it needs only ONNX Runtime and NumPy."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ Array = npt.NDArray[np.float32]
 
 
 class OnnxStep:
-    """One-frame step of the mask core; keeps the states between calls. One thread.
+    """The one-frame step of a mask core, run by ONNX Runtime in one thread; it keeps the states between calls.
+
+    A call takes the magnitude of a frame (F, V), linear, ≥ 0, and returns one mask (F, C) in [0, 1] a source.
 
     Args:
-        file: path, or the file's bytes.
+        file: path of an .onnx file of `python -m export convert`, or the file's bytes.
         spec: None takes it from the file's metadata.
 
     Raises:
         ValueError: onnxruntime is not installed.
-        ModelFileError: not such a file.
+        ModelFileError: ONNX Runtime cannot run the file, or its metadata has no spec.
     """
 
     graph = "mask"
@@ -61,11 +63,17 @@ class OnnxStep:
 
 
 def onnx_session(file: Path | bytes) -> Any:
-    """An onnxruntime.InferenceSession in one thread, as LiteRT.
+    """Opens a file in ONNX Runtime, in one thread, so that its times compare with LiteRT's.
+
+    Args:
+        file: path, or the file's bytes.
+
+    Returns:
+        An onnxruntime.InferenceSession.
 
     Raises:
         ValueError: onnxruntime is not installed.
-        ModelFileError: not a file that it can run.
+        ModelFileError: ONNX Runtime cannot run the file.
     """
     try:
         import onnxruntime
@@ -76,7 +84,7 @@ def onnx_session(file: Path | bytes) -> Any:
     try:
         content = file.read_bytes() if isinstance(file, Path) else file
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors have no common class of their own
+    except Exception as error:  # onnxruntime's errors share no base class but this one
         message = f"{_name(file)}: ONNX Runtime cannot run this file: {error}"
         raise ModelFileError(message.splitlines()[0]) from error
 

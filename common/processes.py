@@ -1,4 +1,4 @@
-"""A pool of processes that ends with its parent, however that ends."""
+"""A pool of processes that end with their parent, even where the parent is killed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-# Spawned: a process that has threads, as every Keras backend has, cannot safely be forked.
+# Not "fork": every Keras backend starts threads, and a process with threads cannot safely be forked.
 CONTEXT = multiprocessing.get_context("spawn")
 
 
@@ -19,11 +19,14 @@ CONTEXT = multiprocessing.get_context("spawn")
 def process_pool(
     jobs: int, prepare: Callable[..., None] | None = None, *arguments: Any
 ) -> Iterator[ProcessPoolExecutor]:
-    """An executor of new processes, which end with the context; after an exception at once, what they do unfinished.
+    """Yields an executor whose processes end with the context.
+
+    An exception in the context terminates them at once, in the middle of their work.
 
     Args:
-        jobs: processes.
-        prepare: called with `arguments` in each process when it starts; of a module that it can import.
+        jobs: number of processes, ≥ 1.
+        prepare: called with `arguments` in each process when it starts; a function at the top level of a module.
+        arguments: of `prepare`.
     """
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(jobs, CONTEXT, initializer=_start, initargs=(prepare, *arguments))
@@ -38,7 +41,7 @@ def process_pool(
 
 
 def _start(prepare: Callable[..., None] | None, *arguments: Any) -> None:
-    """Runs in a new process: leaves Ctrl-C to the parent, and ends the process where the parent is killed."""
+    """Prepares a new process: it leaves Ctrl-C to the parent, and ends when the parent has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None

@@ -1,4 +1,4 @@
-"""Run folders of `python -m training train`: configuration, best network, history."""
+"""Run folders of `python -m training train`: configuration, best network and history."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ Row = dict[str, str]
 
 
 def read_config(run: Path) -> dict[str, Any]:
-    """config.json of a run: the tables of its configuration, and facts about it.
+    """Reads config.json of a run: the tables of its configuration, and what the run recorded about itself.
 
     Raises:
-        ValueError: a folder that is no run.
+        ValueError: the folder is not a run.
     """
     try:
         config = json.loads((run / "config.json").read_text(encoding="utf-8"))
-        config["model"]  # a file of something else has no such table
+        config["model"]  # another program's config.json has no such table
         return config
     except (OSError, TypeError, LookupError, ValueError) as error:
         raise ValueError(f"{run}: expected a run folder of `python -m training train`: {error}") from error
 
 
 def load_best(run: Path) -> MaskNetwork:
-    """The network of a run with the lowest validation loss.
+    """Loads best.keras of a run, the network with the lowest validation loss.
 
     Raises:
-        ValueError: a folder that is no run.
+        ValueError: the folder is not a run, or best.keras is missing or cannot be read.
     """
     read_config(run)
     try:
@@ -40,19 +40,22 @@ def load_best(run: Path) -> MaskNetwork:
 
 
 def read_history(run: Path) -> list[Row]:
-    """Rows of history.csv, one an epoch; none before the first, or of a mean of runs."""
+    """Reads history.csv of a run: one row an epoch.
+
+    Returns an empty list if the file does not exist: no epoch has ended, or the run is an average of other runs.
+    """
     path = run / "history.csv"
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        return [row for row in csv.DictReader(file) if None not in row.values()]  # a kill cuts lines off
+        return [row for row in csv.DictReader(file) if None not in row.values()]  # a killed run leaves half a line
 
 
 def best_row(run: Path) -> dict[str, float]:
-    """The epoch of best.keras: its row of history.csv.
+    """Returns the row of history.csv with the lowest validation loss: the epoch of best.keras.
 
     Raises:
-        ValueError: a run without a finished epoch.
+        ValueError: the run has no finished epoch.
     """
     rows = read_history(run)
     if not rows:
@@ -61,5 +64,5 @@ def best_row(run: Path) -> dict[str, float]:
 
 
 def hours(run: Path) -> float:
-    """Training time so far."""
+    """Returns the run's training time so far, in hours."""
     return sum(float(row["seconds"]) for row in read_history(run)) / 3600

@@ -1,4 +1,4 @@
-"""A .tflite or .onnx file as a step."""
+"""One interface to the steps of .tflite and .onnx files."""
 
 from __future__ import annotations
 
@@ -10,5 +10,9 @@ from keras_sep.runtime import StepModel
 
 
 def open_step(path: Path) -> Any:
-    """Opens a file of `convert` in the runtime of its format, in one thread: a StepModel, or what has its interface."""
+    """Opens a file of `python -m export convert` in the runtime of its format, in one thread.
+
+    Returns:
+        A `StepModel`, or an `OnnxStep` with the same interface.
+    """
     return OnnxStep(path) if path.suffix == ".onnx" else StepModel(path)

@@ -1,4 +1,4 @@
-"""`python -m export`: trained networks to files, their checks, presets and the Android demo's assets.
+"""`python -m export`: conversion of trained networks to files, their verification, presets, the Android demo's assets.
 
 data, accuracy → conversion → verification, publishing; android; commands on top.
 """

@@ -19,7 +19,6 @@ FORMER_NAMES = {"or-unet-df": "base", "or-unet-df-s": "small", "or-unet": "small
 # What is taken of a preset where nothing else is said: fast and small first, then exact.
 PREFERENCE = ("dynamic_int8", "float32", "float16", "int8")
 _GRAPHS = ("mask", "waveform")  # the faster one first
-ASSETS = store.ASSETS
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class ModelFile:
     Attributes:
         graph: "mask" or "waveform".
         precision: float32, float16, dynamic_int8 or int8.
-        file: name of the file, in `ASSETS`.
+        file: name of the file, in `store.ASSETS`.
         sha256: its digest.
         bytes: its size.
         agreement: how close it is to the float Keras network.
@@ -122,7 +121,7 @@ def presets() -> dict[str, Preset]:
         >>> sorted(presets())
         ['base', 'base-free', 'lstm', 'small', 'small-l1']
     """
-    path = ASSETS / "presets.json"
+    path = store.ASSETS / "presets.json"
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError) as error:

@@ -18,8 +18,7 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from keras_sep.errors import PageError
-from keras_sep.presets import ASSETS
-from keras_sep.store import example
+from keras_sep.store import ASSETS, example
 
 PAGE = Path(__file__).parent / "page"
 _MODELS = "/models/"

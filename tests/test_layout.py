@@ -32,7 +32,7 @@ IMPORTS: dict[str, set[str]] = {
     "signal": {"spec"},
     "store": {"errors"},
     "presets": {"errors", "spec", "store"},
-    "web": {"errors", "presets", "store"},
+    "web": {"errors", "store"},
     "desktop": {"errors"},
     "models": {"models", "presets", "spec"},
     "teachers": {"models"},

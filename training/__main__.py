@@ -38,8 +38,8 @@ COMMANDS = (
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs a command; returns its exit status. What goes wrong is one line on stderr."""
-    # TensorFlow leaves oneDNN off on processors without AVX-512, where it trains half as fast again with it.
+    """Runs a command and returns its exit status; an expected failure is one line on stderr."""
+    # On processors without AVX-512, TensorFlow leaves oneDNN off, although training is half as fast again with it.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     args = _parser().parse_args(argv)
     try:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-HELP = "time of a step and of a 4-minute song on the page in Chromium, beside keras-sep separate"
+HELP = "time a step and a 4-minute song on the page in Chromium, and the same song in Python"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rounds", type=int, default=3, help="in which all models take turns (default: 3)")
-    parser.add_argument("--live", type=int, default=60, metavar="S", help="of the fake microphone (default: 60)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds in which all models take turns (default: 3)")
+    parser.add_argument("--live", type=int, default=60, metavar="S", help="seconds of live input (default: 60)")
     parser.add_argument(
-        "--write", type=Path, metavar="FILE", help="document: the table goes between its browser: begin and end markers"
+        "--write",
+        type=Path,
+        metavar="FILE",
+        help="document whose table between the markers browser: begin and end is replaced",
     )
 
 

@@ -5,31 +5,36 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-HELP = "time, memory and quality of files, and time of keras-sep separate"
+HELP = "measure time, memory and quality of files, and time and memory of keras-sep separate"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "folders", type=Path, nargs="*", metavar="DIR", help="of `convert` (default: the files of the shipped preset)"
+        "folders", type=Path, nargs="*", metavar="DIR", help="output of convert (default: files of the default preset)"
     )
     parser.add_argument(
         "--random",
         metavar="SIZES",
-        help="comma-separated: tiny, s, m, l; networks of ours with random weights, for their cost",
+        help="also measure our network with random weights in these sizes, comma-separated: tiny, s, m, l",
     )
-    parser.add_argument("--peers", type=Path, metavar="DIR", help="holds dtln/ and gtcrn/, measured in the same rounds")
-    parser.add_argument("--out", type=Path, metavar="JSON", help="file for the figures")
+    parser.add_argument(
+        "--peers", type=Path, metavar="DIR", help="folder with dtln/ and gtcrn/, which take part in the rounds"
+    )
+    parser.add_argument("--out", type=Path, metavar="JSON", help="file to write the figures to")
     parser.add_argument(
         "--write",
         type=Path,
         metavar="FILE",
-        help="document: the tables go between its benchmark: begin and end markers",
+        help="document whose tables between the markers benchmark: begin and end are replaced",
     )
     parser.add_argument(
-        "--minutes", type=int, default=60, help="length of the long song; 0: no keras-sep separate (default: 60)"
+        "--minutes",
+        type=int,
+        default=60,
+        help="length of the long song; 0 leaves keras-sep separate out (default: 60)",
     )
-    parser.add_argument("--rounds", type=int, default=7, help="in which all files take turns (default: 7)")
-    parser.add_argument("--steps", type=int, default=1000, help="at most, of one file in a round (default: 1000)")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds in which all files take turns (default: 7)")
+    parser.add_argument("--steps", type=int, default=1000, help="most steps of one file in a round (default: 1000)")
 
 
 def run(args: argparse.Namespace) -> None:

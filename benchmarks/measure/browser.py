@@ -1,4 +1,4 @@
-"""The page in Chromium as a listener has it: files as fast as they go, and live from a fake microphone."""
+"""The page in Chromium, used as a listener uses it: a file as fast as it goes, and live from a fake microphone."""
 
 from __future__ import annotations
 
@@ -27,15 +27,18 @@ _FLAGS += ["--disable-component-update", "--use-fake-device-for-media-stream", "
 
 
 def measure_page(rounds: int, live_seconds: int, write: Path | None = None) -> list[dict[str, Any]]:
-    """Measures, prints the table and puts it into a document.
+    """Measures the page, prints the table and puts it into a document.
 
     Args:
-        rounds: in which every model separates the song and `Separator` does beside it, ≥ 1.
-        live_seconds: of the fake microphone with each model.
-        write: document with the browser: begin and end markers.
+        rounds: number of rounds, ≥ 1. In each, every model separates a song on the page, then `Separator` in Python.
+        live_seconds: length of the live input from the fake microphone, for each model, ≥ 1.
+        write: document with the markers browser: begin and end, or None.
+
+    Returns:
+        One dict a model, which `browser_table` takes.
 
     Raises:
-        ValueError: no Chromium, no page, no markers.
+        ValueError: Chromium, the files of the page or the markers are missing.
     """
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
@@ -65,7 +68,7 @@ def measure_page(rounds: int, live_seconds: int, write: Path | None = None) -> l
 
 
 def browser_table(rows: list[dict[str, Any]], where: str, live_seconds: int) -> str:
-    """Markdown; medians over rounds."""
+    """Formats a Markdown table, one row a model; times of a song are medians over the rounds."""
     heads = ["waveform graph, LiteRT.js", "step p50 ms", "step p99 ms", "song s", "× real time"]
     heads += ["`Separator` beside it, × real time", f"live, {live_seconds} s: step p50 / p99 ms", "share of real time"]
     heads += ["under- / overruns", "latency ms"]
@@ -103,7 +106,7 @@ def _open(browser: Browser, url: str, precision: str) -> Page:
 def _separate(browser: Browser, url: str, song: Path, row: dict[str, Any]) -> None:
     page = _open(browser, url, row["precision"])
     page.set_input_files("#file", song)
-    page.get_by_role("button", name="Pause").click()  # the network alone: neither playing nor drawing
+    page.get_by_role("button", name="Pause").click()  # so that the page neither plays nor draws, but only separates
     page.locator("html[data-state=separated]").wait_for(state="attached")
     row["walls"].append(float(page.get_attribute("html", "data-seconds") or "nan"))
     for key in ("p50", "p99"):
@@ -129,7 +132,7 @@ def _milliseconds(page: Page, name: str) -> float:
 
 
 def _python(song: Path, precision: str, folder: Path) -> float:
-    """Seconds of the same file in Python, once it is loaded."""
+    """Returns the seconds that Python takes for the same file, without loading the model."""
     separator = Separator(graph="waveform", precision=precision)
     start = time.perf_counter()
     separator.separate_file(song, folder)

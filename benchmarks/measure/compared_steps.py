@@ -1,4 +1,4 @@
-"""Steps of the .tflite files in a folder, in turn with those of the shipped files."""
+"""Time of a step of the .tflite files in a folder, measured in turn with the shipped files."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from keras_sep.metadata import read_metadata
 
 
 def compare_steps(folder: Path, rounds: int, steps: int) -> str:
-    """Times all files in one process, in turn.
+    """Times the steps of all files in turn, in one process.
 
     Args:
         folder: holds .tflite files of ours, of any release.
-        rounds: ≥ 1.
-        steps: at most, of one file in a round, ≥ 1.
+        rounds: number of rounds in which all files take turns, ≥ 1.
+        steps: most steps of one file in a round, ≥ 1.
 
     Returns:
-        The tables in Markdown. The ratio is the p50 of the shipped file over that of the folder's file of the same
-        graph and precision: below 1 where the shipped one is faster.
+        A reference line and a table in Markdown. The ratio in the table is the p50 of the shipped file over that of the
+        folder's file of the same graph and precision: below 1 where the shipped one is faster.
 
     Raises:
-        ValueError: no such files, or counts below 1.
+        ValueError: the folder holds no .tflite file, or a count is below 1.
     """
     for option, value in (("--rounds", rounds), ("--steps", steps)):
         if value < 1:

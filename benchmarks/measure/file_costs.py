@@ -1,4 +1,4 @@
-"""All that `python -m benchmarks costs` measures: the cost of each file, rounds of steps, `keras-sep separate`."""
+"""The whole of `python -m benchmarks costs`: the cost of each file, rounds of steps, `keras-sep separate`."""
 
 from __future__ import annotations
 
@@ -35,22 +35,25 @@ def measure_files(
     rounds: int,
     steps: int,
 ) -> dict[str, Any]:
-    """Prints the tables, writes and returns the figures.
+    """Measures files, prints the tables, and writes the figures.
 
     Args:
-        folders: of `python -m export convert`; none for the shipped preset.
-        random: sizes of `BinMemoryUnet` with random weights, for the cost alone; needs TensorFlow.
-        peers: folder with dtln/ and gtcrn/.
-        out: JSON file.
-        write: document between whose markers the tables go.
+        folders: output folders of `python -m export convert`; none for the default preset.
+        random: sizes of `BinMemoryUnet` that are measured with random weights, for their cost alone; needs TensorFlow.
+        peers: folder with dtln/ and gtcrn/, or None.
+        out: JSON file for the figures, or None.
+        write: document with the markers benchmark: begin and end, or None.
         long_minutes: length of the long song; 0 leaves `keras-sep separate` out.
-        rounds: ≥ 1.
-        steps: at most as many of one file in a round, ≥ 1.
+        rounds: number of rounds in which all files take turns, ≥ 1.
+        steps: most steps of one file in a round, ≥ 1.
+
+    Returns:
+        The figures that `out` holds: the machine, the reference, and rows of files, streams and bounds.
 
     Raises:
-        ValueError: something that is asked for cannot be; before anything is measured.
+        ValueError: an argument is wrong or something that it needs is missing; found before anything is measured.
     """
-    # What is asked for twice is measured once.
+    # A folder or size that is given twice is measured once.
     folders, random = tuple({folder.resolve(): folder for folder in folders}.values()), tuple(dict.fromkeys(random))
     files = [file for folder in folders for file in converted(folder)] if folders else shipped()
     _require(random, peers, out, write, long_minutes, rounds, steps)
@@ -100,7 +103,7 @@ def _require(
     rounds: int,
     steps: int,
 ) -> None:
-    """Says no at the beginning rather than after an hour, and what will be missing."""
+    """Refuses wrong arguments before the hour of measuring, and prints which peers will be missing."""
     for name, value, least in (("--rounds", rounds, 1), ("--steps", steps, 1), ("--minutes", long_minutes, 0)):
         if value < least:
             raise ValueError(f"{name}: expected at least {least}. Received: {value}")

@@ -1,4 +1,4 @@
-"""What a file takes apart from the time of its steps: time to load, memory, and how much it multiplies."""
+"""The cost of a file besides the time of its steps: time to load, memory, multiplications."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ STEPS, LOADS = 20, 7
 
 
 def footprint(path: str) -> dict[str, Any]:
-    """Of one file, in a process that has run no other.
+    """Measures the footprint of one file; call it in a process that has run no other, for the memory to be the file's.
 
     Returns:
-        load_ms: median from path to ready step, the file being in the system's cache; rss_mb: resident memory
-        that loading and running adds to Python and the imported runtime, None outside Linux; macs: a step.
+        load_ms: median time to open the file, which the system's cache holds already. rss_mb: resident memory that
+        loading and running add to Python and the imported runtime; None outside Linux. macs: multiply-accumulates of a
+        step; None where they cannot be counted.
     """
     file = Path(path)
     if file.suffix == ".onnx":

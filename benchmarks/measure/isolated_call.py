@@ -1,4 +1,4 @@
-"""A function called in a process of its own: one thread, and memory that nothing else has touched."""
+"""A call of a function in a separate process, with one thread and with memory that nothing else has touched."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-# NumPy's matrix products read these when it is imported, so they are set before a process starts.
+# NumPy reads these when it is imported, so they must be set before the process starts.
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-# By Ctrl-C it ends at once and says nothing: the parent hears the same signal. A job in the background hears none.
+# Ctrl-C reaches parent and child; the child ends at once and in silence. Jobs in the background go on ignoring it.
 _START = (
     "import signal\n"
     "if signal.getsignal(signal.SIGINT) != signal.SIG_IGN: signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
@@ -23,16 +23,17 @@ _START = (
 
 
 def isolated_call(function: Callable[..., Any], *arguments: Any, one_thread: bool = True, quiet: bool = True) -> Any:
-    """Calls a function in a new process; arguments and result must fit into JSON.
+    """Calls a function in a new process and returns its result.
 
     Args:
-        function: of a module at its top level.
-        arguments: of the function.
-        one_thread: for NumPy; LiteRT and ONNX Runtime are told by those who load them.
-        quiet: keeps what it says on stderr, unless it fails; otherwise that is shown as it comes.
+        function: defined at the top level of a module.
+        arguments: of the function; they and the result must be expressible in JSON.
+        one_thread: limits NumPy to one thread; LiteRT and ONNX Runtime are limited by the code that loads them.
+        quiet: hides the function's stderr; False shows it as it comes.
 
     Raises:
-        ValueError: the message of its ValueError, OSError or ImportError, or how else it ended.
+        ValueError: the function raised ValueError, OSError or ImportError, whose message this one repeats; or the
+            process ended with a status other than 0, with which the last line of a hidden stderr is quoted.
     """
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3", **(ONE_THREAD if one_thread else {})}
@@ -56,8 +57,8 @@ def isolated_call(function: Callable[..., Any], *arguments: Any, one_thread: boo
 
 
 def answer() -> None:
-    """Answers an `isolated_call` in the new process: request on stdin, reply on stdout."""
-    # Whatever libraries print goes to stderr, so that the reply stands alone.
+    """Answers an `isolated_call` in the new process: reads the request from stdin, writes the reply to stdout."""
+    # Whatever libraries print goes to stderr, so that stdout holds the reply alone.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     module, name, arguments = json.load(sys.stdin)

@@ -1,4 +1,4 @@
-"""The machine: what it is, and what one thread of it can do at present."""
+"""The machine: its processor, and the speed of a matrix product at present."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MATRIX = 512
 
 
 def machine() -> str:
-    """Its processor and number of cores."""
+    """Returns the processor's name and the number of cores, such as "AMD EPYC 7B13, 2 cores"."""
     try:
         found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     except OSError:
@@ -24,10 +24,14 @@ def machine() -> str:
 
 
 def sgemm_gflops() -> tuple[float, float]:
-    """10⁹ operations/s of NumPy's float32 matrix product: the fastest and the median; one thread if started so.
+    """Measures NumPy's product of two 512 × 512 float32 matrices, 20 times.
 
-    The fastest is the reference: on a busy machine the median product, several times as long as a step, is
-    interrupted when the median step is not, and files would seem to surpass the peak.
+    It runs in one thread if the process was started with `isolated_call.ONE_THREAD`. The fastest product is the
+    reference of the benchmarks. The median would not do: on a busy machine a product, several times as long as a step,
+    is interrupted more often than a step is, and files would seem to surpass the peak.
+
+    Returns:
+        GFLOP/s (10⁹ operations per second) of the fastest product, and of the median one.
     """
     a = np.ones((MATRIX, MATRIX), np.float32)
     times = []

@@ -1,7 +1,7 @@
-"""How much a network multiplies, from a file's own operations and tensor shapes.
+"""Multiply-accumulates (MACs) of a network, counted from a file's operations and tensor shapes.
 
-Multiply-accumulates of convolutions and matrix products as they are carried out, zeros of a polyphase kernel
-included. The waveform graph's Fourier transforms and all that is done element by element count nothing.
+Convolutions and matrix products count as they are carried out, zeros of a polyphase kernel included. Fourier transforms
+of the waveform graph and operations on single elements do not count.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 from keras_sep import runtime
 
 Shape = tuple[int, ...]
-TRANSFORM = "inverse_dft"  # as keras_sep.tflite.inverse_dft, which cannot be asked without importing TensorFlow
-# Operation → its work, given the shapes of its inputs and its output; kernels are (O, H, W, I) and (1, H, W, O).
+TRANSFORM = "inverse_dft"  # the name in keras_sep.tflite.inverse_dft, not imported from there: that loads TensorFlow
+# Operation → its MACs, given the shapes of its inputs and its output; kernels are (O, H, W, I) and (1, H, W, O).
 TFLITE = {
     "CONV_2D": lambda inputs, output: prod(output) * prod(inputs[1][1:]),
     "DEPTHWISE_CONV_2D": lambda inputs, output: prod(output) * prod(inputs[1][1:3]),
@@ -22,19 +22,23 @@ TFLITE = {
     "FULLY_CONNECTED": lambda inputs, output: prod(output) * inputs[1][1],
     "BATCH_MATMUL": lambda inputs, output: prod(output) * inputs[0][-1],
 }
-# Kernels are (O, I, …), and the second operand of Gemm as it is stored.
+# Kernels are (O, I, …); the second operand of Gemm is counted as it is stored.
 ONNX = {
     "Conv": lambda inputs, output: prod(output) * prod(inputs[1][1:]),
     "ConvTranspose": lambda inputs, output: prod(inputs[0]) * prod(inputs[1][1:]),
     "Gemm": lambda inputs, output: prod(inputs[1]) * output[0],
     "MatMul": lambda inputs, output: prod(output) * inputs[0][-1],
 }
-# Fused layers, whose work is not in the shapes of their ends: better no figure than a wrong one.
+# Fused layers: their MACs do not follow from the shapes of their inputs and outputs, and a wrong figure is worse than
+# none.
 UNKNOWN = ("LSTM", "RNN", "GRU", "CONV_3D", "SVDF")
 
 
 def multiplications(path: Path) -> int | None:
-    """Of one step; None where they cannot be counted: an .onnx file without the package onnx, or fused layers."""
+    """Counts the multiply-accumulates of one step of a .tflite or .onnx file.
+
+    Returns None where they cannot be counted: an .onnx file without the package onnx, or a file with fused layers.
+    """
     operations = _onnx(path) if path.suffix == ".onnx" else _tflite(path)
     if operations is None or any(name in kind for kind, *_ in operations for name in UNKNOWN):
         return None
@@ -43,13 +47,14 @@ def multiplications(path: Path) -> int | None:
 
 
 def _tflite(path: Path) -> list[tuple[str, list[Shape], Shape]]:
-    # Before its tensors are allocated: a delegate that takes operations over shows nothing of them.
+    # Tensors are not allocated: a delegate would then take operations over and hide them.
     interpreter: Any = runtime._interpreter_class()(model_path=str(path))
     tensors = {t["index"]: t for t in interpreter.get_tensor_details()}
     shapes = {index: tuple(int(n) for n in tensor["shape"]) for index, tensor in tensors.items()}
     operations = interpreter._get_ops_details()
     names = [tensors.get(int(op["outputs"][0]), {"name": ""})["name"] for op in operations]
-    # What a network of the first release makes is named after it, "or_unet_step_1/…"; today the transform has a name.
+    # Only the network counts. In files of the first release its tensors are named "or_unet_step_1/…"; in later files
+    # those of the transform have a name, and the rest is the network.
     own = [op for op, name in zip(operations, names, strict=True) if "_step_" in name]
     rest = [op for op, name in zip(operations, names, strict=True) if f"{TRANSFORM}/" not in name]
     return [

@@ -1,4 +1,4 @@
-"""Which files are measured, and what their lists say about them."""
+"""The files to measure, each with its entry in the list that was written with it."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keras_sep.presets import ASSETS, DEFAULT_PRESET
+from keras_sep.presets import DEFAULT_PRESET
 from keras_sep.spec import StreamSpec
+from keras_sep.store import ASSETS
 
 
 @dataclass(frozen=True)
 class MeasuredFile:
-    """One .tflite or .onnx file.
+    """One .tflite or .onnx file to measure.
 
     Args:
-        path: of the file.
+        path: the file.
         name: of the model; "random" for one without training.
-        size: "s", "m", "l", or "" where its list does not say.
+        size: "tiny", "s", "m", "l", or "" where its list does not say.
         graph: "mask" or "waveform".
-        precision: of `keras_sep.tflite.quantise.PRECISIONS`.
-        step_ms: audio that one step covers.
-        sdr_db: by source, on real songs; empty where nobody measured.
+        precision: one of `keras_sep.tflite.quantise.PRECISIONS`.
+        step_ms: length of the audio that one step covers, in ms.
+        sdr_db: SDR by source on real songs, in dB; empty if it was not measured.
     """
 
     path: Path
@@ -47,16 +48,16 @@ class MeasuredFile:
 
 
 def shipped() -> list[MeasuredFile]:
-    """The files of the default preset."""
+    """Returns the files of the default preset."""
     presets = json.loads((ASSETS / "presets.json").read_text(encoding="utf-8"))
     return listed({"name": DEFAULT_PRESET, **presets[DEFAULT_PRESET]}, ASSETS)
 
 
 def converted(folder: Path) -> list[MeasuredFile]:
-    """Everything that `python -m export convert` wrote into a folder, as its `<name>.json` files list it.
+    """Returns the files that `python -m export convert` wrote into a folder and listed in its `<name>.json` files.
 
     Raises:
-        ValueError: no such folder, none of its lists in it, or a listed file that is missing or another one.
+        ValueError: the folder or a list is missing; or a listed file is missing or has another SHA-256.
     """
     if not folder.is_dir():
         raise ValueError(f"{folder}: expected a folder of `python -m export convert`. Received: none")
@@ -74,7 +75,15 @@ def converted(folder: Path) -> list[MeasuredFile]:
 
 
 def listed(summary: dict[str, Any], folder: Path) -> list[MeasuredFile]:
-    """The files of one list that this machine can run; says which it cannot."""
+    """Returns the files of one list that can run here; names on stderr those that need onnxruntime and lack it.
+
+    Args:
+        summary: content of a `<name>.json` of `python -m export convert`, or an entry of presets.json with its name.
+        folder: holds the files.
+
+    Raises:
+        ValueError: a file is missing or has another SHA-256 than the list says.
+    """
     spec, about = StreamSpec.from_dict(summary["spec"]), summary.get("provenance", {})
     files = []
     for entry in summary["files"]:

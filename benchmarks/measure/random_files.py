@@ -1,4 +1,4 @@
-"""Our network in its sizes, with random weights: what it would cost, without the training."""
+"""Our network with random weights as files, which show what a size costs before anybody trains it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ from typing import Any
 from common.example_song import example_song
 from keras_sep.spec import StreamSpec
 
-# Of keras_sep.models.BinMemoryUnet, which cannot be asked without importing Keras.
+# The sizes of keras_sep.models.BinMemoryUnet, not imported from there: that loads Keras.
 SIZES = ("tiny", "s", "m", "l")
-SECONDS = 2  # of music that calibrates: the ranges cost nothing
+SECONDS = 2  # of music for calibration; little is enough, for its ranges do not change the cost
 
 
 def convert_random(size: str, out: str) -> dict[str, Any]:
-    """Every graph in every precision it can have; not compared with Keras, because nobody will hear it.
+    """Converts a network with random weights to every graph in every precision.
+
+    The files are not compared with Keras: nobody will listen to them.
+
+    Args:
+        size: one of `SIZES`.
+        out: existing folder for the files.
 
     Returns:
-        A list of files as `export.conversion.convert.convert` writes it.
+        A list of the files in the form of the `<name>.json` of `python -m export convert`.
     """
     import keras
 

@@ -1,4 +1,4 @@
-"""Single steps, timed in rounds that take turns: the matrix product, every file, every stream."""
+"""Time of single steps, measured in rounds: in each, the matrix product, every file and every stream take a turn."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from benchmarks.measure.step_inputs import Array, blocks, empty_outputs, step_in
 from benchmarks.peers.speech import Ours, Stream, load_peers
 from common.step_files import open_step
 
-WARM_UP = 10  # steps after the others had the caches; a stream has them to itself
-MIN_STEPS, SECONDS = 100, 1.0
+WARM_UP = 10  # untimed steps at the start of a turn: the caches still hold the data of the one before
+MIN_STEPS, SECONDS = 100, 1.0  # of a turn: about a second, but enough steps for a percentile
 
 
 class Loop:
-    """A step and what it is fed, round and round.
+    """A step that is timed on its inputs over and over.
 
     Args:
-        call: takes one input.
-        inputs: (steps, …).
-        most: steps a round.
+        call: the step; takes one input.
+        inputs: (steps, …); after the last comes the first again.
+        most: most steps in a round.
     """
 
     def __init__(self, call: Callable[[Array], Any], inputs: Array, most: int):
@@ -35,13 +35,13 @@ class Loop:
         self.rounds: list[list[float]] = []
 
     def time_round(self) -> None:
-        """As many steps as a second holds, but `MIN_STEPS` of a slow one: a percentile needs them."""
+        """Times the steps of one round: as many as fit into a second, at least `MIN_STEPS`, at most `most`."""
         usual = statistics.median(self.time_step() for _ in range(WARM_UP))
         count = min(self._most, max(MIN_STEPS, int(1000 * SECONDS / usual)))
         self.rounds.append([self.time_step() for _ in range(count)])
 
     def figures(self) -> dict[str, float]:
-        """Milliseconds, medians over rounds."""
+        """Returns p50_ms, p99_ms and worst_ms of a step, each the median over the rounds."""
         measures: dict[str, Callable[[list[float]], Any]] = {
             "p50_ms": np.median,
             "p99_ms": lambda times: np.percentile(times, 99),
@@ -53,7 +53,7 @@ class Loop:
         }
 
     def time_step(self) -> float:
-        """Milliseconds of the next step."""
+        """Runs the next step and returns its time in ms."""
         x = self._inputs[self._next]
         self._next = (self._next + 1) % len(self._inputs)
         start = time.perf_counter()
@@ -64,18 +64,20 @@ class Loop:
 def measure_in_rounds(
     files: list[str], streamed: list[str], peers: str | None, rounds: int, most: int
 ) -> dict[str, Any]:
-    """Everything in turn, in this process.
+    """Times files and streams in turn, in this process.
 
     Args:
-        files: paths, of which single steps are timed.
-        streamed: those that are also timed as streams, with all that a caller has to do; only where there are peers.
-        peers: folder, or None.
-        rounds: ≥ 1.
-        most: steps of one thing in one round.
+        files: paths of the files whose single steps are timed.
+        streamed: paths of the files that are also timed as streams, with the transforms that a caller of the mask core
+            does; they are only compared with peers, so without peers they are ignored.
+        peers: folder for `load_peers`, or None.
+        rounds: number of rounds, ≥ 1.
+        most: most steps of one file or stream in a round, ≥ 1.
 
     Returns:
-        sgemm_gflops: the reference, median over rounds; sgemm_range; sgemm_usual_gflops: of its median product;
-        files: figures of each; streams: of ours, then of the peers, with name, sample_rate, num_channels and block.
+        sgemm_gflops: the reference, the median over the rounds of the fastest product; sgemm_range: its lowest and
+        highest; sgemm_usual_gflops: the same of the median product; files: figures of each in the order of `files`;
+        streams: figures of our files, then of the peers, each with name, sample_rate, num_channels and block.
     """
     loops = {path: file_loop(Path(path), most) for path in files}
     streams: dict[str, Stream] = {}
@@ -109,7 +111,7 @@ def measure_in_rounds(
 
 
 def file_loop(path: Path, most: int) -> Loop:
-    """Steps of a file of ours on the example song."""
+    """Builds the loop that times the steps of a file of ours on the example song."""
     step = open_step(path)
     inputs = step_inputs(step.graph, step.spec)
     out = empty_outputs(step)

@@ -1,4 +1,4 @@
-"""`keras-sep separate` as a user runs it: whole processes, cold and warm, minutes and an hour."""
+"""`keras-sep separate` as a user runs it: whole processes on short, usual and long songs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ SONG_SECONDS = 240
 
 
 def measure_separate(folder: Path, long_minutes: int) -> dict[str, Any]:
-    """Whole-process time and peak memory of `keras-sep separate`, with the default preset.
+    """Measures whole-process time and peak memory of `keras-sep separate` with the default preset.
 
     Args:
-        folder: for songs and stems.
+        folder: existing folder for songs and stems; they are not deleted.
         long_minutes: length of the long song, ≥ 1.
+
+    Returns:
+        The figures that `benchmarks.tables.file_tables.separate_table` takes: times in s, speeds in multiples of real
+        time, peaks of resident memory in MB.
     """
     figures: dict[str, Any] = {"long_minutes": long_minutes}
     second = song_file(folder / "second.wav", 1)
@@ -45,7 +49,7 @@ def measure_separate(folder: Path, long_minutes: int) -> dict[str, Any]:
 
 
 def song_file(path: Path, seconds: int) -> Path:
-    """The example, repeated."""
+    """Writes a song of `seconds` seconds, the example repeated, as 16-bit stereo in the format of the suffix."""
     audio, rate = soundfile.read(example_song.MIXTURE, dtype="int16", always_2d=True)
     left = seconds * rate
     with soundfile.SoundFile(path, "w", rate, 2, subtype="PCM_16") as file:
@@ -55,7 +59,7 @@ def song_file(path: Path, seconds: int) -> Path:
     return path
 
 
-# The peak is asked of the process itself: what a parent sees of it includes the parent's own, from before exec.
+# The process reports its own peak: the one that its parent can read also counts the parent's memory before exec.
 _CHILD = """
 import re, sys
 from keras_sep.cli import main
@@ -66,7 +70,7 @@ sys.exit(status)
 
 
 def _run(*paths: Path, folder: Path, jobs: int = 1) -> tuple[float, float]:
-    """Wall seconds and peak resident megabytes of one call."""
+    """Returns the wall time in s and the peak resident memory in MB of one call."""
     options = ["-o", str(folder / "stems"), "--overwrite", "--quiet", "--jobs", str(jobs)]
     arguments = ["separate", *map(str, paths), *options]
     start = time.perf_counter()

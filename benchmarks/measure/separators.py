@@ -1,4 +1,4 @@
-"""Our shipped files beside networks of published separators, in turn in one process."""
+"""The cost of our shipped files and of the networks of published separators, timed in turn in one process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from common.step_files import open_step
 from keras_sep import runtime
 from keras_sep.presets import DEFAULT_PRESET, presets
 
-STEPS, CALLS = 500, 3  # of ours and theirs in a round; a call of theirs is seconds of audio
+STEPS, CALLS = 500, 3  # of our files and of their networks in a round; one call of theirs covers seconds of audio
 NOTES = (
     "The networks of Spleeter and Open-Unmix are built from their papers in their published sizes, with random "
     "weights, and converted alike. They take a network a stem: parameters, MB, time and memory are those of two; if "
@@ -39,14 +39,14 @@ def measure_separators(cache: Path, rounds: int, write: Path | None) -> str:
 
     Args:
         cache: folder that keeps the converted networks.
-        rounds: in which all take turns, ≥ 1.
-        write: document with the separators: begin and end markers.
+        rounds: number of rounds in which all take turns, ≥ 1.
+        write: document with the markers separators: begin and end, or None.
 
     Returns:
-        The tables in Markdown.
+        A reference line, the table and its notes in Markdown.
 
     Raises:
-        ValueError: no rounds, or no markers.
+        ValueError: `rounds` is below 1, or the document lacks the markers.
     """
     if rounds < 1:
         raise ValueError(f"--rounds: expected at least 1. Received: {rounds}")
@@ -66,7 +66,11 @@ def measure_separators(cache: Path, rounds: int, write: Path | None) -> str:
 
 
 def separator_table(rows: list[dict[str, Any]]) -> str:
-    """One row a file; times also relative to the preferred file of the default preset in the same scope."""
+    """Formats a Markdown table, one row a file.
+
+    Relative times refer to the default preset's preferred file of the same scope: "whole", or "network" for the network
+    without its transforms.
+    """
     default: dict[str, float] = {}
     for row in rows:
         if row["label"] == DEFAULT_PRESET:
@@ -112,11 +116,15 @@ def _ours() -> list[dict[str, Any]]:
 
 
 def time_in_turn(rows: list[dict[str, Any]], rounds: int) -> dict[str, Any]:
-    """Times files of ours and theirs in turn, in this process.
+    """Times our files and their networks in turn, in this process.
+
+    Args:
+        rows: one dict a file, with path, name ("" for a file of ours), networks and seconds.
+        rounds: number of rounds, ≥ 1.
 
     Returns:
-        ms_per_second: median compute time of each for a second of stereo audio; sgemm_gflops, sgemm_usual_gflops and
-        sgemm_range: the reference.
+        ms_per_second: for each row, the median compute time of a second of stereo audio; sgemm_gflops,
+        sgemm_usual_gflops and sgemm_range: the reference, as of `measure_in_rounds`.
     """
     loops = {row["path"]: file_loop(Path(row["path"]), STEPS) for row in rows if not row["name"]}
     calls = {row["path"]: separator_call(row["path"]) for row in rows if row["name"]}
@@ -129,7 +137,7 @@ def time_in_turn(rows: list[dict[str, Any]], rounds: int) -> dict[str, Any]:
         for loop in loops.values():
             loop.time_round()
         for path, call in calls.items():
-            call()  # the others had the caches
+            call()  # untimed: the caches hold the data of the one before
             for _ in range(CALLS):
                 start = time.perf_counter()
                 call()
@@ -145,7 +153,7 @@ def time_in_turn(rows: list[dict[str, Any]], rounds: int) -> dict[str, Any]:
 
 
 def separator_call(path: str) -> Callable[[], Any]:
-    """A network of theirs on the same patch of noise every time, in one thread."""
+    """Opens a network of theirs in one thread; returns a function that runs it on one and the same patch of noise."""
     interpreter = runtime._interpreter_class()(model_path=path, num_threads=1)
     runner = interpreter.get_signature_runner("step")
     ((name, details),) = runner.get_input_details().items()
@@ -154,9 +162,9 @@ def separator_call(path: str) -> Callable[[], Any]:
 
 
 def peak_memory(row: dict[str, Any]) -> float | None:
-    """Megabytes at their highest, that loading a file as often as there are networks and one call add to this process.
+    """Measures the peak memory in MB that a row adds to this process: all of its networks loaded and called once.
 
-    None outside Linux.
+    Call it in a new process. Returns None outside Linux.
     """
     runtime._interpreter_class()  # the runtime itself is not counted
     before = _high_water_mb()
@@ -172,7 +180,7 @@ def peak_memory(row: dict[str, Any]) -> float | None:
 
 
 def _high_water_mb(reset: bool = True) -> float | None:
-    """The highest resident memory of this process; since now, if it is reset."""
+    """Returns the highest resident memory of this process in MB, or None outside Linux; `reset` starts it anew."""
     try:
         if reset:
             Path("/proc/self/clear_refs").write_text("5")

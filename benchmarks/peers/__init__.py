@@ -1,1 +1,1 @@
-"""Systems of others, measured in the same run as ours."""
+"""Published systems of others, which are measured in the same run as ours."""

@@ -1,7 +1,7 @@
-"""Open-Unmix, umx, in its published size and with random weights.
+"""Open-Unmix (umx) in its published size, with random weights.
 
-One network a source sees the magnitudes of the whole song and gives that source's: frames of 4096 samples, one every
-1024, in both channels. It looks at the bins below 16 kHz, and its recurrent layers run in both directions of time.
+One network a source: it takes the magnitudes of the whole song, frames of 4096 samples every 1024 in both channels, and
+returns the source's. It looks at the bins below 16 kHz, and its recurrent layers run in both directions of time.
 
 Source: Stöter, Uhlich, Liutkus and Mitsufuji, JOSS 2019; github.com/sigsep/open-unmix-pytorch (MIT), model.py.
 """
@@ -12,7 +12,7 @@ import keras
 from keras import layers, ops
 
 SAMPLE_RATE, FRAME_LENGTH, FRAME_STEP = 44100, 4096, 1024
-# A stretch of the song: every frame costs the same, but TFLite's loop copies all outputs at every frame.
+# Not a whole song: every frame costs the same, but TFLite's loop copies all outputs at every frame.
 FRAMES = 128
 BINS, CHANNELS = FRAME_LENGTH // 2 + 1, 2
 SEEN_BINS = 1487  # below 16 kHz
@@ -21,7 +21,7 @@ NUM_NETWORKS = 2  # for a voice and its accompaniment
 
 
 class _Scale(layers.Layer):
-    """A factor and an offset a bin."""
+    """A layer that scales and shifts every bin by weights."""
 
     def build(self, input_shape):
         self.scale = self.add_weight(shape=input_shape[-1:], initializer="ones", name="scale")
@@ -32,7 +32,7 @@ class _Scale(layers.Layer):
 
 
 def build_open_unmix() -> keras.Model:
-    """Builds the network of one source: magnitude (B, 128, 2, 2049), linear, ≥ 0, to that of the source."""
+    """Builds the network of one source: from the magnitude (B, 128, 2, 2049), linear, ≥ 0, to the source's."""
     magnitude = keras.Input((FRAMES, CHANNELS, BINS), name="magnitude")
     x = _Scale(name="input_scale")(magnitude[..., :SEEN_BINS])
     x = layers.Reshape((FRAMES, CHANNELS * SEEN_BINS))(x)

@@ -1,4 +1,4 @@
-"""Networks of published separators as .tflite files, which are made on demand and kept in a folder."""
+"""The networks of published separators as .tflite files, converted on demand and kept in a folder."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ PRECISIONS = ("float32", "dynamic_int8")
 
 
 def convert_separators(folder: str) -> list[dict[str, Any]]:
-    """Converts each network of `NAMES` in each of `PRECISIONS`, unless the folder has it from before.
+    """Converts each network of `NAMES` in each of `PRECISIONS`, unless the folder already holds the files.
 
     Args:
-        folder: that keeps the files; those of other versions of the networks stay beside them.
+        folder: keeps the files in a folder named after the version of this code; other versions stay.
 
     Returns:
-        One dict a file: name, precision, path, parameters (of one network), networks (how many two stems take),
-        seconds (of audio in one call), latency.
+        One dict a file: name, precision, path, parameters of one network, networks (number of networks for two
+        stems), seconds of audio in one call, latency.
     """
     sources = [Path(__file__).with_name(f"{name}.py") for name in (*NAMES, Path(__file__).stem)]
     version = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
@@ -30,7 +30,7 @@ def convert_separators(folder: str) -> list[dict[str, Any]]:
     index = kept / "separators.json"
     if not index.exists():
         kept.mkdir(parents=True, exist_ok=True)
-        write_json(index, [row for name in NAMES for row in _convert(name, kept)])  # the last: all files are there
+        write_json(index, [row for name in NAMES for row in _convert(name, kept)])  # written last: the files exist
     return [{**row, "path": str(kept / row["file"])} for row in json.loads(index.read_text(encoding="utf-8"))]
 
 
@@ -64,7 +64,7 @@ def _convert(name: str, folder: Path) -> list[dict[str, Any]]:
 
 
 def step_module(network: Any) -> Any:
-    """A network of one input as a tf.Module with the function `step`, which takes it by name."""
+    """Wraps a network of one input in a tf.Module whose function `step` takes that input by name."""
     import tensorflow as tf
 
     module = tf.Module()
@@ -77,7 +77,7 @@ def step_module(network: Any) -> Any:
 
 
 def _dynamic_int8(content: bytes) -> bytes:
-    """Every product that the quantiser knows, as its own recipe has it."""
+    """Quantises every product that ai-edge-quantizer supports, by its recipe for dynamic int8."""
     from ai_edge_quantizer import quantizer, recipe
 
     work = quantizer.Quantizer(bytearray(content), recipe.dynamic_wi8_afp32())

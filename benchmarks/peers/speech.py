@@ -1,7 +1,7 @@
-"""Real-time speech networks with published weights, streamed beside ours as their authors stream them.
+"""Real-time speech networks with published weights, streamed as their authors stream them, to compare with ours.
 
-Each takes `block` samples of 16 kHz mono and returns as many, later; transforms and overlap-add are NumPy's, as in
-our mask engine. Real-time separators of music publish no weights.
+Each takes `block` samples of 16 kHz mono and returns as many, delayed; transforms and overlap-add are NumPy's, as in
+our mask engine. They are speech networks because no real-time separator of music publishes its weights.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ GTCRN_FILE = "gtcrn_simple.onnx"
 
 
 class Stream(Protocol):
-    """Blocks (block, num_channels) in, one after the other."""
+    """A system that takes blocks (block, num_channels) one after the other."""
 
     sample_rate: int
     num_channels: int
@@ -34,7 +34,7 @@ class Stream(Protocol):
 
 
 class Ours:
-    """A file of ours with all that a caller needs: for the mask core also the STFT and the overlap-add."""
+    """A file of ours with everything from samples to samples: for a mask core also the STFT and the overlap-add."""
 
     def __init__(self, path: Path):
         self._engine = build_engine(StepModel(path))
@@ -48,8 +48,8 @@ class Ours:
 class Dtln:
     """Dual-signal Transformation LSTM Network: Westhausen and Meyer, Interspeech 2020 (github.com/breizhn/DTLN, MIT).
 
-    A mask for the spectrum of the last 512 samples, by the first file, then a better 512 samples by the second, which
-    are added up. No windows: the second network learned to do without.
+    The first file computes a mask for the spectrum of the last 512 samples; the second file refines the masked samples,
+    which are overlap-added. There are no windows: the second network learned to do without.
 
     Args:
         first: .tflite file, magnitude (1, 1, 257) and state in, mask and state out.
@@ -74,7 +74,7 @@ class Dtln:
 
 
 class _Recurrent:
-    """One of DTLN's files. They have no signature; signals have three dimensions, states four."""
+    """One of DTLN's files, which have no signature: its signals have three dimensions, its states four."""
 
     def __init__(self, path: Path):
         self._interpreter = runtime._interpreter_class()(model_path=str(path), num_threads=1)
@@ -97,7 +97,8 @@ class _Recurrent:
 class Gtcrn:
     """Grouped Temporal Convolutional Recurrent Network: Rong et al., ICASSP 2024 (github.com/Xiaobin-Rong/gtcrn, MIT).
 
-    STFT of 512 samples every 256, square root of Hann before and after; the caches of every call go into the next.
+    An STFT of 512 samples every 256, with the square root of a Hann window before and after; the caches that a call
+    returns go into the next one.
 
     Args:
         path: .onnx file, mix (1, 257, 1, 2), real and imaginary part, and *_cache in, enh and *_cache_out out.
@@ -128,14 +129,14 @@ class Gtcrn:
 
 
 def require_peers(folder: Path) -> None:
-    """Raises ValueError, which names what is missing, if the folder is not one of peers."""
+    """Raises ValueError, which names what is missing, if the folder lacks a file of DTLN or GTCRN."""
     names = [f"dtln/{name}.tflite" for pair in DTLN_FILES.values() for name in pair] + [f"gtcrn/{GTCRN_FILE}"]
     if missing := [name for name in names if not (folder / name).is_file()]:
         raise ValueError(f"{folder}: expected {', '.join(names)}. Received: none of {', '.join(missing)}")
 
 
 def load_peers(folder: Path) -> dict[str, Stream]:
-    """By name; GTCRN only where onnxruntime is."""
+    """Opens the peers in a folder, by name; GTCRN only where onnxruntime is installed."""
     dtln = folder / "dtln"
     streams: dict[str, Stream] = {
         f"DTLN ({kind})": Dtln(dtln / f"{first}.tflite", dtln / f"{second}.tflite")

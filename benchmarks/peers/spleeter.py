@@ -1,7 +1,7 @@
-"""The U-Net of Spleeter, 2 stems, in its published size and with random weights.
+"""The U-Net of Spleeter, 2 stems, in its published size, with random weights.
 
-One network a stem sees the magnitudes of a patch of the mixture and gives that stem's: 512 frames of 4096 samples, one
-every 1024, of which it keeps the lowest 1024 bins, in both channels.
+One network a stem: it takes the magnitudes of a patch of the mixture, 512 frames of 4096 samples every 1024 in both
+channels, of which it keeps the lowest 1024 bins, and returns the stem's.
 
 Source: Hennequin, Khlif, Voituret and Moussallam, JOSS 2020; github.com/deezer/spleeter (MIT), model/functions/unet.py
 and configs/2stems. The architecture is that of Jansson et al., ISMIR 2017.
@@ -21,10 +21,10 @@ DROPPED = 3  # decoder levels with dropout, which does nothing here
 
 
 def build_spleeter() -> keras.Model:
-    """Builds the network of one stem: magnitude (B, 512, 1024, 2), linear, ≥ 0, to that of the stem.
+    """Builds the network of one stem: from the magnitude (B, 512, 1024, 2), linear, ≥ 0, to the stem's.
 
-    Skip connections carry what a convolution gives, before its normalisation. Leaky ReLU in the encoder, ReLU before
-    the normalisation in the decoder.
+    Skip connections carry the output of a convolution before its normalisation. The encoder has leaky ReLUs; the
+    decoder has ReLUs before the normalisation.
     """
     magnitude = keras.Input((FRAMES, BINS, CHANNELS), name="magnitude")
     x, skips = magnitude, []

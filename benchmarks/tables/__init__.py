@@ -1,1 +1,1 @@
-"""The figures as Markdown, and where a document keeps them."""
+"""Markdown of the figures, and its place in a document."""

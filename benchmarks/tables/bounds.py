@@ -1,4 +1,4 @@
-"""What the figures should be; they are said beside what is measured, and fail nothing."""
+"""The bounds that the figures should keep; a missed bound is printed, but no command fails because of it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from typing import Any
 
 from common.markdown import table
 
-MASK_SHARE = 0.60  # of the matrix product's speed: mask core, size M, float32
-WAVEFORM_MS = 0.30  # a step at 100 GFLOP/s: waveform graph, size M, dynamic_int8
-TAIL = 2.0  # p99 in p50s: every file
-TIMES_REAL_TIME = 80.0  # `keras-sep separate`, a song of 4 minutes
+MASK_SHARE = 0.60  # share of the matrix product's speed: mask core, size M, float32
+WAVEFORM_MS = 0.30  # p50 of a step, scaled to 100 GFLOP/s: waveform graph, size M, dynamic_int8
+TAIL = 2.0  # p99 relative to p50: every file
+TIMES_REAL_TIME = 80.0  # speed of `keras-sep separate` on a song of 4 minutes
 
 
 def bounds(figures: dict[str, Any]) -> list[dict[str, Any]]:
-    """One dict a bound: what, bound, measured (both as one reads them), met; None where nobody measured."""
+    """Compares the figures of `measure_files` with the bounds.
+
+    Returns:
+        One dict a bound: what (the figure), bound (as text), measured and met; both None if it was not measured.
+    """
     rows = figures["files"]
     share = next((row["share_of_sgemm"] for row in rows if _is(row, "mask", "float32")), None)
     p50 = next((row["p50_ms"] for row in rows if _is(row, "waveform", "dynamic_int8")), None)
@@ -40,13 +44,13 @@ def _is(row: dict[str, Any], graph: str, precision: str) -> bool:
 
 
 def _bound(what: str, bound: str, measured: float | None, limit: float, sign: int) -> dict[str, Any]:
-    """`sign`: 1 where more is better, −1 where less is."""
+    """Builds the dict of one bound; `sign` is 1 where more is better, −1 where less is."""
     met = None if measured is None else sign * measured >= sign * limit
     return {"what": what, "bound": bound, "measured": measured, "met": met}
 
 
 def bounds_table(rows: list[dict[str, Any]]) -> str:
-    """One row a bound."""
+    """Formats a Markdown table, one row a bound."""
     return table(["bound", "expected", "measured", ""], [[row["what"], row["bound"], *_verdict(row)] for row in rows])
 
 

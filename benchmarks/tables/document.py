@@ -1,4 +1,4 @@
-"""A document that keeps the tables of a command between the markers `<!-- NAME: begin -->` and `<!-- NAME: end -->`."""
+"""The part of a document between the markers `<!-- NAME: begin -->` and `<!-- NAME: end -->`, which holds tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from common.files import written_beside
 
 
 def require_markers(path: Path, name: str) -> None:
-    """Raises ValueError if a document has no one place for the figures `name`."""
+    """Raises ValueError unless the document has each marker of `name` once, in the right order."""
     text, (begin, end) = path.read_text(encoding="utf-8"), markers(name)
     begins, ends = text.count(begin), text.count(end)
     if (begins, ends) != (1, 1) or text.index(begin) > text.index(end):
@@ -16,10 +16,14 @@ def require_markers(path: Path, name: str) -> None:
 
 
 def write_between_markers(path: Path, name: str, text: str) -> None:
-    """Replaces what stands between the markers of `name`; the rest stays byte for byte."""
+    """Replaces the text between the markers of `name`; the rest stays byte for byte.
+
+    Raises:
+        ValueError: the document does not have each marker once, in the right order.
+    """
     require_markers(path, name)
     begin, end = markers(name)
-    content = path.read_bytes().decode()  # line ends as they are
+    content = path.read_bytes().decode()  # bytes, so that line ends stay as they are
     before, rest = content.split(begin)
     after = rest.split(end)[1]
     with written_beside(path.resolve()) as part:
@@ -27,5 +31,5 @@ def write_between_markers(path: Path, name: str, text: str) -> None:
 
 
 def markers(name: str) -> tuple[str, str]:
-    """The first and the last line of the place."""
+    """Returns the begin and the end marker of `name`."""
     return f"<!-- {name}: begin -->", f"<!-- {name}: end -->"

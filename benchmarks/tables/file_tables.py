@@ -1,4 +1,4 @@
-"""What files, streams and `keras-sep separate` cost."""
+"""Markdown tables of the cost of files, streams and `keras-sep separate`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 from common.markdown import decibels, table
 
-QUIET = 0.9  # of the fastest product, that the median one reaches where nobody else is at work
+QUIET = 0.9  # on an idle machine the median product reaches at least this share of the fastest one's speed
 
 
 def reference_line(figures: dict[str, Any]) -> str:
-    """What the machine could do, and whether it could do it undisturbed."""
+    """Describes the reference, its speed and its range, and warns where the machine was busy with other work."""
     (low, high), peak, usual = figures["sgemm_range"], figures["sgemm_gflops"], figures["sgemm_usual_gflops"]
     line = (
         f"Reference, sgemm peak: {peak:.0f} GFLOP/s ({low:.0f} to {high:.0f}), the fastest product of float32 matrices "
@@ -27,7 +27,7 @@ def reference_line(figures: dict[str, Any]) -> str:
 
 
 def file_table(figures: dict[str, Any]) -> str:
-    """One row a file, and what its columns mean."""
+    """Formats the cost of each file, one row a file, and explains the columns."""
     heads = ["file, one thread", "MB", "load ms", "RSS MB", "p50 ms", "p99 ms", "worst ms", "RTF", "GFLOP/s"]
     heads += ["of sgemm peak", "V SDR", "A SDR"]
     rows = [
@@ -54,7 +54,7 @@ def file_table(figures: dict[str, Any]) -> str:
 
 
 def stream_table(rows: list[dict[str, Any]]) -> str:
-    """Cost of a second of audio, each in its own format."""
+    """Formats the cost of a second of audio for each stream, which has its own sample rate and channels."""
     heads = ["stream, one thread", "format", "samples/s", "step ms of audio", "p50 ms", "ms of a core per s of audio"]
     lines = [
         [
@@ -76,7 +76,7 @@ def stream_table(rows: list[dict[str, Any]]) -> str:
 
 
 def separate_table(figures: dict[str, Any]) -> str:
-    """Time and memory of `keras-sep separate`."""
+    """Formats time and memory of `keras-sep separate`, from the figures of `measure_separate`."""
     starts, speeds, minutes = figures["cold_starts_s"], figures["times_real_time"], figures["long_minutes"]
     album = figures["times_real_time_jobs"]
     rows = [
@@ -103,5 +103,5 @@ def separate_table(figures: dict[str, Any]) -> str:
 
 
 def number(value: float | None, digits: int) -> str:
-    """An en dash where nobody measured."""
+    """Formats a number with `digits` decimals; an en dash stands for None, not measured."""
     return "–" if value is None else f"{value:.{digits}f}"

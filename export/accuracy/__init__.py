@@ -1,4 +1,4 @@
-"""How near an exported file must be to the float Keras network, and how near it is on a few seconds.
+"""The gates of an exported file: how close it must be to the float Keras network, with a check on a few seconds.
 
-`convert` writes nothing that misses these gates; `export.verification` asks for more, on real songs.
+`convert` writes no file that misses these gates; `export.verification` demands more, on real songs.
 """

@@ -1,6 +1,6 @@
-"""Is an exported file the Keras model? A quick look before it is written, through the runtime that will use it.
+"""A quick comparison of an exported file with the Keras network, in the runtime that will use it, before it is kept.
 
-`export.verification.verify` looks longer, on real songs, before a file is published.
+`export.verification.verify` compares for longer, on real songs, before a file is published.
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ FORMANTS_HZ = np.array(  # of a, i, u, e, o, the first three (men's: Peterson an
 
 
 class VerificationError(ValueError):
-    """A file that is not the model it should be; it is not written."""
+    """An exported file that does not match its Keras network."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How near a file is to the float Keras sequence model, on one mixture.
+    """The closeness of a file to the float Keras network, which sees the whole sequence, on one mixture.
 
-    max_error: largest absolute difference of a mask or sample; snr_db: that of the worst source;
-    its estimate against the difference.
+    Attributes:
+        max_error: largest absolute difference of a mask or sample.
+        snr_db: SNR of the worst source, in dB: the energy of Keras's estimate relative to that of the difference.
     """
 
     max_error: float
@@ -44,11 +45,18 @@ class Agreement:
 
 
 def probe_signal(spec: StreamSpec, num_frames: int = NUM_FRAMES) -> npt.NDArray[np.float32]:
-    """A song-like mixture (samples, C), the same every time: a singer, and what is not one.
+    """Synthesises a song-like mixture, the same every time: sung vowels over an accompaniment.
 
-    Gliding harmonics, noise bursts, a silence and a loud end, with sung vowels over them: without a voice a trained
-    network's vocals are next to nothing, and integers, whose error does not shrink with the mask, look worse than
-    they are on songs.
+    The accompaniment has gliding harmonics, noise bursts, a silence and a loud end. The voice is needed: without one a
+    trained network's vocals are almost silent, and the error of an integer file, which does not shrink with the mask,
+    would look worse than it is on songs.
+
+    Args:
+        spec: sample rate and channels.
+        num_frames: length in frame steps, ≥ 1.
+
+    Returns:
+        Waveform (num_frames · frame_step, C) in [−1, 1], float32.
     """
     rng = np.random.default_rng(7)
     samples = num_frames * spec.frame_step
@@ -67,7 +75,7 @@ def probe_signal(spec: StreamSpec, num_frames: int = NUM_FRAMES) -> npt.NDArray[
 
 
 def _sung_vowels(sample_rate: int, samples: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """A melody (samples,) of RMS 1: harmonics with vibrato under the formants of a vowel, one a note of 0.45 s."""
+    """Synthesises a melody (samples,) with an RMS of 1: notes of 0.45 s with vibrato, each on a vowel's formants."""
     time = np.arange(samples) / sample_rate
     note, since = np.divmod(time, 0.45)
     notes, note = int(note[-1]) + 1, note.astype(int)
@@ -90,16 +98,16 @@ def check_file(
     precision: str,
     mixture: npt.NDArray[np.float32] | None = None,
 ) -> Agreement:
-    """Streams a mixture through a file and through Keras, and compares.
+    """Compares a file, streamed step by step, with its Keras network on the whole sequence.
 
     Args:
         path: .tflite file with our metadata.
-        network: what the file was made from.
-        precision: whose tolerance applies.
-        mixture: (samples, C); None for `probe_signal`.
+        network: the network that the file was converted from.
+        precision: of the file; it selects the gate in `export.accuracy.gates`.
+        mixture: waveform (samples, C); None for `probe_signal`. A last, incomplete step is left out.
 
     Raises:
-        VerificationError: says by how much the file misses the tolerance of its precision.
+        VerificationError: the file misses the gate of its precision, or an output or state is not finite.
     """
     step, spec = StepModel(path), network.spec
     mixture = probe_signal(spec) if mixture is None else mixture
@@ -112,13 +120,13 @@ def check_file(
         found = list(np.concatenate([step(block) for block in blocks], axis=1))
     else:
         found = list(np.stack([step(frame) for frame in magnitude_views(spectrum, spec)], axis=1))
-    if step.recoveries:  # the step hides it
+    if step.recoveries:  # the outputs do not show it: the step replaces what is not finite
         raise VerificationError(f"the file's output or state is not finite at {step.recoveries} steps")
     return compare(expected, found, precision, weight=np.abs(spectrum) if step.graph == "mask" else None)
 
 
 def keras_masks(network: MaskNetwork, spectrum: npt.NDArray[np.complex64]) -> list[npt.NDArray[np.float32]]:
-    """One mask (frames, F, C) a source of a whole spectrum (frames, F, C)."""
+    """Computes the masks (frames, F, C), one a source, of a whole spectrum (frames, F, C)."""
     masks = network.predict(magnitude_views(spectrum, network.spec)[None], verbose=0)
     return [np.asarray(masks[f"{source}_mask"][0]) for source in network.spec.sources]
 
@@ -129,7 +137,17 @@ def compare(
     precision: str,
     weight: npt.NDArray[np.float32] | None = None,
 ) -> Agreement:
-    """Agreement of two lists of outputs; masks are weighted by the magnitude they act on for their SNR."""
+    """Compares the outputs of a file with Keras's, one array a source.
+
+    Args:
+        expected: masks or stems of Keras.
+        found: those of the file.
+        precision: of the file; it selects the gate in `export.accuracy.gates`.
+        weight: magnitude that the masks multiply, for their SNR; None for stems.
+
+    Raises:
+        VerificationError: `found` misses the gate, or is not finite.
+    """
     if not all(np.all(np.isfinite(array)) for array in found):
         raise VerificationError("the file's output is not finite")
     max_error = max(float(np.max(np.abs(e - f))) for e, f in zip(expected, found, strict=True))

@@ -1,6 +1,6 @@
-"""What a file must reach, all in one place; every figure is against the float Keras network it was made from.
+"""The gates that a file must pass, all in one place; each compares it with the float Keras network it was made from.
 
-`convert` asks for MAX_ERROR and MIN_SNR_DB on a few seconds, `verify` for everything but MAX_ERROR on real songs.
+`convert` applies MAX_ERROR and MIN_SNR_DB on a few seconds, `verify` everything but MAX_ERROR on real songs.
 """
 
 from __future__ import annotations
@@ -8,31 +8,33 @@ from __future__ import annotations
 from typing import Any
 
 MAX_ERROR = {"float32": 1e-4}  # of masks and samples, absolute
-# Of the vocals, in every window of `verify`; see `FIRST_STEP` and `LONG`. A waveform graph whose stems are rounded to
-# 8 bits has 23 dB. In float16 the plain network has 60 dB; that with memories of bins, in which a rounded weight moves
-# 256 states a step, 45 to 52 (by the weights) at the worst place of a song, without a hundredth of a decibel of SDR.
+# SNR of the vocals, in every window of `verify`; `FIRST_STEP` and `LONG` are exceptions. A waveform graph whose stems
+# are rounded to 8 bits reaches 23 dB. In float16 the paper's network reaches 60 dB. A network with bin memories, in
+# which one rounded weight affects 256 states a step, reaches 45 to 52 dB at the worst place of a song, depending on the
+# weights; its SDR changes by less than 0.01 dB.
 MIN_SNR_DB = {"float32": 100.0, "float16": 45.0, "dynamic_int8": 20.0, "int8": 25.0}
-# After minutes: (steps, dB of float32). Recurrent units that remember for minutes add up the rounding of every step:
-# after 20000 Keras itself, in float32, is 98.5 dB from Keras in float64, and 117 dB after 2000.
+# (steps, dB): after this many steps, this SNR is enough in float32. Recurrent units that remember for minutes add up
+# the rounding of every step: Keras in float32 against Keras in float64 reaches 117 dB after 2000 steps, 98.5 dB after
+# 20000.
 LONG = (2000, 90.0)
-# Precisions whose SNR counts at step 1 too. That frame is mostly silence, and what sounds lies under the window's foot:
-# ranges made for music do not resolve it, and the stems that come of it are 80 dB below what is heard next. Stems are
+# Precisions whose SNR also counts at step 1. That frame is almost silent: its few samples lie under the window's end.
+# Integer ranges, chosen for music, do not resolve it, but its stems are 80 dB below those that follow. Stems are
 # compared until those of step 1's samples are complete: see `export.verification.measure.stem_windows`.
 FIRST_STEP = ("float32", "float16")
-# Of both stems, to either side: a file that seems better than its network is not that network either.
+# Largest change of SDR of either stem, up or down: a file that scores better than its network is not that network.
 MAX_SDR_CHANGE_DB = {"float32": 0.01, "float16": 0.02, "dynamic_int8": 0.1, "int8": 0.2}
-# Largest error of a state after any window, in parts of the state's range: a network may hardly use its state, and
-# then masks do not tell that it is wrong.
+# Largest error of a state after any window, relative to the state's range. The masks alone would not show a wrong state
+# if the network hardly uses it.
 MAX_STATE_ERROR = {"float32": 1e-3, "float16": 0.02, "dynamic_int8": 0.2, "int8": 0.2}
 
 
 def reasons(precision: str, figures: dict[str, Any]) -> list[str]:
-    """Why a file must not be published, one text a reason; none where it may.
+    """Returns the reasons why a file must not be published, one text each; an empty list if it passes.
 
     Args:
-        precision: whose gates apply.
-        figures: `steps`, `state_error`, `sdr_db`, `keras_sdr_db` and `ops` as in `verify`; None is a number that is
-            not finite.
+        precision: of the file; it selects the gates.
+        figures: `steps`, `state_error`, `sdr_db`, `keras_sdr_db` and `ops` as in `export.verification.verify`; None
+            stands for a number that is not finite.
     """
     found = []
     if foreign := [name for name in figures["ops"] if not is_builtin(name)]:
@@ -64,5 +66,5 @@ def reasons(precision: str, figures: dict[str, Any]) -> list[str]:
 
 
 def is_builtin(op: str) -> bool:
-    """Whether every runtime has an op of `export.verification.ops`."""
+    """Whether an op, named as in `export.verification.ops`, is builtin, so that every runtime has it."""
     return ":" not in op

@@ -6,7 +6,7 @@ from typing import Any
 
 
 def quality_of(verification: dict[str, Any]) -> dict[str, Any]:
-    """The part of a verification that goes into the file's metadata and into presets.json."""
+    """Selects the part of a verification that goes into the file's metadata and into presets.json."""
     return {
         "sdr_db": verification["sdr_db"],
         "keras_sdr_db": verification["keras_sdr_db"],

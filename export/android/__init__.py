@@ -1,1 +1,1 @@
-"""What the Android demo is built from: `assets` for the application, `golden` vectors for the tests of its Kotlin."""
+"""The inputs of the Android demo's build: `assets` for the application, `golden` vectors for its Kotlin tests."""

@@ -1,4 +1,4 @@
-"""The application's assets: the shipped models with a catalogue of them, and a song to play at once."""
+"""The application's assets: the shipped models, their catalogue and the example song."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from pathlib import Path
 from common import example_song
 from common.files import write_json
 from export.android.made_anew import made_anew
-from keras_sep.presets import ASSETS, DEFAULT_PRESET, PREFERENCE, presets
+from keras_sep.presets import DEFAULT_PRESET, PREFERENCE, presets
+from keras_sep.store import ASSETS
 
 
 def write_assets(app: Path) -> list[Path]:
-    """Writes src/main/assets/{models,example} of the application.
+    """Writes src/main/assets/{models,example} of the application; each replaces the folder of that name.
 
-    models/ holds the .tflite files of every preset, the licences of their weights, and catalogue.json: a list, the
-    preferred file of the default preset first, of {preset, file, graph, precision, bytes, sha256, description,
-    licence, licence_file, spec}.
+    models/ holds the .tflite files of every preset, the licences of their weights, and catalogue.json: a list of
+    {preset, file, graph, precision, bytes, sha256, description, licence, licence_file, spec}, which begins with the
+    preferred file of the default preset.
 
     Args:
         app: folder of the application's Gradle module.
 
     Returns:
-        The files written.
+        The paths of the files written.
 
     Raises:
-        ModelFileError: a shipped file is not what presets.json says.
-        ValueError: `app` is not there.
+        ModelFileError: a shipped file is missing or is not the one that presets.json describes.
+        ValueError: `app` does not exist.
     """
     if not app.is_dir():
         raise ValueError(f"{app}: expected the folder of the Android application. Received: none")

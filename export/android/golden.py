@@ -1,8 +1,8 @@
-"""Golden vectors: what Python computes, for the Kotlin that must compute the same.
+"""Golden vectors: the results of Python that the Android demo's Kotlin must reproduce.
 
-golden.json says what is there; arrays are raw little-endian float32 files beside it, row-major, each entry
-{"file", "shape"}. The models are the shipped ones, in the application's assets, and those in tests/golden: two
-whose masks are constants, and two that also see mid and side.
+golden.json lists them. An array is a raw file next to it, little-endian float32, row-major, listed as
+{"file", "shape"}. The models are the shipped ones, in the application's assets, and those of tests/golden: two with
+constant masks, and two with the views mid and side.
 """
 
 from __future__ import annotations
@@ -40,24 +40,24 @@ RATES = (
     (8000, 44100),
     (44100, 44100),
 )
-_START_S, _LENGTH_S = 8.0, 5.003  # of the example song, voice and band; not a whole number of steps
+_START_S, _LENGTH_S = 8.0, 5.003  # excerpt of the example song with voice and band; not a whole number of steps
 _STEPS = 64
 _STFT_FRAMES = 40
-_RESAMPLED = 20011  # samples in
+_RESAMPLED = 20011  # samples that are resampled
 
 
 def write_golden(core: Path, models: Path) -> Path:
-    """Writes src/test/resources/golden of the Kotlin library.
+    """Writes src/test/resources/golden of the Kotlin library; it replaces the folder.
 
     Args:
-        core: folder of the library's module.
+        core: folder of the library's Gradle module.
         models: folder with the application's .tflite files.
 
     Returns:
-        The folder.
+        The path of the folder.
 
     Raises:
-        ValueError: `core` is not there, or `models` holds no .tflite file.
+        ValueError: `core` does not exist, or `models` holds no .tflite file.
     """
     if not core.is_dir():
         raise ValueError(f"{core}: expected the folder of the Kotlin library. Received: none")
@@ -93,7 +93,7 @@ def write_golden(core: Path, models: Path) -> Path:
 
 
 class _Vectors:
-    """Arrays as files of one folder."""
+    """A writer of arrays into files of one folder."""
 
     def __init__(self, folder: Path):
         self._folder = folder
@@ -127,7 +127,7 @@ def _model(vectors: _Vectors, path: Path, mixture: Array) -> dict[str, Any]:
 
 
 def _steps(vectors: _Vectors, path: Path, mixture: Array) -> dict[str, Any]:
-    """The bare step from zero states: inputs, outputs and the states that it hands on."""
+    """Runs the bare step from zero states; returns its inputs, its outputs and the states after each step."""
     step = StepModel(path)
     spec = step.spec
     if step.graph == "mask":
@@ -149,7 +149,7 @@ def _steps(vectors: _Vectors, path: Path, mixture: Array) -> dict[str, Any]:
 
 
 def _stft(vectors: _Vectors, mixture: Array) -> dict[str, Any]:
-    """Frames of the stream's beginning, as (frame, bin, channel, real and imaginary), and what they add up to."""
+    """Computes the first frames of the stream, (frame, bin, channel, real and imaginary), and their overlap-add."""
     spec = StreamSpec()
     spectrum = StreamingStft(spec).push(mixture[: _STFT_FRAMES * spec.frame_step])
     return {
@@ -159,7 +159,7 @@ def _stft(vectors: _Vectors, mixture: Array) -> dict[str, Any]:
 
 
 def _resampling(vectors: _Vectors, mixture: Array, rate_in: int, rate_out: int) -> dict[str, Any]:
-    """Kotlin's resampler by SciPy, from the same kernel, and by soxr, which has its own."""
+    """Resamples by SciPy with the kernel of Kotlin's resampler, and by soxr with a different one."""
     common = math.gcd(rate_in, rate_out)
     up, down = rate_out // common, rate_in // common
     x = mixture[:_RESAMPLED]
@@ -175,16 +175,16 @@ def _resampling(vectors: _Vectors, mixture: Array, rate_in: int, rate_out: int) 
 
 
 def kernel(up: int, down: int) -> npt.NDArray[np.float64]:
-    """Low-pass of a rational resampler, cut off at 0.92 of the lower band: 48 lobes a side, Kaiser window of β 10.
+    """Computes the low-pass kernel of Kotlin's rational resampler: 48 lobes a side under a Kaiser window with β = 10.
 
-    Without resample_poly's factor `up`, which SciPy puts in itself.
+    It cuts off at 0.92 of the lower rate's Nyquist frequency. Its sum is 1: SciPy's resample_poly multiplies by `up`.
     """
     widest = max(up, down)
     return signal.firwin(2 * 48 * widest + 1, 0.92 / widest, window=("kaiser", 10.0))
 
 
 def _specs() -> list[dict[str, Any]]:
-    """Specs as JSON, and what Python says of each: None, or its complaint."""
+    """Returns specs as JSON, valid and invalid, each with Python's error message, or None."""
 
     valid = StreamSpec().to_dict()
     changes: list[dict[str, Any]] = [

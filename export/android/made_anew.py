@@ -1,4 +1,4 @@
-"""A folder that holds what was just made, and nothing from before."""
+"""A folder that is replaced as a whole, so that nothing old stays in it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from pathlib import Path
 
 @contextmanager
 def made_anew(folder: Path) -> Iterator[Path]:
-    """A folder beside the target to write to; it takes the target's place when all is written, or vanishes."""
+    """Yields a temporary folder next to the target, which takes the target's place at the end.
+
+    After an exception the temporary folder is deleted and the target is as it was.
+    """
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-HELP = "models, catalogue and golden vectors into the Android demo"
+HELP = "write models, catalogue, example song and golden vectors into the Android demo"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,10 +14,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("android_demo"),
         metavar="DIR",
-        help="holds app/ and core/ (default: %(default)s)",
+        help="folder with app/ and core/ (default: %(default)s)",
     )
     parser.add_argument(
-        "--no-golden", action="store_true", help="without the vectors, which only the tests of core/ need"
+        "--no-golden", action="store_true", help="leave out the golden vectors, which only the tests of core/ need"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-HELP = "a training run to .tflite and .onnx files, each checked against Keras"
+HELP = "convert a training run to .tflite and .onnx files, each checked against Keras"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,10 +13,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "run",
         type=Path,
         metavar="RUN",
-        help="run folder of `python -m training train`, or <name>.keras that convert wrote",
+        help="run folder of `python -m training train`, or a <name>.keras that convert wrote",
     )
-    parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--name", help="of the files (default: that of RUN)")
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    parser.add_argument("--name", help="name of the files (default: that of RUN)")
     parser.add_argument("--graphs", default="mask,waveform", help="comma-separated: mask, waveform")
     parser.add_argument(
         "--precisions",
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         type=Path,
         metavar="DIR",
-        help="calibrates int8: holds train/songs/<song>/{vocals,accompaniment}.*",
+        help="music to calibrate int8 with: folder with train/songs/<song>/{vocals,accompaniment}.*",
     )
 
 
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
             raise ValueError(f"--{option}: expected some of {', '.join(known)}. Received: {', '.join(unknown)}")
     network, provenance = load(args.run)
     name = args.name or args.run.resolve().name.removesuffix(".keras").replace("_", "-")
-    # Music is read only where it is needed.
+    # Reading music takes time, so it is read only for the precisions that need it.
     calibration = read_calibration(args.data, network.spec) if args.data and set(precisions) & set(CALIBRATED) else None
     files = convert(
         network,

@@ -5,19 +5,21 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-HELP = "hours of music through files: no drift, no NaN, silence from silence"
+HELP = "stream hours of music through files: no drift, no NaN, silence from silence"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "paths", nargs="*", type=Path, metavar="FILE|DIR", help=".tflite files (default: those of the preset)"
+        "paths", nargs="*", type=Path, metavar="FILE|DIR", help=".tflite files (default: those of the default preset)"
     )
-    parser.add_argument("--hours", type=float, default=2.0, help="of audio, at least three rounds (default: 2)")
+    parser.add_argument(
+        "--hours", type=float, default=2.0, help="hours of audio; at least three rounds of the music (default: 2)"
+    )
     parser.add_argument(
         "--data",
         type=Path,
         metavar="DIR",
-        help="holds test/songs/<song>/{vocals,accompaniment}.* (default: the example song)",
+        help="folder with test/songs/<song>/{vocals,accompaniment}.* (default: the example song)",
     )
 
 

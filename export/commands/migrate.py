@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-HELP = "a .keras file of the first release to one that this release loads"
+HELP = "convert a .keras file of the first release to one that this release loads"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,9 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "old",
         type=Path,
         metavar="OLD.keras",
-        help="an or_unet_memories network, with its <name>.json or presets.json beside it",
+        help="an or_unet_memories network; its <name>.json or presets.json is in the same folder",
     )
-    parser.add_argument("-o", "--out", type=Path, required=True, metavar="NEW.keras")
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="NEW.keras", help="file to write")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -6,18 +6,18 @@ import argparse
 import json
 from pathlib import Path
 
-HELP = "verified files to a preset in keras_sep/assets"
+HELP = "copy verified files into keras_sep/assets as a preset"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("converted", type=Path, metavar="DIR")
-    parser.add_argument("--name", required=True, help="of the preset, as given to convert")
+    parser.add_argument("converted", type=Path, metavar="DIR", help="output folder of convert")
+    parser.add_argument("--name", required=True, help="name of the preset, as given to convert")
     parser.add_argument(
-        "--files", required=True, help="comma-separated, such as waveform-float32; keras is the float network"
+        "--files", required=True, help="comma-separated, such as waveform-float32; keras stands for the float network"
     )
-    parser.add_argument("--description", required=True)
-    parser.add_argument("--licence", required=True, help="SPDX identifier of the weights")
-    parser.add_argument("--licence-file", type=Path, required=True)
+    parser.add_argument("--description", required=True, help="one line for `keras-sep presets`")
+    parser.add_argument("--licence", required=True, help="SPDX identifier of the weights' licence")
+    parser.add_argument("--licence-file", type=Path, required=True, help="its text, with the credits of the data")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -5,20 +5,26 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-HELP = "do the files give the same stems under another TFLite runtime or processor?"
+HELP = "compare the stems of the files under another TFLite runtime or processor"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folders", nargs="*", type=Path, metavar="DIR", help=".tflite files beside the shipped ones")
+    parser.add_argument(
+        "folders", nargs="*", type=Path, metavar="DIR", help="folders of .tflite files, in addition to the shipped ones"
+    )
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--write", type=Path, metavar="FILE.npz", help="keep the stems of this runtime")
-    which.add_argument("--against", type=Path, metavar="FILE.npz", help="compare with kept ones; exit 1 if they differ")
-    parser.add_argument("--seconds", type=float, default=10.0, help="of the example song, to write (default: 10)")
+    which.add_argument("--write", type=Path, metavar="FILE.npz", help="write the stems of this runtime")
+    which.add_argument(
+        "--against", type=Path, metavar="FILE.npz", help="compare with the stems of --write; exit 1 if they differ"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=10.0, help="with --write: seconds of the example song (default: 10)"
+    )
     parser.add_argument(
         "--may-refuse",
         default="",
         metavar="PRECISIONS",
-        help="comma-separated: what the runtime is known not to run (default: it must run everything)",
+        help="comma-separated: precisions that the runtime is known not to run (default: none)",
     )
 
 

@@ -6,18 +6,24 @@ import argparse
 import sys
 from pathlib import Path
 
-HELP = "converted files on real songs, against Keras; publish asks for it"
+HELP = "compare converted files with Keras on real songs; publish takes only files that pass"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("converted", type=Path, metavar="DIR", help="what convert wrote")
+    parser.add_argument("converted", type=Path, metavar="DIR", help="output folder of convert")
     parser.add_argument(
-        "--data", type=Path, required=True, metavar="DIR", help="holds test/songs/<song>/{vocals,accompaniment}.*"
+        "--data",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder with test/songs/<song>/{vocals,accompaniment}.*",
     )
-    parser.add_argument("--name", help="of the files, as given to convert (default: the only one there)")
-    parser.add_argument("--seconds", type=int, default=90, help="of each song, the most active ones (default: 90)")
-    parser.add_argument("--steps", type=int, default=20000, help="length of the stream (default: 20000)")
-    parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
+    parser.add_argument("--name", help="name of the files, as given to convert (default: the only one there)")
+    parser.add_argument(
+        "--seconds", type=int, default=90, help="length of the excerpt of each song with the most voice (default: 90)"
+    )
+    parser.add_argument("--steps", type=int, default=20000, help="length of the stream in steps (default: 20000)")
+    parser.add_argument("--jobs", type=int, default=2, help="number of processes (default: 2)")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,1 +1,1 @@
-"""A trained network to .tflite and .onnx files, each checked before it is written."""
+"""Conversion of a trained network to .tflite and .onnx files, each checked before it is kept."""

@@ -1,4 +1,4 @@
-"""`python -m export convert`: a trained run to .tflite and .onnx files, each checked before it is written."""
+"""`python -m export convert`: a training run converted to .tflite and .onnx files, each checked before it is kept."""
 
 from __future__ import annotations
 
@@ -25,15 +25,17 @@ DEFAULT_PRECISIONS = ("float32", "dynamic_int8")
 
 
 def load(source: Path) -> tuple[MaskNetwork, dict[str, Any]]:
-    """The network and provenance of a run folder, or of a .keras file that `convert` wrote."""
+    """Loads the network and the provenance of a run folder, or of a .keras file that `convert` wrote."""
     return load_saved(source) if source.suffix == ".keras" else load_run(source)
 
 
 def load_run(run: Path) -> tuple[MaskNetwork, dict[str, Any]]:
-    """The best network of a run folder, and its provenance: configuration, training so far, and what it was trained on.
+    """Loads the best network of a run folder, with its provenance.
+
+    The provenance holds the run's configuration, its training so far and its training exposure.
 
     Raises:
-        ValueError: a folder that is no run, or one without a finished epoch.
+        ValueError: the folder is not a run, or has no finished epoch.
     """
     config = read_config(run)
     config.pop("spec")  # the network has it
@@ -59,26 +61,26 @@ def convert(
     calibration: Calibration | None = None,
     provenance: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
-    """Writes `<name>-<graph>-<precision>.<format>` files, their network `<name>.keras` and `<name>.json` about them.
+    """Writes `<name>-<graph>-<precision>.<format>` files, the network as `<name>.keras`, and their list `<name>.json`.
 
-    Files of the same network that the folder's list already names stay in it.
+    Files of the same network that the list already names stay in it.
 
     Args:
-        network: the network.
-        out: folder; made if needed.
-        name: of the files.
-        graphs: of "mask" and "waveform".
-        precisions: of `keras_sep.tflite.quantise.PRECISIONS`.
-        formats: of "tflite" and "onnx"; the latter is the mask core in float32 alone.
-        calibration: music for int8.
-        provenance: kept in the metadata.
+        network: the network to convert.
+        out: folder to write to; created if needed.
+        name: name of the files.
+        graphs: some of "mask" and "waveform".
+        precisions: some of `keras_sep.tflite.quantise.PRECISIONS`.
+        formats: some of "tflite" and "onnx"; the only .onnx file is the mask core in float32.
+        calibration: music, which the precisions of `keras_sep.tflite.quantise.CALIBRATED` need.
+        provenance: goes into the metadata of every file.
 
     Returns:
         One dict a file: graph, precision, file, sha256, bytes, agreement with Keras.
 
     Raises:
-        ValueError: nothing to write, a network that is not online, or a precision without its calibration.
-        export.accuracy.agreement.VerificationError: a file that does not match Keras; it is not written.
+        ValueError: there is nothing to write, the network is not online, or a precision lacks its calibration.
+        export.accuracy.agreement.VerificationError: a file does not match Keras; it is not written.
     """
     kinds = _wanted(graphs, precisions, formats)
     if calibration is None and (needy := [precision for _, precision, _ in kinds if precision in CALIBRATED]):
@@ -110,7 +112,7 @@ def convert(
                     "agreement": agreement.to_dict(),
                 }
             )
-    # Files of the same network stay listed; those of another one are no longer what the list says.
+    # Files of another network leave the list: it describes one network.
     before = same_network(out, name, network)
     entry = before["network"] if before else save_network(network, out / f"{name}.keras", provenance)
     made = {file["file"] for file in files}
@@ -123,12 +125,12 @@ def convert(
 def _wanted(
     graphs: tuple[str, ...], precisions: tuple[str, ...], formats: tuple[str, ...]
 ) -> list[tuple[str, str, str]]:
-    """(graph, precision, format) of every file there can be."""
+    """Returns (graph, precision, format) of each file to write, in the order of the graphs."""
     result = [(graph, precision, "tflite") for graph in graphs for precision in precisions if "tflite" in formats]
     if "onnx" in formats:
         if "mask" not in graphs or "float32" not in precisions:
             raise ValueError(
-                f"onnx: expected the mask graph and float32 among what is asked for, the only .onnx file there is. "
+                f"onnx: expected the mask graph in float32, the only .onnx file there is. "
                 f"Received: {', '.join(graphs)} in {', '.join(precisions)}"
             )
         result.append(("mask", "float32", "onnx"))
@@ -140,7 +142,7 @@ def _wanted(
 def _checked(
     plain: bytes, network: OnlineNetwork, target: Path, about: dict[str, Any], calibration: Calibration | None
 ) -> tuple[bytes, Agreement]:
-    """Writes a .tflite file if it is the network, with the figures that say so."""
+    """Writes a .tflite file if it matches the network, with its agreement in the metadata."""
     with written_beside(target) as part:
         part.write_bytes(add_metadata(plain, about))
         music = calibration.check if calibration and about["precision"] in CALIBRATED else None

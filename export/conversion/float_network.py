@@ -1,6 +1,6 @@
-"""The float Keras network that stands beside its exported files: `<name>.keras`, described in `<name>.json`.
+"""The float Keras network in the folder of its exported files: `<name>.keras`, described in `<name>.json`.
 
-`keras_sep.models.load_network(path)` is all it takes to use it; here is what says that it is the right one.
+To use it, `keras_sep.models.load_network(path)` is enough; the functions here also check that it is the right one.
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ from keras_sep.models import MaskNetwork, load_network
 
 
 def save_network(network: MaskNetwork, path: Path, provenance: dict[str, Any]) -> dict[str, Any]:
-    """Writes a network; returns its entry in `<name>.json`: file, sha256, bytes and, where known, what it is."""
+    """Writes a network to a .keras file.
+
+    Returns:
+        Its entry in `<name>.json`: file, sha256, bytes and, where `provenance` has them, architecture and size.
+    """
     with tempfile.TemporaryDirectory() as folder, written_beside(path) as part:
-        saved = Path(folder) / "network.keras"  # Keras insists on the suffix
+        saved = Path(folder) / "network.keras"  # Keras saves only under this suffix
         network.save(saved)
         content = saved.read_bytes()
         part.write_bytes(content)
@@ -29,10 +33,10 @@ def save_network(network: MaskNetwork, path: Path, provenance: dict[str, Any]) -
 
 
 def read_summary(folder: Path, name: str | None = None) -> dict[str, Any]:
-    """`<name>.json` of a folder that `convert` wrote; without a name, the only one there.
+    """Reads `<name>.json` of a folder that `convert` wrote; without a name, the only .json file there.
 
     Raises:
-        ValueError: none, several, or one without the fields that `convert` writes.
+        ValueError: there is none, or several without a name, or the file lacks a field that `convert` writes.
     """
     paths = [folder / f"{name}.json"] if name else sorted(folder.glob("*.json"))
     if len(paths) != 1:
@@ -50,7 +54,7 @@ def read_summary(folder: Path, name: str | None = None) -> dict[str, Any]:
 
 
 def same_network(folder: Path, name: str, network: MaskNetwork) -> dict[str, Any] | None:
-    """`<name>.json` of a folder, if it is of this very network; else None."""
+    """Returns `<name>.json` of a folder if it describes this network, with the same weights; None otherwise."""
     if not (folder / f"{name}.json").exists():
         return None
     try:
@@ -64,12 +68,12 @@ def same_network(folder: Path, name: str, network: MaskNetwork) -> dict[str, Any
 
 
 def load_saved(path: Path) -> tuple[MaskNetwork, dict[str, Any]]:
-    """The network of a .keras file and its provenance.
+    """Loads the network of a .keras file and its provenance.
 
-    What describes it stands beside it: in `<name>.json` of `convert`, or in presets.json of the shipped models.
+    Its description is in the same folder: in `<name>.json` of `convert`, or in presets.json of the shipped models.
 
     Raises:
-        ValueError: nothing that describes the file, or a description of another file.
+        ValueError: nothing describes the file, or the description is of another file.
     """
     summary = describing(path)
     if "network" not in summary:
@@ -78,10 +82,10 @@ def load_saved(path: Path) -> tuple[MaskNetwork, dict[str, Any]]:
 
 
 def describing(path: Path) -> dict[str, Any]:
-    """What stands beside a .keras file about it: `<name>.json`, or its entry in presets.json, empty if it has none.
+    """Reads the description of a .keras file: `<name>.json`, or its entry in presets.json, empty if it has none.
 
     Raises:
-        ValueError: neither file is there, or `<name>.json` is not what `convert` writes.
+        ValueError: neither file exists, or `<name>.json` lacks a field that `convert` writes.
     """
     if path.with_suffix(".json").exists() or not (presets := path.with_name("presets.json")).exists():
         return read_summary(path.parent, path.stem)
@@ -89,7 +93,15 @@ def describing(path: Path) -> dict[str, Any]:
 
 
 def require_network(path: Path, entry: dict[str, Any]) -> MaskNetwork:
-    """Loads a network after a check of its SHA-256."""
+    """Loads a network after a check of its SHA-256.
+
+    Args:
+        path: .keras file.
+        entry: its entry in `<name>.json` or presets.json, with sha256.
+
+    Raises:
+        ValueError: the file cannot be read, or has another SHA-256.
+    """
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:

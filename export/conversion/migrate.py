@@ -1,7 +1,7 @@
-"""`python -m export migrate`: a network that the first release saved becomes one of today's classes, with its weights.
+"""`python -m export migrate`: a network that the first release saved, converted to one of today's classes.
 
-The first release built its networks as functional models, whose files know no class of ours. The weights of its
-OR-U-Nets with bin memories (the architecture `or_unet_memories`) fit a `BinMemoryUnet` of every bin.
+The first release built its networks as functional models, whose files name no class of ours. The weights of its
+OR-U-Nets with bin memories (the architecture `or_unet_memories`) fit a `BinMemoryUnet` whose bands are single bins.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from keras_sep.spec import StreamSpec
 
 
 def migrate_file(old: Path, new: Path) -> Path:
-    """Writes the network of a first release's .keras file as one that `keras_sep.models.load_network` reads.
+    """Converts a .keras file of the first release to one that `keras_sep.models.load_network` reads.
 
     Args:
-        old: its stream format is in the `<name>.json` of convert, or in the presets.json, beside it.
-        new: of any name; may be the old one.
+        old: the file; its spec is in the same folder, in the `<name>.json` of convert or in presets.json.
+        new: path to write to; may be `old`.
 
     Returns:
-        The new path.
+        `new`.
 
     Raises:
-        ValueError: no such file, one of something else, or no stream format beside it.
+        ValueError: `old` does not exist, is not such a network, or has no spec in its folder.
     """
     about = describing(old)
     if "spec" not in about:
@@ -41,14 +41,14 @@ def migrate_file(old: Path, new: Path) -> Path:
 
 
 def migrate(path: Path, spec: StreamSpec) -> BinMemoryUnet:
-    """The network of a .keras file of the first release.
+    """Loads the network of a .keras file of the first release.
 
     Args:
-        path: of the file.
-        spec: that it was trained for.
+        path: the file.
+        spec: stream format that the network was trained for.
 
     Raises:
-        ValueError: a file of something else.
+        ValueError: the file does not exist, or is not an `or_unet_memories` network of the first release.
     """
     try:
         with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
@@ -89,16 +89,17 @@ def migrate(path: Path, spec: StreamSpec) -> BinMemoryUnet:
 
 
 def _without_nyquist(network: BinMemoryUnet) -> None:
-    """Makes up for the Nyquist bin, silent in music: it was one of the bins whose mean is the loudness of a frame.
+    """Scales the weights for a loudness that no longer counts the Nyquist bin.
 
-    Without it the loudness is larger, and what is divided by it smaller, in the ratio of the numbers of bins. The
-    kernels that see it, of the first level and of the masks, grow by that ratio.
+    The loudness of a frame is the mean over its bins. Without the Nyquist bin, which is silent in music, the mean is
+    larger by the ratio of the numbers of bins, and the magnitudes that are divided by it are smaller. The kernels that
+    see these magnitudes, of the first level and of the masks, grow by that ratio.
     """
     ratio = network.spec.num_bins / network.bands.num_bands
     first = network.down[0].conv.kernel
     first.assign(first * ratio)
     kernel, bias = network.mask.get_weights()
-    grown = kernel[:, -network.spec.num_views :] * ratio  # behind the channels of the last level
+    grown = kernel[:, -network.spec.num_views :] * ratio  # the views come after the channels of the last level
     network.mask.set_weights([np.concatenate([kernel[:, : -network.spec.num_views], grown], axis=1), bias])
 
 
@@ -109,12 +110,12 @@ def _arrays(group: Any) -> dict[str, np.ndarray]:
 
 
 def _vars(arrays: dict[str, np.ndarray], layer: str) -> list[np.ndarray]:
-    """Weights of a layer, in Keras' order."""
+    """Returns the weights of a layer, in Keras's order."""
     return [arrays[name] for name in sorted(arrays) if name.startswith(f"{layer}/vars/")]
 
 
 def _blocks(arrays: dict[str, np.ndarray]) -> list[list[np.ndarray]]:
-    """Kernel and normalisation of each convolution, in order."""
+    """Returns the kernel and the normalisation of each convolution, in order."""
     names = ["", *(f"_{i}" for i in range(1, 100))]
     return [
         [*_vars(arrays, f"layers/conv1d{name}"), *_vars(arrays, f"layers/batch_normalization{name}")]

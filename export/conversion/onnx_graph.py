@@ -1,8 +1,8 @@
-"""The mask core as an .onnx file, in float32, for runtimes that read no .tflite.
+"""The mask core as an .onnx file in float32, for runtimes that do not read .tflite.
 
-Converted by tf2onnx from the same function as the .tflite files, which keeps the names of inputs and
-outputs; Keras' own `export(format="onnx")` does the same and names outputs by position. There is no
-waveform graph: tf2onnx knows RFFT only where its magnitude alone is used.
+tf2onnx converts the same function as for the .tflite files, which keeps the names of inputs and outputs; Keras's
+`export(format="onnx")` would name outputs by position. There is no waveform graph: tf2onnx supports RFFT only where
+just its magnitude is used.
 
 tf2onnx and onnxruntime are imported when needed: only this format needs them (`pip install ".[onnx]"`).
 """
@@ -27,7 +27,7 @@ OPSET = 18
 
 
 def to_onnx(module: Graph) -> bytes:
-    """The graph's bytes in opset `OPSET`; names as in the signature `step`.
+    """Converts a graph to the bytes of an .onnx file in opset `OPSET`, with the names of the signature `step`.
 
     Raises:
         ValueError: tf2onnx is not installed.
@@ -49,10 +49,10 @@ def to_onnx(module: Graph) -> bytes:
 
 
 def check(content: bytes, network: OnlineNetwork) -> Agreement:
-    """Streams the probe through the graph in ONNX Runtime, step by step, and through Keras.
+    """Compares an .onnx file, streamed step by step in ONNX Runtime, with Keras on `probe_signal`.
 
     Raises:
-        export.accuracy.agreement.VerificationError: as `check_file`, with the tolerance of float32.
+        export.accuracy.agreement.VerificationError: the file misses the gate of float32.
         ValueError: onnxruntime is not installed.
     """
     spec = network.spec
@@ -63,22 +63,22 @@ def check(content: bytes, network: OnlineNetwork) -> Agreement:
 
 
 def read_metadata(content: bytes) -> dict[str, Any]:
-    """What `add_metadata` put there.
+    """Reads the metadata that `add_metadata` wrote.
 
     Raises:
-        ModelFileError: not an .onnx file, or one of others.
+        ModelFileError: `content` is not an .onnx file, or lacks our metadata.
     """
     import onnx
 
     try:
         entries = {entry.key: entry.value for entry in onnx.load_from_string(content).metadata_props}
         return json.loads(entries[ENTRY])
-    except Exception as error:  # protobuf's errors have no common class of their own
+    except Exception as error:  # protobuf's errors share no base class but this one
         raise ModelFileError(f"expected an .onnx file made by `python -m export`. Received: {error}") from error
 
 
 def add_metadata(content: bytes, about: dict[str, Any]) -> bytes:
-    """With the same JSON as a .tflite file, as the model's own metadata."""
+    """Returns the .onnx file with `about` in its metadata, as the same JSON as in a .tflite file."""
     import onnx
 
     model = onnx.load_from_string(content)

@@ -1,1 +1,1 @@
-"""Recordings that the export reads: test songs to measure on, training songs to calibrate with."""
+"""The recordings that the export reads: test songs to measure on, training songs to calibrate with."""

@@ -1,4 +1,4 @@
-"""Real music for the ranges of a quantised network's activations.
+"""Calibration: real music that sets the ranges of a quantised network's activations.
 
 Waveform (samples, channels), float32, full scale ±1.
 """
@@ -17,17 +17,17 @@ from export.data.song_stems import open_stem, song_folders, stem_files
 from keras_sep.spec import StreamSpec
 
 Array = npt.NDArray[np.float32]
-SECONDS = 8.0  # of each song, from its middle: intros are quiet
+SECONDS = 8.0  # of each song, from its middle, because intros are quiet
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What calibrates.
+    """The music to calibrate with, and to check the calibrated file on.
 
     Args:
-        mixtures: waveforms; each starts from zero states.
-        check: another waveform, with voice, on which a file is compared with Keras.
-        about: goes into the metadata of every file calibrated with it.
+        mixtures: waveforms to calibrate with; each starts from zero states.
+        check: another waveform, with voice, on which the file is compared with Keras.
+        about: names of the songs, seconds and a digest, for the metadata of every calibrated file.
     """
 
     mixtures: list[Array]
@@ -36,14 +36,15 @@ class Calibration:
 
 
 def read_calibration(data: Path, spec: StreamSpec) -> Calibration:
-    """The middle of every training song, always the same: vocals + accompaniment. The last song checks.
+    """Reads the middle of every training song, always the same seconds; the last song by name is kept for the check.
 
     Args:
         data: folder with `train/songs/<song>/{vocals,accompaniment}.*`.
-        spec: format that the songs must have.
+        spec: sample rate and channels that the songs must have.
 
     Raises:
-        ValueError: fewer than two songs, a song without one file for each source, or of another rate or channel count.
+        ValueError: there are fewer than two songs; or a song lacks the one file of a source, or has another sample rate
+            or channel count.
     """
     folders = song_folders(data, "train")
     if len(folders) < 2:

@@ -1,4 +1,4 @@
-"""Songs of a data folder, as the export reads them: `<split>/songs/<song>/{vocals,accompaniment}.*`.
+"""The songs of a data folder, as the export reads them: `<split>/songs/<song>/{vocals,accompaniment}.*`.
 
 Waveform (samples, channels), float32, full scale ±1; stems (sources, samples, channels) in the order of `spec.sources`.
 """
@@ -25,9 +25,9 @@ class Song:
     """The excerpt of a test song with the most voice.
 
     Args:
-        folder: whose name is the song's.
+        folder: the song's; its name is the song's name.
         start: second at which the excerpt begins.
-        active: (seconds,), which of its seconds hold voice.
+        active: (seconds,), True for each second of the excerpt with an active voice.
     """
 
     folder: Path
@@ -35,21 +35,21 @@ class Song:
     active: npt.NDArray[np.bool_]
 
     def read(self, spec: StreamSpec) -> Array:
-        """Stems (sources, seconds · sample_rate, C) of the excerpt; read when needed, for there may be many songs."""
+        """Reads the stems (sources, seconds · sample_rate, C) of the excerpt; not kept, for there may be many songs."""
         rate = spec.sample_rate
         return read_stems(self.folder, spec)[:, self.start * rate : (self.start + len(self.active)) * rate]
 
 
 def song_folders(data: Path, split: str) -> list[Path]:
-    """Folders of songs by name."""
+    """Lists the song folders of a split, "train" or "test", by name; an empty list if there are none."""
     return sorted(path for path in (data / split / "songs").glob("[!.]*") if path.is_dir())
 
 
 def stem_files(folder: Path, spec: StreamSpec) -> dict[str, Path]:
-    """The file of each source of a song.
+    """Finds the file of each source of a song.
 
     Raises:
-        ValueError: none, or more than one.
+        ValueError: a source has no file, or more than one.
     """
     result = {}
     for source in spec.sources:
@@ -64,7 +64,7 @@ def open_stem(path: Path, spec: StreamSpec) -> soundfile.SoundFile:
     """Opens a recording.
 
     Raises:
-        ValueError: not audio, or of another rate or channel count than the spec's.
+        ValueError: the file is not audio, or has another sample rate or channel count than the spec.
     """
     try:
         file = soundfile.SoundFile(path)
@@ -79,10 +79,19 @@ def open_stem(path: Path, spec: StreamSpec) -> soundfile.SoundFile:
 
 
 def read_test_songs(data: Path, spec: StreamSpec, seconds: int) -> tuple[list[Song], dict[str, Any]]:
-    """The most active seconds of every test song, always the same ones, and what to say about them.
+    """Chooses the excerpt of every test song with the most voice, always the same one.
+
+    Args:
+        data: folder with `test/songs/<song>/{vocals,accompaniment}.*`.
+        spec: sample rate and channels that the songs must have.
+        seconds: length of an excerpt, ≥ 1; a shorter song is taken whole.
+
+    Returns:
+        The songs, and a description of the data: excerpts, seconds and a digest of all stems.
 
     Raises:
-        ValueError: no song; or one shorter than a second, silent, or not as `stem_files` and `open_stem` want it.
+        ValueError: there is no song; or a song is shorter than a second, has silent vocals, or is refused by
+            `stem_files` or `open_stem`.
     """
     folders = song_folders(data, "test")
     if not folders:
@@ -107,7 +116,7 @@ def _most_active(folder: Path, stems: Array, spec: StreamSpec, seconds: int) -> 
     energy = (vocals**2).reshape(-1, rate * spec.num_channels).sum(axis=1)
     if not np.any(energy):
         raise ValueError(f"{folder}: expected a second of voice or more. Received: {len(energy)} s, silent")
-    # The loudest second of the whole song says what is voice.
+    # On the whole song, not the excerpt: activity is relative to the loudest second.
     active = active_frames(vocals, rate)
     count = min(seconds, len(energy))
     start = int(np.argmax(np.convolve(energy, np.ones(count), mode="valid")))
@@ -115,7 +124,7 @@ def _most_active(folder: Path, stems: Array, spec: StreamSpec, seconds: int) -> 
 
 
 def read_stems(folder: Path, spec: StreamSpec) -> Array:
-    """A song's stems as far as all of them go, whole seconds."""
+    """Reads the stems (sources, samples, C) of a song, cut to the whole seconds that all of them have."""
     stems = []
     for path in stem_files(folder, spec).values():
         with open_stem(path, spec) as file:

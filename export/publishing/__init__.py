@@ -1,1 +1,1 @@
-"""Verified files to a preset of the package."""
+"""Publication of verified files as a preset of the package."""

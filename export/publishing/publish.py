@@ -1,4 +1,4 @@
-"""`python -m export publish`: converted and verified files become a preset of the package."""
+"""`python -m export publish`: publication of converted and verified files as a preset of the package."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any
 from common.files import write_json, written_beside
 from export.accuracy.quality import quality_of
 from export.conversion.float_network import read_summary
-from keras_sep.presets import ASSETS, DEFAULT_PRESET
+from keras_sep.presets import DEFAULT_PRESET
+from keras_sep.store import ASSETS
 
 
 def publish(
@@ -28,18 +29,21 @@ def publish(
 
     Args:
         converted: folder with `<name>.json` and the files it lists.
-        name: of the preset.
-        files: which, as "<graph>-<precision>"; "keras" is the float network they were made from.
+        name: name of the preset, and of the list.
+        files: the files to copy, as "<graph>-<precision>"; "keras" stands for the float network.
         description: one line for `keras-sep presets`.
-        licence: SPDX identifier of the weights.
-        licence_file: its text, with the data's credits; stands beside the files.
-        assets: folder of the package.
+        licence: SPDX identifier of the weights' licence.
+        licence_file: its text, with the credits of the data; copied to `<name>.LICENSE`.
+        assets: folder to copy to.
+
+    Returns:
+        The entry in presets.json.
 
     Raises:
-        ValueError: a file that was not converted, has not passed `verify`, or is no longer the one that did.
+        ValueError: a file was not converted, has not passed `verify`, or has changed since.
     """
     summary = read_summary(converted, name)
-    # Presets are .tflite files; an .onnx file beside them has the same graph and precision.
+    # Only .tflite files: an .onnx file has the graph and precision of one of them.
     tflite = [file for file in summary["files"] if file["file"].endswith(".tflite")]
     by_kind = {f"{file['graph']}-{file['precision']}": file for file in tflite}
     known = {"keras", *by_kind}
@@ -48,8 +52,8 @@ def publish(
     chosen = [by_kind[kind] for kind in files if kind != "keras"]
     network = {key: summary["network"][key] for key in ("file", "sha256", "bytes")} if "keras" in files else None
     if not chosen:
-        raise ValueError(f"--files: expected a graph and precision beside keras. Received: {', '.join(files)}")
-    # Everything is read before anything is replaced.
+        raise ValueError(f"--files: expected a graph and precision besides keras. Received: {', '.join(files)}")
+    # Everything is read and checked before anything is replaced.
     contents = {file["file"]: _verified(converted, file) for file in chosen}
     contents[f"{name}.LICENSE"] = licence_file.read_bytes()
     if network:
@@ -75,13 +79,13 @@ def publish(
     path = assets / "presets.json"
     presets = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     presets[name] = entry
-    # The default first: pages and applications begin with it.
+    # The default preset comes first: pages and applications begin with it.
     write_json(path, {key: presets[key] for key in sorted(presets, key=lambda key: (key != DEFAULT_PRESET, key))})
     return entry
 
 
 def _verified(folder: Path, file: dict[str, Any]) -> bytes:
-    """The bytes of a file that `verify` passed."""
+    """Reads a file and checks that it passed `verify`."""
     found = file.get("verification")
     if not found or not found["passed"]:
         why = "; ".join(found["reasons"]) if found else "not verified"
@@ -97,7 +101,7 @@ def _unchanged(folder: Path, file: dict[str, Any]) -> bytes:
 
 
 def _deflated(archive: bytes) -> bytes:
-    """A .keras file, which is a zip archive and stored as it is, a tenth smaller; Keras reads both."""
+    """Compresses a .keras file by a tenth: Keras writes an uncompressed zip archive, and reads both."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(out, "w") as new:
         for member in old.infolist():

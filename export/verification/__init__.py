@@ -1,5 +1,5 @@
-"""Is an exported file the float Keras network, on real songs, after hours, and elsewhere?
+"""Verification of exported files against the float Keras network.
 
-Before publication, on real songs: reference (Keras), measure (a file; measurement_pool), ops → verify.
-After hours: endurance. Under other runtimes and processors: runtimes.
+On real songs, before publication: reference (Keras), measure (a file; measurement_pool), ops → verify.
+Over hours: endurance. Under other runtimes and processors: runtimes.
 """

@@ -1,10 +1,10 @@
-"""`python -m export endure`: hours of music through a file; is the last hour as good as the first?
+"""`python -m export endure`: hours of music through a file, to see that the last hour is as good as the first.
 
-The same music goes round and round. A passage of every song is compared with what a fresh stream, begun
-`WARM_UP` seconds before it, makes of it, and with the true stems. Neither ever changes, so a figure that
-falls is drift. The first may fall for some minutes: a recurrent network can remember longer than any
-warm-up. What must hold is that it is still the same separation, and as good a one.
-Half way the stream meets what must not harm it: a second of NaN, a step that is not finite, and a silence.
+The same music is repeated. In every round, a passage of every song is compared with the true stems, and with the output
+of a fresh stream that began `WARM_UP` seconds before the passage. These references never change, so a figure that falls
+is drift. The SNR to the fresh stream may fall for some minutes: a recurrent network can remember longer than the
+warm-up. It must stay the same separation (`MIN_SNR_DB`) and as good a one (`MAX_LOSS_DB`).
+Half way the stream gets input that must not harm it: a second of NaN, a step that is not finite, and a silence.
 """
 
 from __future__ import annotations
@@ -30,23 +30,28 @@ from keras_sep.spec import StreamSpec
 
 Array = npt.NDArray[np.float32]
 WARM_UP, COMPARED = 30.0, 10.0  # seconds
-ROW = 600.0  # seconds of audio behind a line of the table
+ROW = 600.0  # seconds of audio that a row of the table covers
 SILENCE = 10.0  # seconds
 MIN_ROUNDS = 3
-# Failures.
-MIN_SNR_DB = 10.0
+# Beyond these limits a stream has failed.
+MIN_SNR_DB = 10.0  # of the stems, against the fresh stream
 MAX_LOSS_DB = 1.0  # of SDR, against the fresh stream
-MAX_GROWTH = 2.0  # of a state, looked at once a second: by chance its largest varies
+MAX_GROWTH = 2.0  # of a state's largest value; not nearer to 1, for it is sampled once a second and varies by chance
 MAX_SILENCE = 1e-6  # −120 dB full scale
 
 
 class EnduranceError(ValueError):
-    """A stream that does not stay as good as it was."""
+    """A stream whose output drifted, was not finite or was not silent, or whose states grew."""
 
 
 @dataclass(frozen=True)
 class Passage:
-    """Steps of the music in which stems are looked at; truth: what should come out meanwhile (sources, samples, C)."""
+    """A passage of the music whose stems are compared.
+
+    Attributes:
+        steps: its steps, counted from the beginning of a round.
+        truth: true stems (sources, samples, C) of the samples that come out during these steps.
+    """
 
     steps: range
     truth: Array
@@ -54,10 +59,14 @@ class Passage:
 
 @dataclass
 class Row:
-    """What a stretch of the stream showed.
+    """The figures of one row of the table: of the rounds since the row before.
 
-    snr_db: worst source of the worst round against the fresh stream; sdr_db: worst round of each source against
-    the true stems; largest: |value| of each state; finite: all stems; times_ms: of each step.
+    Attributes:
+        snr_db: lowest SNR of any source in any round against the fresh stream, in dB.
+        sdr_db: lowest SDR of each source in any round against the true stems, in dB.
+        largest: largest absolute value of each state.
+        finite: whether all stems were finite.
+        times_ms: time of each step.
     """
 
     snr_db: float = math.inf
@@ -68,15 +77,16 @@ class Row:
 
 
 def endure(paths: list[Path], hours: float, data: Path | None = None) -> None:
-    """Streams each file for hours and prints a table; goes on to the next one after a failure.
+    """Streams hours of music through each file and prints a table; goes on to the next file after a failure.
 
     Args:
-        paths: .tflite files and folders of them; none for the shipped ones.
-        hours: of audio, at least three rounds of the music.
+        paths: .tflite files and folders of them; none for the files of the default preset.
+        hours: hours of audio, > 0; at least three rounds of the music are streamed.
         data: folder with `test/songs/<song>/{vocals,accompaniment}.*`; None for the example song.
 
     Raises:
-        EnduranceError: the stems drifted, were not finite or not silent, or a state grew.
+        EnduranceError: in some file the stems drifted, were not finite or not silent, or a state grew.
+        ValueError: `hours` is not a number above 0, or there are no files or songs.
     """
     if not 0 < hours < math.inf:
         raise ValueError(f"--hours: expected a number more than 0. Received: {hours:g}")
@@ -92,8 +102,8 @@ def endure(paths: list[Path], hours: float, data: Path | None = None) -> None:
 
 
 def stream(path: Path, hours: float, data: Path | None = None) -> list[Row]:
-    """Streams one file; prints and returns its table. Raises EnduranceError."""
-    # One more for the reference: the long stream is never disturbed.
+    """Streams one file, prints its table and returns the rows; arguments and errors as of `endure`."""
+    # The reference has a separator to itself, so that the long stream goes on undisturbed.
     separator, fresh = StreamingSeparator(model=path, repair=True), StreamingSeparator(model=path)
     spec = separator.spec
     blocks, passages = _programme(data, spec)
@@ -132,7 +142,7 @@ def stream(path: Path, hours: float, data: Path | None = None) -> list[Row]:
 def _round(
     separator: StreamingSeparator, blocks: Array, wanted: list[range], row: Row, progress: tqdm | None = None
 ) -> Array:
-    """Pushes every block; returns the stems (sources, samples, C) of the wanted steps and notes the rest in `row`."""
+    """Pushes every block and notes figures in `row`; returns the stems (sources, samples, C) of the wanted steps."""
     a_second = separator.spec.sample_rate // separator.spec.frame_step
     kept: list[Array] = []
     for t, block in enumerate(blocks):
@@ -150,13 +160,13 @@ def _round(
 
 
 def _ordeal(separator: StreamingSeparator, row: Row) -> tuple[float, int]:
-    """NaN, a network that is not finite, and a silence.
+    """Pushes NaN through the stream, makes a step that is not finite, and pushes a silence.
 
     Returns:
-        The silence's peak, after its first second, and how many steps the network undid.
+        The peak of the output in silence, after its first second, and how many steps were undone.
     """
     spec, before = separator.spec, separator.recoveries
-    # Whole steps, as before and after: a frame must not begin elsewhere in the music of the next round.
+    # Whole steps, so that the frames of the next round begin at the same samples of the music.
     second = np.zeros((spec.sample_rate // spec.frame_step * spec.frame_step, spec.num_channels), np.float32)
     stems = list(separator.push(second + np.float32(np.nan)).values())
     shape = (spec.num_bins, spec.num_views) if separator.step.graph == "mask" else (spec.frame_step, spec.num_channels)
@@ -186,7 +196,7 @@ def _from_fresh(separator: StreamingSeparator, blocks: Array, wanted: range) -> 
 
 
 def _ratio_db(expected: Array, found: Array) -> Array:
-    """Of each source: an SNR of two streams, an SDR of stems."""
+    """Computes a ratio in dB for each source: an SNR between two streams, an SDR against the true stems."""
     return np.array([snr_db(e, f) for e, f in zip(expected, found, strict=True)])
 
 
@@ -206,7 +216,7 @@ def _sdr_text(sdr_db: Array | float) -> str:
 
 
 def _network_state(row: Row) -> float:
-    """The others are audio: the mixture's last samples and the stems' unfinished ones."""
+    """Returns the largest value of the network's states; the other states hold samples of the mixture and the stems."""
     return max(value for name, value in row.largest.items() if name.removeprefix("state_").isdigit())
 
 
@@ -234,7 +244,7 @@ def _problems(rows: list[Row], expected_sdr_db: Array, silence: float, recoverie
 
 
 def _programme(data: Path | None, spec: StreamSpec) -> tuple[Array, list[Passage]]:
-    """All mixtures one after the other (steps, frame_step, C), and the passages to compare."""
+    """Returns all mixtures one after the other (steps, frame_step, C), and the passages to compare."""
     step_s, late = spec.frame_step / spec.sample_rate, spec.algorithmic_latency // spec.frame_step
     songs = [_in_steps(stems, spec) for stems in _songs(data, spec)]
     if short := [index for index, song in enumerate(songs) if not song.shape[1]]:
@@ -243,7 +253,7 @@ def _programme(data: Path | None, spec: StreamSpec) -> tuple[Array, list[Passage
         songs += songs
     passages, first = [], 0
     for song in songs:
-        start = song.shape[1] // 2  # intros are quiet
+        start = song.shape[1] // 2  # from the middle, because intros are quiet
         stop = start + min(start, round(COMPARED / step_s))
         if (first + start) * step_s >= WARM_UP:
             truth = song[:, start - late : stop - late].reshape(len(song), -1, spec.num_channels)
@@ -253,13 +263,13 @@ def _programme(data: Path | None, spec: StreamSpec) -> tuple[Array, list[Passage
 
 
 def _in_steps(stems: Array, spec: StreamSpec) -> Array:
-    """(sources, samples, C) → (sources, steps, frame_step, C), the last one filled up with zeros."""
+    """Splits stems (sources, samples, C) into steps (sources, steps, frame_step, C), the last one padded with zeros."""
     padded = np.pad(stems, ((0, 0), (0, -stems.shape[1] % spec.frame_step), (0, 0)))
     return padded.reshape(len(stems), -1, spec.frame_step, spec.num_channels)
 
 
 def _songs(data: Path | None, spec: StreamSpec) -> Iterator[Array]:
-    """Stems (sources, samples, C); the mixture is their sum."""
+    """Yields the stems (sources, samples, C) of each song; the mixture is their sum."""
     folders = [example_song.FOLDER] if data is None else song_folders(data, "test")
     if not folders:
         raise ValueError(f"{data}: expected test/songs/<song>/{{{','.join(spec.sources)}}}.*. Received: none")

@@ -1,10 +1,10 @@
-"""What one file does to real music, against what the float network did: no TensorFlow, no Keras, so that it can run in
-processes of its own.
+"""The figures of one file on real music, compared with the float network.
 
-The network's side lies in a folder that `export.verification.reference` wrote:
+Imports neither TensorFlow nor Keras, so that it runs in light processes of `export.verification.measurement_pool`. The
+results of the network are in a folder that `export.verification.reference` wrote:
 
     songs/<i>.npy    stems (sources, samples, C) of a test song's excerpt
-    stream.npz       of the network on the stream, for each checkpoint n: masks_<n> (sources, T, F, C),
+    stream.npz       the network on the stream, for each checkpoint n: masks_<n> (sources, T, F, C),
                      stems_<n> (sources, T · frame_step, C), state_<i>_<n>; T steps of `windows` or `stem_windows`
 """
 
@@ -25,29 +25,39 @@ from keras_sep.spec import StreamSpec
 
 Array = npt.NDArray[np.float32]
 CHECKPOINTS = (1, 100, 2000, 20000)
-WINDOW = 100  # steps that end at a checkpoint
+WINDOW = 100  # steps before a checkpoint that are compared
 Advance = Callable[[int], None]
 
 
 def windows(steps: int) -> dict[int, range]:
-    """By checkpoint: the steps that are compared there. The last checkpoint is the stream's end."""
+    """Returns the steps to compare at each checkpoint; the last checkpoint is the end of the stream, `steps`."""
     return {n: range(max(0, n - WINDOW), n) for n in (*(c for c in CHECKPOINTS if c < steps), steps)}
 
 
 def stem_windows(steps: int, spec: StreamSpec) -> dict[int, range]:
-    """As `windows`, of stems: the first window goes on until the stems of the first step's samples are complete.
+    """Returns the steps whose stems are compared at each checkpoint.
 
-    What comes before it belongs to the silence before the stream. Masks smear a little of the song into it, about
-    60 dB below the song, but it is a difference of numbers as large as the song, and so is its rounding.
+    They are those of `windows`, but the first window lasts until the stems of step 1's samples are complete. Samples
+    that come out earlier belong to the silence before the stream. Masks smear a little of the song into it,
+    about 60 dB below the song. But these samples are differences of numbers as large as the song, with a rounding to
+    match, so comparing them alone would say little.
     """
     first = min(1 + spec.stem_delay // spec.frame_step, steps)
     return {n: range(window.start, max(window.stop, first)) for n, window in windows(steps).items()}
 
 
 def read_stream(reference: Path, spec: StreamSpec, steps: int) -> Iterator[tuple[range, Array]]:
-    """(steps, their samples) of the stream: the mixtures of all excerpts, one after the other, again and again.
+    """Yields the stream in parts, cut at checkpoints and every `WINDOW` steps.
 
-    Cut at checkpoints and every `WINDOW` steps.
+    The stream is the mixtures of all excerpts, one after the other, repeated until there are enough steps.
+
+    Args:
+        reference: folder of `export.verification.reference`.
+        spec: stream format.
+        steps: length of the stream, ≥ 1.
+
+    Yields:
+        The steps of the part, and their samples (steps · frame_step, C).
     """
     mixtures: list[Array] = []
     for path in sorted((reference / "songs").glob("*.npy")):
@@ -62,13 +72,19 @@ def read_stream(reference: Path, spec: StreamSpec, steps: int) -> Iterator[tuple
 
 
 def measure_stream(path: Path, reference: Path, steps: int, advance: Advance) -> dict[str, Any]:
-    """Errors at every checkpoint of the stream.
+    """Measures the error of a file at every checkpoint of the stream.
+
+    Args:
+        path: .tflite or .onnx file.
+        reference: folder of `export.verification.reference`.
+        steps: length of the stream, ≥ 1.
+        advance: called with the number of steps after each part.
 
     Returns:
-        `steps`: by checkpoint, {"mask_max", "mask_mean", "vocals_snr_db"} over its window: largest and mean absolute
-        error of both masks, None where the file has no masks; and of the vocals' masked magnitude or samples.
-        `state_error`: the largest error of a state after a checkpoint, in parts of that state's range; None where
-        anything was not finite.
+        `steps`: by checkpoint, {"mask_max", "mask_mean", "vocals_snr_db"} over its window: the largest and the mean
+        absolute error of both masks, None for a file without masks; the SNR of the vocals' masked magnitudes or
+        samples. `state_error`: the largest error of any state at any checkpoint, relative to that state's range; None
+        if any output or state was not finite.
     """
     step, expected = open_step(path), np.load(reference / "stream.npz")
     spec, stft, finite = step.spec, StreamingStft(step.spec), True
@@ -91,7 +107,7 @@ def measure_stream(path: Path, reference: Path, steps: int, advance: Advance) ->
         if places.stop in outputs:
             states[places.stop] = step.states()
         advance(len(places))
-    finite = finite and not getattr(step, "recoveries", 0)  # a .tflite step hides what is not finite, and counts it
+    finite = finite and not getattr(step, "recoveries", 0)  # a .tflite step replaces what is not finite, and counts it
     vocals = spec.sources.index("vocals")
     figures: dict[str, dict[str, float | None]] = {}
     for n in outputs:
@@ -109,7 +125,7 @@ def measure_stream(path: Path, reference: Path, steps: int, advance: Advance) ->
 
 
 def _state_error(expected: Any, states: dict[int, dict[str, Array]]) -> float:
-    """Of the network's own states; those of the STFT and the overlap-add are heard in the stems."""
+    """Returns the largest error of the network's states; errors of the STFT and the overlap-add show in the stems."""
     names = [name.removesuffix("_1") for name in expected if name.startswith("state_") and name.endswith("_1")]
     worst = 0.0
     for name in names:
@@ -121,7 +137,17 @@ def _state_error(expected: Any, states: dict[int, dict[str, Array]]) -> float:
 
 
 def measure_song(path: Path, stems: Path, active: npt.NDArray[np.bool_], advance: Advance) -> list[float]:
-    """Median SDR of each source over a song's voice-active seconds, dB; NaN without one, or where a step was undone."""
+    """Measures the median SDR of each source over a song's voice-active seconds.
+
+    Args:
+        path: .tflite or .onnx file.
+        stems: .npy file with the true stems (sources, samples, C).
+        active: (seconds,), True where the voice is active.
+        advance: called with the number of steps after each part.
+
+    Returns:
+        dB by source; NaN without an active second, and for all sources if a step was undone.
+    """
     references = np.load(stems)
     engine = build_engine(open_step(path))
     spec, late = engine.spec, engine.spec.stem_delay
@@ -140,5 +166,5 @@ def measure_song(path: Path, stems: Path, active: npt.NDArray[np.bool_], advance
 
 
 def _number(value: Any) -> float | None:
-    """Four digits; None for what JSON has no number for."""
+    """Rounds a number to four digits; None for NaN and infinity, which JSON cannot hold."""
     return float(f"{value:.4g}") if np.isfinite(value) else None

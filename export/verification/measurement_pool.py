@@ -1,4 +1,4 @@
-"""Measuring in processes of their own: one file's steps follow each other, but songs and files do not."""
+"""A pool of processes that measure: the steps of a stream depend on each other, but songs and files do not."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from typing import Any
 
 from common.processes import CONTEXT, process_pool
 
-_steps: Any = None  # of this process: the counter that all share
+_steps: Any = None  # the counter that all processes share
 
 
 def measure_all(tasks: dict[Any, tuple], jobs: int, advance: Callable[[int], None]) -> Iterator[tuple[Any, Any]]:
     """Runs functions in other processes.
 
     Args:
-        tasks: by key, a function of a module that knows no TensorFlow and its arguments; it gets `count` as a last one.
-        jobs: processes.
-        advance: called now and then, here, with what they counted since.
+        tasks: by key, a function and its arguments; it gets `count` as a last argument. The function's module should
+            not import TensorFlow, or every process would.
+        jobs: number of processes, ≥ 1.
+        advance: called in this process, several times a second, with the steps counted since the last call.
 
     Yields:
-        (key, result or the ValueError that it raised), as they end.
+        (key, result), as the functions return; the result is a ValueError if one, or a RuntimeError, was raised.
 
     Raises:
         OSError: a process died.
@@ -38,11 +39,11 @@ def measure_all(tasks: dict[Any, tuple], jobs: int, advance: Callable[[int], Non
                 for future in done:
                     yield futures.pop(future), future.result()
     except BrokenProcessPool as error:
-        raise OSError("a measuring process died, perhaps for want of memory; go on with --jobs 1") from error
+        raise OSError("a measuring process died, perhaps for lack of memory; continue with --jobs 1") from error
 
 
 def count(steps: int) -> None:
-    """Adds steps to what the parent shows."""
+    """Adds steps to the progress that the parent shows."""
     with _steps.get_lock():
         _steps.value += steps
 
@@ -50,7 +51,7 @@ def count(steps: int) -> None:
 def _run(function: Callable, *args: Any) -> Any:
     try:
         return function(*args, count)
-    except (ValueError, RuntimeError) as error:  # a file that a runtime refuses is a result; a mistake of ours is not
+    except (ValueError, RuntimeError) as error:  # the runtime refuses the file: a result; other errors are ours
         return ValueError(str(error))
 
 

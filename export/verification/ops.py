@@ -1,4 +1,4 @@
-"""What a file consists of, and what of it XNNPACK takes over."""
+"""The ops of a file, and those that XNNPACK runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if i
 
 
 def count_ops(path: Path) -> dict[str, int]:
-    """How often each op occurs, most frequent first; one that is not builtin is called "<domain>:<name>"."""
+    """Counts the ops of a .tflite or .onnx file, most frequent first; one that is not builtin is "<domain>:<name>"."""
     if path.suffix == ".onnx":
         import onnx
 
@@ -26,7 +26,7 @@ def count_ops(path: Path) -> dict[str, int]:
 
 
 def delegated(path: Path) -> dict[str, Any] | None:
-    """Partitions that XNNPACK runs, and the ops outside them by name; None for an .onnx file."""
+    """Counts the partitions that XNNPACK runs, and the ops outside them by name; None for an .onnx file."""
     if path.suffix == ".onnx":
         return None
     from ai_edge_litert.interpreter import Interpreter
@@ -40,7 +40,7 @@ def delegated(path: Path) -> dict[str, Any] | None:
     inputs = {op["index"]: [int(tensor) for tensor in op["inputs"]] for op in ops}
     inside: set[int] = set()
     for partition in partitions:
-        # The interpreter lists all ops; those of a partition are what lies between its outputs and its inputs.
+        # The interpreter does not say which ops a partition has: they are those between its outputs and its inputs.
         border = {int(tensor) for tensor in partition["inputs"]}
         todo = [int(tensor) for tensor in partition["outputs"]]
         while todo:

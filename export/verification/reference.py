@@ -1,6 +1,6 @@
-"""The float Keras network on the test songs: computed once, in bounded memory, for all files that are compared with it.
+"""The results of the float Keras network on the test songs, computed once for all files that are compared with it.
 
-`export.verification.measure` says what is written.
+They are computed in bounded memory; `export.verification.measure` documents the files written.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from keras_sep.spec import StreamSpec
 
 
 def write_songs(songs: list[Song], spec: StreamSpec, reference: Path) -> None:
-    """The excerpts, where other processes find them."""
+    """Writes the stems of the excerpts into the folder `reference`, for other processes to read."""
     (reference / "songs").mkdir(parents=True, exist_ok=True)
     for index, song in enumerate(songs):
         with written_beside(reference / "songs" / f"{index:04d}.npy") as part, part.open("wb") as file:
@@ -29,7 +29,14 @@ def write_songs(songs: list[Song], spec: StreamSpec, reference: Path) -> None:
 
 
 def write_stream(network: OnlineNetwork, reference: Path, steps: int, advance: Advance) -> None:
-    """The network's masks, stems and states at every checkpoint of the stream."""
+    """Writes the network's masks, stems and states at every checkpoint of the stream to stream.npz.
+
+    Args:
+        network: the float network.
+        reference: folder in which `write_songs` has written.
+        steps: length of the stream, ≥ 1.
+        advance: called with the number of steps after each part.
+    """
     spec, stream = network.spec, MaskStream(network)
     stft, overlap_adds = StreamingStft(spec), [OverlapAdd(spec) for _ in spec.sources]
     masks: dict[int, list] = {n: [] for n in windows(steps)}
@@ -56,12 +63,12 @@ def write_stream(network: OnlineNetwork, reference: Path, steps: int, advance: A
 
 
 def _overlap(window: range, places: range) -> range:
-    """The part of `places` that is in a window, counted from the first place."""
+    """Returns the part of `places` that is in a window, counted from the first place."""
     return range(max(window.start, places.start) - places.start, min(window.stop, places.stop) - places.start)
 
 
 def song_sdr(network: OnlineNetwork, song: Song) -> list[float]:
-    """As `export.verification.measure.measure_song`, of the network itself."""
+    """Measures the network's median SDR of each source on a song, as `export.verification.measure.measure_song`."""
     spec = network.spec
     references = song.read(spec)
     found = separate(network, references.sum(axis=0))

@@ -1,8 +1,8 @@
-"""Do the same files give the same stems under another TFLite runtime, or on another processor?
+"""`python -m export runtimes`: stems of the same files under another TFLite runtime or on another processor.
 
-`write` keeps the stems of a stretch of the example song, streamed where ai-edge-litert is; `against` streams it
-again somewhere else, with NumPy, keras_sep and any runtime alone, and compares. `make check-runtimes` and
-`make check-arm` do both. Stems are (sources, samples, channels), float32, full scale ±1.
+`write` streams an excerpt of the example song with ai-edge-litert and writes the stems; `against` streams it again
+elsewhere, with any runtime, and compares. `against` needs no TensorFlow. `make check-runtimes` and `make check-arm` do
+both. Stems are (sources, samples, channels), float32, full scale ±1.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ from keras_sep.separator import StreamingSeparator
 
 Array = npt.NDArray[np.float32]
 START_S = 15.0  # the voice is loudest from here
-LONGEST_S = 10.0  # to the song's end
-BLOCK = 1000  # samples pushed at a time: no multiple of a step
+LONGEST_S = 10.0  # from START_S to the song's end
+BLOCK = 1000  # samples pushed at a time; not a multiple of a step
 
-# Between runtimes, for one file. float32: sums are taken in another order. In integers a value half-way between two
-# steps may then be rounded to the other one, and the recurrent state remembers it.
+# Limits between runtimes, for one file. Runtimes add floats in different orders. In integers, a value half-way between
+# two steps may therefore be rounded to the other step, and the recurrent state remembers it.
 MAX_DIFFERENCE = {"float32": 1e-4, "float16": 1e-4}
 MIN_SNR_DB = 25.0
 
 
 def files_of(folders: Iterable[Path]) -> list[Path]:
-    """Every file of every preset, and the .tflite files of the folders.
+    """Lists the files of every preset, and the .tflite files of the folders.
 
     Raises:
-        ValueError: a folder without any.
+        ValueError: a folder holds no .tflite file.
     """
     files = [file.path() for preset in presets().values() for file in preset.files]
     for folder in folders:
@@ -55,7 +55,7 @@ def files_of(folders: Iterable[Path]) -> list[Path]:
 
 
 def stream(path: Path, seconds: float) -> Array:
-    """Stems of the example song as they come out of a stream, to the end of its flush."""
+    """Streams `seconds` of the example song through a file; returns the stems, including those of the flush."""
     separator = StreamingSeparator(model=path)
     rate = separator.spec.sample_rate
     mixture, _ = soundfile.read(
@@ -67,10 +67,15 @@ def stream(path: Path, seconds: float) -> Array:
 
 
 def write(golden: Path, files: list[Path], seconds: float) -> None:
-    """Writes the stems of each file, under the SHA-256 that it carries, and what made them.
+    """Writes the stems of each file, with the runtime and machine that made them.
+
+    Args:
+        golden: .npz file to write; a file's stems are named by the SHA-256 in its metadata.
+        files: .tflite files.
+        seconds: length of the excerpt, > 0 and ≤ `LONGEST_S`.
 
     Raises:
-        ValueError: more seconds than the song has.
+        ValueError: `seconds` is out of range.
     """
     if not 0 < seconds <= LONGEST_S:
         raise ValueError(f"--seconds: expected more than 0 and at most {LONGEST_S:g}. Received: {seconds:g}")
@@ -81,15 +86,15 @@ def write(golden: Path, files: list[Path], seconds: float) -> None:
 
 
 def against(golden: Path, files: list[Path], may_refuse: Iterable[str] = ()) -> bool:
-    """Prints a table of the files; says whether every one runs and gives the stems of `write`.
+    """Prints a table of the files; returns whether every one runs and gives the stems of `write`.
 
     Args:
-        golden: what `write` has written.
+        golden: file of `write`.
         files: the same files, or some of them.
-        may_refuse: precisions that the runtime here is known not to run; a clear refusal of these is no failure.
+        may_refuse: precisions that the runtime here is known not to run; a clear refusal of these is not a failure.
 
     Raises:
-        ValueError: a file that `golden` does not know.
+        ValueError: `golden` is not a file of `write`, or has no stems of a file.
     """
     try:
         with np.load(golden) as kept:
@@ -122,7 +127,10 @@ def against(golden: Path, files: list[Path], may_refuse: Iterable[str] = ()) -> 
 
 
 def compare(expected: Array, found: Array) -> tuple[float, float]:
-    """Largest absolute difference, and SNR in dB of the worst stem; infinite and −infinite where one is not finite."""
+    """Returns the largest absolute difference, and the SNR of the worst stem in dB.
+
+    They are ∞ and −∞ if `found` is not finite or has another shape.
+    """
     if found.shape != expected.shape or not np.all(np.isfinite(found)):
         return np.inf, -np.inf
     return float(np.max(np.abs(expected - found))), min(map(snr_db, expected, found))

@@ -1,6 +1,6 @@
-"""`python -m export verify`: every file of a conversion on real songs, against the float network it was made from.
+"""`python -m export verify`: comparison of every file of a conversion with its float network, on real songs.
 
-    .verify-<name>/<key>/   what is finished, so that an interrupted verification goes on; gone when all is done
+    .verify-<name>/<key>/   finished parts, with which an interrupted verification continues; deleted at the end
 
 Each file's entry in `<name>.json` gets a "verification":
 
@@ -9,10 +9,10 @@ Each file's entry in `<name>.json` gets a "verification":
     steps          {"1": {"mask_max", "mask_mean", "vocals_snr_db"}, "100": …, "2000": …, "20000": …}
     state_error    see `export.verification.measure`
     sdr_db         {"vocals", "accompaniment"}: BSS Eval v4, median over voice-active seconds of a song, mean over songs
-    keras_sdr_db   the same of the network
+    keras_sdr_db   the same for the network
     ops            how often each op occurs
-    delegate       {"partitions", "outside"}: what XNNPACK runs, and ops it leaves; None for .onnx
-    data           which songs, how much of them, digest of their stems
+    delegate       {"partitions", "outside"}: partitions that XNNPACK runs, and ops outside them; None for .onnx
+    data           the songs and their excerpts, with a digest of the stems
 """
 
 from __future__ import annotations
@@ -47,27 +47,28 @@ from keras_sep.tflite.metadata import add_metadata
 
 SECONDS, STEPS, JOBS = 90, 20000, 2
 SDR = "BSS Eval v4, 1 s frames; median over a song's voice-active frames, mean over songs"
-FORMAT = 2  # of what is measured; another number is another way to measure
+FORMAT = 2  # raised when the measurement changes, so that results of an earlier version are not reused
 
 
 def verify(
     folder: Path, data: Path, name: str | None = None, *, seconds: int = SECONDS, steps: int = STEPS, jobs: int = JOBS
 ) -> dict[str, Any]:
-    """Measures every file of `<name>.json` and writes into it what was found; files that pass carry it too.
+    """Measures every file of `<name>.json` and writes the figures into it, and into the metadata of files that pass.
 
     Args:
-        folder: what `convert` wrote.
-        data: holds `test/songs/<song>/{vocals,accompaniment}.*`.
-        name: of the files; None where there is one only.
-        seconds: of each song, the most active ones, for the SDR and the stream.
-        steps: length of the stream.
-        jobs: processes.
+        folder: output folder of `convert`.
+        data: folder with `test/songs/<song>/{vocals,accompaniment}.*`.
+        name: name of the files; None if the folder has one list only.
+        seconds: length of the excerpt of each song with the most voice, ≥ 1; the SDR and the stream use it.
+        steps: length of the stream, ≥ 1.
+        jobs: number of processes, ≥ 1.
 
     Returns:
-        The new `<name>.json`.
+        The content of the new `<name>.json`.
 
     Raises:
-        ValueError: no such files, songs or network.
+        ValueError: a number is below 1, or the list, the songs or the network are missing or wrong.
+        OSError: a measuring process died.
     """
     for option, value in (("seconds", seconds), ("steps", steps), ("jobs", jobs)):
         if value < 1:
@@ -101,7 +102,7 @@ def verify(
 
 
 def failures(summary: dict[str, Any]) -> list[str]:
-    """One line for each file that must not be published."""
+    """Returns one line for each file that must not be published, with the reasons."""
     return [
         f"{file['file']}: {'; '.join(file['verification']['reasons'])}"
         for file in summary["files"]
@@ -110,7 +111,7 @@ def failures(summary: dict[str, Any]) -> list[str]:
 
 
 class _Cache:
-    """JSON by name in a folder that belongs to one question; answers to others go."""
+    """A cache of JSON values by name, valid for one question; values for another question are deleted."""
 
     def __init__(self, root: Path, question: Any):
         self._root = root
@@ -134,7 +135,7 @@ class _Cache:
 
 
 def _refusal(path: Path, file: dict[str, Any], spec: StreamSpec) -> list[str]:
-    """Why there is nothing to measure: not the file that `convert` wrote, or one that needs more than a runtime."""
+    """Returns why a file is not measured: `convert` did not write it, or it needs more than builtin ops; else []."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -156,7 +157,7 @@ def _refusal(path: Path, file: dict[str, Any], spec: StreamSpec) -> list[str]:
 
 
 def _reference(network: OnlineNetwork, songs: list[Song], steps: int, cache: _Cache) -> dict[str, float | None]:
-    """The network's side of the comparison; returns its SDR."""
+    """Computes the network's results unless the cache has them; returns its SDR by source, mean over songs."""
     spec = network.spec
     if cache.get("songs") is None:
         write_songs(songs, spec, cache.path)
@@ -180,7 +181,7 @@ def _measure(
     jobs: int,
     cache: _Cache,
 ) -> dict[str, Any]:
-    """`steps`, `state_error` and `sdr_db` of each file by name, or the text of what stopped it."""
+    """Returns `steps`, `state_error` and `sdr_db` of each file by name, or the error's text if a runtime refused it."""
     tasks: dict[str, tuple] = {}
     lengths = {}
     for file in files:
@@ -213,7 +214,7 @@ def _num_steps(song: Song, spec: StreamSpec) -> int:
 
 
 def _mean(rows: list[list[float | None]], spec: StreamSpec) -> dict[str, float | None]:
-    """Mean over songs, by source; None where a song has no number: it is a failure and not left out."""
+    """Returns the mean over songs by source; None if any song has no value: a failure must not be left out."""
     columns = zip(spec.sources, zip(*rows, strict=True), strict=True)
     return {source: None if None in values else round(float(np.mean(values)), 4) for source, values in columns}
 
@@ -223,16 +224,16 @@ def _finite(values: list[float]) -> list[float | None]:
 
 
 def _bar(total: int, what: str, done: int = 0) -> tqdm:
-    # miniters: steps of the slowest precision must show, too.
+    # Without miniters, tqdm would show the steps of the slowest precision too rarely.
     return tqdm(
         total=total, initial=done, desc=what, unit="step", unit_scale=True, mininterval=0.5, miniters=1, delay=1
     )
 
 
 def _write(folder: Path, summary: dict[str, Any]) -> None:
-    """Puts the figures into the files, then into `<name>.json`, all or none; the networks themselves do not change."""
+    """Writes the figures into the files' metadata and into `<name>.json`; the networks in the files stay the same."""
     with contextlib.ExitStack() as renamed:
-        # Renamed in the opposite order: the list comes last.
+        # All are written before any is renamed; the stack unwinds in reverse, so that the list is renamed last.
         listed = renamed.enter_context(written_beside(folder / f"{summary['name']}.json"))
         for file in summary["files"]:
             found, path = file["verification"], folder / file["file"]
@@ -250,7 +251,7 @@ def _write(folder: Path, summary: dict[str, Any]) -> None:
 
 
 def table(summary: dict[str, Any]) -> str:
-    """All figures as Markdown, one row a file below the network's own."""
+    """Formats all figures as a Markdown table: a row for the network, then one a file."""
     files = summary["files"]
     checkpoints = next((list(f["verification"]["steps"]) for f in files if f["verification"]["steps"]), [])
     keras_sdr = files[0]["verification"]["keras_sdr_db"]

@@ -89,7 +89,7 @@ def test_the_order_is_that_of_preference_however_they_were_published():
 # What is refused.
 
 
-@pytest.mark.parametrize("asked", [{"graph": "mask", "precision": "dynamic_int8"}, {"model": presets.ASSETS / DEFAULT}])
+@pytest.mark.parametrize("asked", [{"graph": "mask", "precision": "dynamic_int8"}, {"model": store.ASSETS / DEFAULT}])
 def test_what_was_asked_for_does_not_change(refuse, asked):
     refuse("dynamic_int8")
     with pytest.raises(UnsupportedModelError, match=rf"/{DEFAULT}: {CANNOT}$"):
@@ -108,7 +108,7 @@ def test_a_graph_or_a_precision_that_was_asked_for_stays(refuse):
 
 
 def test_a_damaged_file_is_not_passed_over(refuse, tmp_path, monkeypatch):
-    shutil.copytree(presets.ASSETS, tmp_path / "assets")
+    shutil.copytree(store.ASSETS, tmp_path / "assets")
     monkeypatch.setattr(store, "ASSETS", tmp_path / "assets")
     with (tmp_path / "assets" / DEFAULT).open("r+b") as file:
         file.seek(100_000)
@@ -131,7 +131,7 @@ def test_other_reasons_are_told_too(refuse, text, said):
     refuse("float16", error=RuntimeError(text))
     with pytest.raises(UnsupportedModelError) as caught:
         Separator(precision="float16")
-    assert str(caught.value) == f"{presets.ASSETS / EXACT}: old_runtime 2.14.0 cannot run this file: {said}"
+    assert str(caught.value) == f"{store.ASSETS / EXACT}: old_runtime 2.14.0 cannot run this file: {said}"
 
 
 def test_a_runtime_that_is_too_old_for_numpy_is_named(refuse):
@@ -192,7 +192,7 @@ def test_a_process_goes_on_as_well_and_the_runtime_adds_nothing(songs, tmp_path)
         ),
         (
             ("dynamic_int8",),
-            ["--model", presets.ASSETS / DEFAULT],
+            ["--model", store.ASSETS / DEFAULT],
             f"{DEFAULT}: old_runtime 2.14.0 cannot run this file",
         ),
     ],

@@ -7,8 +7,9 @@ import pytest
 from export.accuracy.gates import MIN_SNR_DB
 from keras_sep.errors import ModelFileError
 from keras_sep.metadata import read_metadata
-from keras_sep.presets import ASSETS, DEFAULT_PRESET, presets
+from keras_sep.presets import DEFAULT_PRESET, presets
 from keras_sep.spec import StreamSpec
+from keras_sep.store import ASSETS
 from tests.support.paths import GOLDEN
 
 

@@ -1,6 +1,6 @@
-"""What `python -m training` can do, one command a file.
+"""The commands of `python -m training`, one file each.
 
-A command is named like its file. Its docstring is the description that `--help` shows, HELP its line in the list of
-commands; `add_arguments(parser)` adds its options, and `run(args)` does the work and may return an exit status. What
-takes long to import is imported inside `run`.
+A command has the name of its module, with hyphens. The module's docstring is the description that `--help` shows, and
+`HELP` its line in the list of commands; `add_arguments(parser)` adds its options; `run(args)` does the work and returns
+the exit status, or None for 0. Heavy packages are imported inside `run`, so that --help is quick.
 """

@@ -1,4 +1,4 @@
-"""Measure how far one source alone, music without voice or a voice without music, is suppressed in the other's stem."""
+"""Measure how far a single source, music without voice or voice without music, is suppressed in the other stem."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import argparse
 
 from training.commands.options import add_split, add_stems, current_preset
 
-HELP = "music without voice, and voices without music, through a model"
+HELP = "measure what music without voice, and voice without music, leave in the other stem"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("models", nargs="+", metavar="RUN|PRESET", help="presets as they stream, runs in Keras")
+    parser.add_argument(
+        "models", nargs="+", metavar="RUN|PRESET", help="training runs, in Keras, or presets, as they stream"
+    )
     add_stems(parser)
     add_split(parser)
 

@@ -1,4 +1,4 @@
-"""Measure speed and memory of a training step of each method, and of a matrix product as a reference."""
+"""Measure speed and memory of a training step of each method, and the speed of a matrix product as a reference."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import argparse
 import tempfile
 from pathlib import Path
 
-HELP = "speed and memory of training each method"
+HELP = "measure speed and memory of training each method"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, help="folder of stems; adds the figures of fit on mixed data")
+    parser.add_argument("--data", type=Path, help="folder of stems; adds the speed of fit on mixed data")
     parser.add_argument("--cache", type=Path, help="folder for decoded audio (default: a temporary one)")
-    parser.add_argument("--size", default="m", help="tiny, s, m or l (default: m)")
-    parser.add_argument("--steps", type=int, default=10, help="timed steps, of which the median counts (default: 10)")
-    parser.add_argument("--out", type=Path, metavar="FILE.json", help="write the figures")
+    parser.add_argument("--size", default="m", help="size of the networks: tiny, s, m or l (default: m)")
+    parser.add_argument(
+        "--steps", type=int, default=10, help="number of timed steps, of which the median counts (default: 10)"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="file to write the figures to")
 
 
 def run(args: argparse.Namespace) -> None:

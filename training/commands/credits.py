@@ -1,4 +1,4 @@
-"""Print the licence of the weights of a run, and credits of the recordings that it was trained on."""
+"""Print the licence of a run's weights, and the credits of the recordings that they were trained on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common.exposure import DIGITS, TrainingExposure
 
-HELP = "licence and credits for the weights of a run"
+HELP = "print the licence and the credits of a run's weights"
 HEADER = """{name}: weights of keras_sep
 
 {terms}
@@ -27,9 +27,9 @@ TERMS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, metavar="RUN")
-    parser.add_argument("--data", type=Path, required=True, help="folder with the manifest.csv")
-    parser.add_argument("--name", required=True, help="of the weights")
+    parser.add_argument("run", type=Path, metavar="RUN", help="run folder of train")
+    parser.add_argument("--data", type=Path, required=True, help="folder with the manifest.csv of the recordings")
+    parser.add_argument("--name", required=True, help="name of the weights, for the first line")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -37,18 +37,21 @@ def run(args: argparse.Namespace) -> None:
 
 
 def credits_text(run: Path, data: Path, name: str) -> str:
-    """Terms and credits for the weights of a run.
+    """Formats the terms and the credits of a run's weights.
 
     Args:
         run: folder of `python -m training train`, with its manifest.json.
         data: folder with the manifest.csv of the recordings.
-        name: of the weights.
+        name: name of the weights.
+
+    Raises:
+        ValueError: the run has no manifest, or manifest.csv lacks one of its recordings.
     """
     exposure = TrainingExposure.of_run(run).rows()
     stems, inherited = ([row for row in exposure if bool(row["path"]) == own] for own in (True, False))
     paths = {stem["path"] for stem in stems}
-    # What first weights were trained on is known by name or by the first digits of its hash; their own licence and
-    # credits speak for what is not credited here.
+    # Recordings of the initial weights are known by name or by the first digits of their hash. Those that are not
+    # credited here are covered by the licence and the credits of these weights.
     known = {stem["song"] for stem in stems} | {stem["sha256"][:DIGITS] for stem in stems}
     unseen = [row for row in inherited if (row["song"] or row["sha256"][:DIGITS]) not in known]
     begun = sorted({(row["dataset"], row["licence"]) for row in unseen})

@@ -1,6 +1,6 @@
 """Score a model or a folder of estimates by BSS Eval (museval), v4 on 1 s frames and v3 images on 30 s windows, and by
-SI-SDR, and the mixture, a classical method and oracles on the same songs. A second call with the same --out scores what
-is missing, and adds rows."""
+SI-SDR. The mixture, a classical method and oracles are scored on the same songs, for comparison. A second call with the
+same --out adds the scores that are missing, and rows of another model."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from keras_sep.presets import DEFAULT_PRESET
 from keras_sep.spec import StreamSpec
 from training.commands.options import add_data_options, add_scoring_options, add_split, current_preset
 
-HELP = "score a model, or stems made by another system"
+HELP = "score a model, or stems of another system"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--preset", default=DEFAULT_PRESET, help=f"shipped model (default: {DEFAULT_PRESET})")
-    which.add_argument("--model", type=Path, metavar="FILE.tflite")
+    which.add_argument("--model", type=Path, metavar="FILE.tflite", help="a file of export, as it streams")
     which.add_argument("--run", type=Path, metavar="RUN", help="best network of a training run, in Keras")
     which.add_argument(
-        "--estimates", type=Path, metavar="DIR", help="stems that another system made: DIR/SONG/vocals.wav and so on"
+        "--estimates", type=Path, metavar="DIR", help="stems of another system: DIR/SONG/vocals.wav and so on"
     )
-    parser.add_argument("--graph", help="of the preset: mask or waveform (default: the faster that it has)")
-    parser.add_argument("--precision", help="of the preset (default: the fastest that it has)")
-    add_data_options(parser)
+    parser.add_argument("--graph", help="graph of the preset: mask or waveform (default: the faster one it has)")
+    parser.add_argument("--precision", help="precision of the preset (default: the fastest one it has)")
+    add_data_options(parser, cache="a temporary one")
     add_split(parser)
     parser.add_argument(
         "--exclude-shared", action="store_true", help="leave out songs that the model was trained or validated on"
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="result folder")
-    parser.add_argument("--name", help="of the row (default: the file's or folder's)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument("--name", help="name of the model's row (default: that of the file or folder)")
     parser.add_argument(
         "--references",
         default="mixture,repet_sim,irm1,irm2,ibm",
@@ -44,13 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const="all",
         default="",
         metavar="A,B",
-        help="rows of the model on altered mixtures, all or some of level_+20db,level_-20db,lowpass_8khz,mono,mp3_128k,"
-        "noise_-80db,dc_10percent",
+        help="also score the model on altered mixtures: all of them, or some of level_+20db,level_-20db,lowpass_8khz,"
+        "mono,mp3_128k,noise_-80db,dc_10percent",
     )
     add_scoring_options(parser, protocols="v4,v3")
-    parser.add_argument("--save-estimates", action="store_true", help="keep the stems in DIR/estimates")
+    parser.add_argument("--save-estimates", action="store_true", help="write the stems to DIR/estimates")
     parser.add_argument(
-        "--overwrite", action="store_true", help="score anew what was scored with other weights or versions"
+        "--overwrite", action="store_true", help="replace scores of other weights or of other versions of the tools"
     )
 
 
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     from training.evaluation.songs import exposure_of_file, scored_songs
     from training.report import write_summary
 
-    # Wrong options are reported before audio is decoded.
+    # Checked first, so that a wrong option is reported before audio is decoded.
     require_counts(args.excerpt, args.jobs)
     references = [] if args.references == "none" else args.references.split(",")
     require_known("--references", references, methods.REFERENCES)

@@ -1,4 +1,4 @@
-"""Score networks on plain mixtures of the voices of one split with the music of another."""
+"""Score networks on mixtures, without augmentation, of the voices of one split with the music of either split."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import argparse
 
 from training.commands.options import add_stems
 
-HELP = "how well networks separate voices and music that they were not trained on"
+HELP = "measure how well networks separate voices and music that they were not trained on"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("networks", nargs="+", metavar="RUN|PRESET")
+    parser.add_argument("networks", nargs="+", metavar="RUN|PRESET", help="training runs or presets")
     add_stems(parser)
     parser.add_argument(
-        "--frames", type=int, default=192, help="of a mixture (default: 192; a U-Net needs a multiple of 64)"
+        "--frames",
+        type=int,
+        default=192,
+        help="length of a mixture in frames (default: 192; a U-Net needs a multiple of 64)",
     )
-    parser.add_argument("--count", type=int, default=40, help="mixtures of a row (default: 40)")
+    parser.add_argument("--count", type=int, default=40, help="number of mixtures for each row (default: 40)")
 
 
 def run(args: argparse.Namespace) -> None:

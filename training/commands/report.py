@@ -1,16 +1,16 @@
-"""Write tables, figures and players of result folders of evaluate in one HTML page that needs no network, and the
-tables in Markdown."""
+"""Write tables, figures and audio players of result folders of evaluate as one HTML page, which works offline, and the
+tables as Markdown."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-HELP = "one HTML page of result folders"
+HELP = "write an HTML page of result folders"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folders", type=Path, nargs="+", metavar="DIR", help="result folder of evaluate")
+    parser.add_argument("folders", type=Path, nargs="+", metavar="DIR", help="result folders of evaluate")
     parser.add_argument(
         "--out",
         type=Path,
@@ -18,13 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder for index.html and table.md, or FILE.html (default: report)",
     )
-    parser.add_argument("--title", default="Separation scores", help='of the page (default: "Separation scores")')
+    parser.add_argument("--title", default="Separation scores", help='title of the page (default: "Separation scores")')
     parser.add_argument(
         "--players",
         type=int,
         default=4,
         metavar="N",
-        help="songs with audio players, those with the most voice (default: 4)",
+        help="number of songs with audio players; those with the most voice are chosen (default: 4)",
     )
 
 

@@ -1,4 +1,4 @@
-"""The four methods of Doire (2019), table 1, trained and scored alike: what `run-paper` does."""
+"""The work of `run-paper`: the four methods of Doire (2019), table 1, trained and scored alike."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from training.evaluation.songs import scored_songs
 from training.report import write_summary
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "paper"
-# The teacher first: the last method learns from it.
+# In this order: U-Net is the teacher of the last method.
 METHODS = {"unet": "U-Net", "lstm": "LSTM", "or_unet": "OR-U-Net", "or_unet_df": "OR-U-Net_df"}
 STUDENT = "or_unet_df"
 
@@ -45,23 +45,26 @@ def run_paper(
     devices: int = 1,
     workers: int = 0,
 ) -> str:
-    """Trains what is not yet trained, scores what is not yet scored, and writes `out`/table.md.
+    """Trains the methods that are not trained yet, scores those that are not scored yet, and writes `out`/table.md.
 
     Args:
         out: folder; each method has its run folder in it.
         overrides: `table.key=value`, for all four configurations; `loss.num_taps` for the one with a teacher.
         split, excerpt, jobs, protocols: as for `training.evaluation.scoring.evaluate`; scores go to `out`/scores.
-        max_minutes: for all training of this call together; scoring follows when all four are trained.
-        The rest as for `training.engine.training_run.train`.
+        max_minutes: time for all training of this call together; scoring follows when all four are trained.
+        data, cache, dataset, exclude_shared, strict, devices, workers: as for `training.engine.training_run.train`.
 
     Returns:
-        The table, or what remains to be done.
+        The table in Markdown; or, if the time was up, one line that names the next method to train.
+
+    Raises:
+        ValueError: an argument is wrong, the split has no songs, or a song could not be scored.
     """
-    import museval  # noqa: F401  # what would fail at the end fails at once
+    import museval  # noqa: F401  # a missing package is reported now, not after the training
 
     begin, cache = time.monotonic(), cache or out / "cache"
     configs = {method: TrainConfig.load(CONFIGS / f"{method}.toml", _own(method, overrides)) for method in METHODS}
-    rate = configs["or_unet"].spec.sample_rate  # of all four: the overrides are
+    rate = configs["or_unet"].spec.sample_rate  # the same for all four, for the overrides are
     require_counts(excerpt, jobs)
     open_songs = functools.partial(scored_songs, data, split, rate, dataset=dataset, cache=cache, strict=strict)
     with open_songs() as songs:
@@ -73,7 +76,7 @@ def run_paper(
             config = dataclasses.replace(config, loss=dataclasses.replace(config.loss, teacher=str(out / "unet")))
         left = None if max_minutes is None else max_minutes - (time.monotonic() - begin) / 60
         if left is not None and left <= 0:
-            return f"{METHODS[method]} is next; the same command goes on"
+            return f"{METHODS[method]} is next; run the same command again to continue"
         print(f"{METHODS[method]}: {out / method}", flush=True)
         if not train(
             config,
@@ -87,7 +90,7 @@ def run_paper(
             devices=devices,
             workers=workers,
         ):
-            return f"{METHODS[method]} is not finished; the same command goes on"
+            return f"{METHODS[method]} is not finished; run the same command again to continue"
     methods = [of_run(out / method) for method in METHODS]
     exposure = functools.reduce(operator.or_, (TrainingExposure.of_run(out / method) for method in METHODS))
     with open_songs(exposure=exposure, exclude_shared=exclude_shared) as songs:
@@ -113,12 +116,15 @@ def run_paper(
 
 
 def _own(method: str, overrides: list[str]) -> list[str]:
-    """The overrides that the configuration of a method can have."""
+    """Returns the overrides that apply to a method: `loss.num_taps` only to the one with a teacher."""
     return [each for each in overrides if method == STUDENT or not each.startswith("loss.num_taps=")]
 
 
 def _table(summary: dict[str, Any], best: dict[str, dict[str, Any]], split: str) -> str:
-    """Voice-active frames, as the whole-song medians of quiet songs are decided by noise; the rest is in scores/."""
+    """Formats the scores of voice-active frames: on quiet songs, noise decides the medians of all frames.
+
+    The scores of all frames and of the other protocols are in scores/.
+    """
     metrics = ("SDR", "SIR", "SAR")
     heads = ["method", "online", "best step", "validation: l_0", *(f"{x} {y}" for x in "VA" for y in metrics)]
     lines = []

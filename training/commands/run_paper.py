@@ -1,5 +1,5 @@
-"""Train U-Net, LSTM, OR-U-Net and OR-U-Net_df alike, the last with the first as its teacher, and score them on songs;
-the same command goes on where it was stopped."""
+"""Train U-Net, LSTM, OR-U-Net and OR-U-Net_df alike, the last with the first as its teacher, and score them on songs.
+After an interruption the same command continues."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from training.commands.options import add_scoring_options, add_split, add_training_options, training_options
 
-HELP = "train and score the paper's four methods"
+HELP = "train and score the four methods of the paper"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

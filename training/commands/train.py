@@ -1,4 +1,4 @@
-"""Train a model with fit, from random weights or, with --init-preset, from those of a preset."""
+"""Train a network with fit, from random weights or, with --init-preset, from the weights of a preset."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from training.commands.options import add_training_options, current_preset, training_options
 
-HELP = "train a model with fit"
+HELP = "train a network"
 FINE_TUNE = Path(__file__).parents[1] / "configs" / "shipped" / "fine_tune.toml"
 
 
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="?",
         metavar="CONFIG.toml",
-        help="may be left out with --init-preset: training/configs/shipped/fine_tune.toml",
+        help="configuration (default with --init-preset: training/configs/shipped/fine_tune.toml)",
     )
     parser.add_argument(
         "--init-preset", metavar="NAME", help="start from the weights of a preset, in its architecture and size"
@@ -25,8 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         type=Path,
-        help="run folder; an interrupted run in it is resumed (with --init-preset it may be left out: "
-        "runs/NAME-fine-tuned)",
+        help="run folder; an interrupted run in it is resumed (default with --init-preset: runs/NAME-fine-tuned)",
     )
     add_training_options(parser)
 

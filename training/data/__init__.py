@@ -1,4 +1,4 @@
-"""From recordings to batches.
+"""The way from recordings to batches.
 
 datasets ─► stems ─► mixing (effects) ─► excerpts ─► batches
                         └─► drawing_processes ─┘

@@ -1,4 +1,4 @@
-"""Batches of random segments for `fit`; no TensorFlow, so that every Keras backend can use them."""
+"""The batches of random segments for `fit`, made without TensorFlow, so that every Keras backend can use them."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from training.data.stems import StemPool
 
 Arrays = dict[str, np.ndarray]
 Batch = tuple[np.ndarray, Arrays]
-PREFETCH = 3  # batches; one of 4 segments of 5.2 s takes 44 MB
+PREFETCH = 3  # batches; a batch of 4 segments of 5.2 s takes 44 MB
 
 
 class WaitClock:
-    """Seconds that the consumer of `timed` has waited."""
+    """A clock of the seconds that the consumer of `timed` has waited for batches."""
 
     def __init__(self):
         self.seconds = 0.0
 
     def timed(self, batches: Iterator[Any]) -> Iterator[Any]:
-        """Passes batches on; a generator, because `fit` takes no other iterator."""
+        """Passes batches on and counts the waiting; a generator, because `fit` takes no other iterator."""
         with closing(batches):  # type: ignore[type-var]
             while True:
                 begin = time.monotonic()
@@ -40,7 +40,14 @@ class WaitClock:
 
 
 def assemble(excerpts: list[Excerpt]) -> Batch:
-    """x (B, T, F, V) and y (B, T, F, C) by source, as `Separation` takes them."""
+    """Computes the magnitudes of excerpts as a batch for `Separation`.
+
+    Args:
+        excerpts: one or more, of one spec and one number of frames.
+
+    Returns:
+        (x, y): x, views of the mixtures (B, T, F, V); y, magnitudes (B, T, F, C) by source. Linear, ≥ 0.
+    """
     first = excerpts[0]
     batch = Segment.empty((len(excerpts), first.num_frames), first.spec)
     for row, excerpt in enumerate(excerpts):
@@ -56,21 +63,25 @@ def random_batches(
     prefetch: int = PREFETCH,
     workers: int = 0,
 ) -> Iterator[Batch]:
-    """Endless batches from `first_step` on; a batch is a function of (seed, step), so a resumed run goes on alike.
+    """Yields batches from `first_step` on, without end; finish it with `end`.
 
-    A thread keeps `prefetch` batches ready, as NumPy and soxr release the interpreter lock. With `workers`, processes
-    draw the excerpts, and as many threads as batches are being made take their spectra. End it with `end`.
+    A batch depends only on `seed` and its step, so that a resumed run sees the same batches. A thread keeps `prefetch`
+    batches ready; it runs beside `fit`, because NumPy and soxr release the interpreter lock. With `workers`, processes
+    draw the excerpts, and `prefetch` threads compute the spectra.
 
     Args:
         mixer: draws the excerpts.
-        batch_size: rows of a batch, ≥ 1.
-        seed: ≥ 0; with the step, all that a batch depends on.
-        first_step: number of the first batch.
-        prefetch: batches that are ready or being made, ≥ 1.
-        workers: processes that draw; 0 for none.
+        batch_size: segments of a batch, ≥ 1.
+        seed: ≥ 0.
+        first_step: number of the first batch, ≥ 0.
+        prefetch: number of batches that are ready or being made, ≥ 1.
+        workers: number of processes that draw; 0 for none.
 
     Yields:
-        (x, y): x (B, T, F, V), and y, a dict of the sources' magnitudes (B, T, F, C).
+        (x, y): x, views of the mixtures (B, T, F, V); y, magnitudes (B, T, F, C) by source. Linear, ≥ 0.
+
+    Raises:
+        ValueError: a number is out of range.
     """
     if min(batch_size, prefetch) < 1 or workers < 0:
         raise ValueError(
@@ -80,7 +91,7 @@ def random_batches(
     with ExitStack() as stack:
         draw = _draw_here(mixer)
         if workers:
-            # One batch more than `prefetch` is being made while the next one is waited for.
+            # While the consumer waits, one batch more than `prefetch` is in the making.
             draw = stack.enter_context(drawing_processes(mixer, workers, (prefetch + 1) * batch_size))
 
         def make(step: int) -> Batch:
@@ -101,19 +112,27 @@ def _draw_here(mixer: RandomMixer) -> Callable[[int, list[Seed]], list[Excerpt]]
 
 
 def end(batches: Iterator[Any]) -> None:
-    """Ends what `random_batches` yields, and its processes, also while a thread of the backend draws from it."""
+    """Closes a generator of `random_batches` and its processes, even while a thread of the backend reads from it."""
     for _ in range(100):
         try:
             batches.close()  # type: ignore[attr-defined]
             return
-        except ValueError:  # it is being drawn from
+        except ValueError:  # another thread is reading from it
             time.sleep(0.1)
 
 
 def validation_segments(pool: StemPool, spec: StreamSpec, num_frames: int, count: int) -> Batch:
-    """A fixed set of plain mixtures, the same in every run, as one batch of `count`; see `RandomMixer.draw_plain`.
+    """Computes a fixed set of mixtures without effects, the same in every run, as one batch.
 
-    The arrays take 4·T·F·(V + 2·C) bytes a segment: 11 MB with 448 frames at the defaults of `StreamSpec`.
+    Args:
+        pool: recordings of the validation split.
+        spec: stream format.
+        num_frames: frames T of a segment, ≥ 1.
+        count: number of segments, ≥ 1; see `RandomMixer.draw_plain`.
+
+    Returns:
+        (x, y) as of `assemble`. A segment takes 4·T·F·(V + 2·C) bytes: 11 MB for 448 frames at the defaults of
+        `StreamSpec`.
     """
     mixer = RandomMixer(pool, spec, num_frames)
     return assemble([mixer.draw_plain(row) for row in range(count)])

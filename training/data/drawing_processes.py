@@ -1,7 +1,7 @@
-"""Draws excerpts in processes of their own: for accelerators, which train faster than one thread mixes.
+"""A pool of processes that draw excerpts, for accelerators, which train faster than one thread mixes.
 
-Waveforms come back in memory that the processes share with the trainer's; equalisers and gains, which are small, are
-sent.
+Waveforms come back in memory that the processes share with the training process; equalisers and gains, which are small,
+are sent.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from training.data.excerpts import Excerpt, Source
 from training.data.mixing import RandomMixer
 
 Seed = list[int]
-Facts = tuple[int, npt.NDArray[np.float32], npt.NDArray[np.float32]]  # of a source: channels, equaliser, gains
+Facts = tuple[int, npt.NDArray[np.float32], npt.NDArray[np.float32]]  # a source's channels, equaliser, gains
 NUM_SOURCES = 3  # vocals, accompaniment, noise floor
 
 
@@ -26,17 +26,17 @@ NUM_SOURCES = 3  # vocals, accompaniment, noise floor
 def drawing_processes(
     mixer: RandomMixer, workers: int, places: int
 ) -> Iterator[Callable[[int, list[Seed]], list[Excerpt]]]:
-    """Processes that end with the context, however it ends; what a process raises is raised by the call.
+    """Yields a function that draws excerpts in other processes, which end with the context.
 
     Args:
         mixer: draws the excerpts; every process has a copy.
-        workers: processes, ≥ 1.
-        places: excerpts that there is room for at once.
+        workers: number of processes, ≥ 1.
+        places: number of excerpts that the shared memory holds at once.
 
     Yields:
-        draw(first, seeds) → an excerpt for each seed, the same one as `mixer` draws of it, in the places from `first`
-        on. It may be called by several threads, and its waveforms are those of the places, until these are drawn
-        into again.
+        `draw(first, seeds)`, which returns an excerpt for each seed, the same as `mixer` draws from it. The waveforms
+        are views of the places from `first` on, valid until a later call draws into these places. Several threads may
+        call it; an exception in a process is raised by the call.
     """
     shape = (places, NUM_SOURCES, mixer.spec.num_channels, mixer.num_samples(mixer.num_frames))
     memory = CONTEXT.RawArray("f", int(np.prod(shape)))

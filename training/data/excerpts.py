@@ -1,4 +1,4 @@
-"""The sources of an excerpt, as the mixer draws them, and the magnitudes of its segment."""
+"""The sources of an excerpt, as the mixer draws them, and the segment of their magnitudes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from training.data.effects import Waveform
 
 Array = npt.NDArray[np.float32]
 
-CHUNK = 32  # frames transformed at once: they stay in the cache
+CHUNK = 32  # frames transformed at once, few enough for the cache
 
 
 @dataclass
 class Segment:
-    """Magnitudes of training excerpts: what the network sees of the mixture (…, F, V), and the sources (…, F, C)."""
+    """The magnitudes of training excerpts, linear, ≥ 0: views of the mixture (…, F, V) and the sources (…, F, C)."""
 
     mixture: Array
     vocals: Array
@@ -26,33 +26,33 @@ class Segment:
 
     @classmethod
     def empty(cls, shape: tuple[int, ...], spec: StreamSpec) -> Segment:
-        """Of `shape` in front of the bins, such as (T,) or (B, T)."""
+        """Allocates a segment; `shape` are the axes before the bins, such as (T,) or (B, T)."""
         sizes = (spec.num_views, spec.num_channels, spec.num_channels)
         return cls(*(np.empty((*shape, spec.num_bins, size), np.float32) for size in sizes))
 
 
 @dataclass
 class Source:
-    """A waveform (1 or C, samples), and the factors of its spectrum: equaliser (F,) and gains of the channels (C,)."""
+    """A waveform (1 or C, samples), with the factors of its spectrum: equaliser (F,) and gains of the channels (C,)."""
 
     waveform: Waveform
     equaliser: Array
     gains: Array
 
     def spectrum(self, first: int, frames: int, spec: StreamSpec) -> npt.NDArray[np.complex64]:
-        """(frames, C, F)."""
+        """Computes the spectrum (frames, C, F) from frame `first` on, with equaliser and gains applied."""
         start = first * spec.frame_step
         samples = self.waveform[:, start : start + (frames - 1) * spec.frame_step + spec.frame_length]
         return stft(samples.T, spec).transpose(0, 2, 1) * (self.gains[:, None] * self.equaliser)
 
     def scaled(self) -> Waveform:
-        """(C, samples), without the equaliser."""
+        """Returns the waveform (C, samples) with the gains applied, without the equaliser."""
         return self.waveform * self.gains[:, None]
 
 
 @dataclass
 class Excerpt:
-    """The two sources of a segment; a noise floor below both belongs to the accompaniment."""
+    """The two sources of a segment, and a noise floor, which counts as accompaniment."""
 
     vocals: Source
     accompaniment: Source
@@ -66,7 +66,7 @@ class Excerpt:
         return segment
 
     def write(self, segment: Segment) -> None:
-        """Fills the arrays of a segment of T frames."""
+        """Computes the magnitudes into the arrays of a segment of T frames."""
         both = (([self.vocals], segment.vocals), ([self.accompaniment, self.floor], segment.accompaniment))
         for first in range(0, self.num_frames, CHUNK):
             frames = min(CHUNK, self.num_frames - first)

@@ -1,10 +1,10 @@
-"""Random mixing: training segments put together from any voice and any music.
+"""Random mixing: training segments composed of any voice and any music.
 
-Everything is drawn from one NumPy generator, so a segment is a function of its seed. Levels and
-probabilities are ours and stand here, in `Mixing`, in capitals or beside their draw; what songs do is the guide: a
-voice near its accompaniment in level, near the centre, with reverberation, often silent for seconds.
+Everything is drawn from one NumPy generator, so a segment depends only on its seed. The paper publishes no values: all
+are our choices, in `Mixing`, in the constants below or next to their draw. Real songs are the guide: a voice about as
+loud as its accompaniment, near the centre, with reverberation, often silent for seconds.
 
-Waveforms are (channels, samples) float32, full scale ±1; one channel stays one until its transform.
+Waveforms are (channels, samples) float32, full scale ±1; a mono waveform stays mono until its transform.
 """
 
 from __future__ import annotations
@@ -26,36 +26,40 @@ from training.data.stems import Song, Stem, StemPool
 
 Array = npt.NDArray[np.float32]
 
-SONG_SHARE = (0.25, 0.75)  # of voices (and of music) from songs: by count of files, within these bounds
+SONG_SHARE = (0.25, 0.75)  # bounds of the share of voices (and of music) from songs, which follows the count of files
 LOUD_DB, QUIET_DB, QUIET_SHARE = (-22.0, -7.0), (-42.0, -22.0), 0.3  # RMS of the accompaniment
-BALANCE_DB, BALANCE_SPREAD_DB, BALANCE_RANGE_DB = -2.0, 5.0, (-15.0, 12.0)  # voice over accompaniment
-PEAK = (0.9, 1.2)  # a mixture's highest sample; a louder one is turned down as a whole …
-MASTERED_DB = (3.0, 10.0)  # … after, in a share of them, its peaks alone were brought down by so much
-PAUSE_S = (0.8, 3.5)  # length of added pauses; what lies between is as long
-NARROW_HZ = (7000.0, 19000.0)  # where a mixture without the highest frequencies ends
-LEAD_IN = (0.1, 0.6)  # of an excerpt, before its song begins …
-LEAD_IN_FLOOR_DB = (-90.0, -50.0)  # … and RMS of the noise floor that is there from the first sample on …
-LEAD_IN_SILENCE = 0.4  # … but in this share of them, before which there is nothing at all
-FLOOR_DB = -100.0  # RMS of the quietest noise floor: 16 bits
+BALANCE_DB, BALANCE_SPREAD_DB, BALANCE_RANGE_DB = -2.0, 5.0, (-15.0, 12.0)  # RMS of the voice over the accompaniment's
+PEAK = (0.9, 1.2)  # largest peak of a mixture; a louder mixture is turned down as a whole …
+MASTERED_DB = (3.0, 10.0)  # … but in a share of them the limiter first lowers the peaks, by up to this
+PAUSE_S = (0.8, 3.5)  # length of an added pause, and of the sound between two pauses
+NARROW_HZ = (7000.0, 19000.0)  # cutoff of a mixture without the highest frequencies
+LEAD_IN = (0.1, 0.6)  # share of an excerpt before its song begins …
+LEAD_IN_FLOOR_DB = (-90.0, -50.0)  # … and RMS of the noise floor, which is there from the first sample on …
+LEAD_IN_SILENCE = 0.4  # … except in this share, which begin with digital silence
+FLOOR_DB = -100.0  # RMS of the quietest noise floor, that of 16 bits
 
 
 @dataclass(frozen=True)
 class Mixing:
-    """What a configuration may change: shares of excerpts from 0 to 1, an exponent and a level.
+    """The table [mixing]: settings of the random mixer.
+
+    Unless noted, each is the probability, per excerpt, from 0 to 1, that …
 
     Args:
-        together: vocals and accompaniment of one song, else each from anywhere.
-        song_length: songs are drawn in proportion to this power of their length: 0, each as often as any other, to 1.
-        melodised: of voices, from synthetic syllables, which are long and few.
-        band: of music, put together from single instruments.
-        voice_silent, music_silent: for the whole excerpt.
-        voice_pauses, music_pauses: with added pauses.
-        mastered: of mixtures that are too loud, limited and not only turned down.
-        equaliser: of sources, with a random spectral tilt and wave.
-        narrow: of mixtures, without the highest frequencies.
-        lead_in: of mixtures that begin with a noise floor alone, or digital silence, as a recording before its song.
-        floor: of mixtures, with a noise floor.
-        floor_db: RMS of the loudest noise floor, dB of full scale, at least −100; −62 is a tape's.
+        together: vocals and accompaniment are of one song; otherwise each is drawn on its own.
+        song_length: not a probability: the power of a song's length to which its chance is proportional. 0 draws all
+            songs equally often, 1 in proportion to their length.
+        melodised: a voice is one of the melodised ones, made of synthetic syllables, which are long and few.
+        band: music is composed of single instruments.
+        voice_silent, music_silent: the source is silent in the whole excerpt.
+        voice_pauses, music_pauses: the source gets additional pauses.
+        mastered: a mixture that is too loud is limited, not only turned down.
+        equaliser: a source gets a random spectral tilt and wave.
+        narrow: a mixture lacks the highest frequencies.
+        lead_in: a mixture begins with a noise floor alone, or with digital silence, as recordings do.
+        floor: a mixture has a noise floor.
+        floor_db: not a probability: RMS of the loudest noise floor, from −100 to 0 dB relative to full scale. That of
+            tape is −62.
     """
 
     together: float = 0.25
@@ -83,12 +87,12 @@ class Mixing:
 
 
 class Activity:
-    """Where a stem sounds: blocks of 0.1 s within 30 dB of its loud tenth, and above −60 dB."""
+    """The places where a stem sounds: blocks of 0.1 s within 30 dB of the 90 % quantile, and above −60 dB."""
 
     def __init__(self, stem: Stem, sample_rate: int):
         self.block, power = 4 * max(1, round(0.025 * sample_rate)), []
         for start in range(0, len(stem.audio), 256 * self.block):
-            part = np.asarray(stem.audio[start : start + 256 * self.block : 4], np.float32)  # a fourth is enough
+            part = np.asarray(stem.audio[start : start + 256 * self.block : 4], np.float32)  # every 4th sample will do
             part = np.pad(part * np.float32(stem.scale / 32768), ((0, -len(part) % (self.block // 4)), (0, 0)))
             blocks = part.reshape(-1, self.block // 4 * part.shape[1])
             power.append(np.einsum("bs,bs->b", blocks, blocks) / blocks.shape[1])
@@ -100,7 +104,16 @@ class Activity:
         self.level_db = float(10 * np.log10(levels[active].mean())) if active.any() else -120.0
 
     def start(self, length: int, samples: int, share: float, rng: np.random.Generator) -> int:
-        """Start of `samples` of `length`, active in at least `share` of them, or in nearly as many as there are."""
+        """Draws the start of an excerpt that is active in at least `share` of its blocks.
+
+        If no place of the stem is as active as that, it is one with at least 80 % of the most active one's blocks.
+
+        Args:
+            length: of the stem, in samples.
+            samples: of the excerpt.
+            share: from 0 to 1.
+            rng: generator to draw from.
+        """
         blocks = min(len(self.count) - 1, -(-samples // self.block))
         active = (self.count[blocks:] - self.count[:-blocks]) / blocks
         (places,) = np.nonzero(active >= min(share, 0.8 * active.max()))
@@ -108,25 +121,25 @@ class Activity:
         return max(0, min(start, length - samples))
 
     def bounds(self) -> tuple[int, int]:
-        """First sample and last (exclusive) of what is active."""
+        """Returns the first sample of the first active block, and the end of the last one."""
         (active,) = np.nonzero(np.diff(self.count))
         return (int(active[0]) * self.block, int(active[-1] + 1) * self.block) if len(active) else (0, self.block)
 
 
 class RandomMixer:
-    """Draws excerpts from a pool.
+    """A mixer that draws excerpts from a pool.
 
-    Voices are `pool.voices` and the vocals of songs; music is `pool.instrumentals`, bands of
-    `pool.instrument_tracks` and the accompaniments of songs. Either kind alone is enough.
+    Voices are `pool.voices` and the vocals of songs. Music is `pool.instrumentals`, bands of `pool.instrument_tracks`
+    and the accompaniments of songs. Songs alone, or voices and music without songs, are enough.
 
     Args:
-        pool: where voices and music come from.
-        spec: stream format, one or two channels.
-        num_frames: frames of a segment; T frames hold (T − 1)·frame_step + frame_length samples.
-        mixing: shares and levels.
+        pool: the recordings.
+        spec: stream format, with one or two channels.
+        num_frames: frames T of a segment, ≥ 1, which take (T − 1)·frame_step + frame_length samples.
+        mixing: settings; None for the defaults.
 
     Raises:
-        ValueError: if there is no voice or no music at all.
+        ValueError: the pool has no voice or no music, or the spec has more than two channels.
     """
 
     def __init__(self, pool: StemPool, spec: StreamSpec, num_frames: int, mixing: Mixing | None = None):
@@ -150,13 +163,13 @@ class RandomMixer:
         self._song_draw = lengths / lengths.sum() if self.mixing.song_length else None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_activities": {}}  # known by addresses, which are another process' own
+        return {**self.__dict__, "_activities": {}}  # its keys are addresses, which another process does not share
 
     def num_samples(self, frames: int) -> int:
         return (frames - 1) * self.spec.frame_step + self.spec.frame_length
 
     def draw(self, rng: np.random.Generator) -> Excerpt:
-        """An excerpt; all of it depends on `rng` alone."""
+        """Draws an excerpt; it depends only on `rng`."""
         samples = self.num_samples(self.num_frames)
         song = None
         if self.pool.songs and rng.random() < self.mixing.together:
@@ -187,7 +200,7 @@ class RandomMixer:
         level = rng.uniform(*(QUIET_DB if rng.random() < QUIET_SHARE else LOUD_DB))
         if song is None:
             balance = float(np.clip(rng.normal(BALANCE_DB, BALANCE_SPREAD_DB), *BALANCE_RANGE_DB))
-        else:  # near the song's own, however quiet its voice is there
+        else:  # near the balance of the song, however quiet its voice is there
             balance = min(_balance_db(vocals, accompaniment) + rng.normal(0, 3), BALANCE_RANGE_DB[1])
         _set_level(accompaniment, level)
         _set_level(vocals, level + balance)
@@ -208,12 +221,15 @@ class RandomMixer:
         return Excerpt(vocals, accompaniment, self.spec, self.num_frames, floor)
 
     def draw_plain(self, index: int) -> Excerpt:
-        """Number `index` of the validation mixtures: no effects, and the same one in every run.
+        """Draws validation mixture number `index`, without effects; it is the same in every run.
 
-        Songs play in turn, with their own balance; where there are voices and music without songs, every
-        second mixture is of those, the voice 2 dB (± 3 dB) below the music. The voice sounds for half of
-        the time or more where the stem allows. Mixtures are spread evenly from −32 to −10 dB RMS; peaks
-        above full scale are limited by up to 6 dB, beyond that the mixture is turned down.
+        Songs are taken in turn, with their own balance. If the pool also has voices and music outside songs, every
+        second mixture is of those, with the voice 2 ± 3 dB below the music. The voice sounds for at least half of the
+        time if its stem allows. Mixtures are spread evenly from −32 to −10 dB RMS. Peaks above full scale are limited
+        by up to 6 dB; beyond that the mixture is turned down.
+
+        Args:
+            index: ≥ 0.
         """
         rng = np.random.default_rng([20190512, index])
         samples, neutral = self.num_samples(self.num_frames), np.ones(self.spec.num_bins, np.float32)
@@ -247,7 +263,7 @@ class RandomMixer:
         return _one(songs, rng) if self._song_draw is None else songs[rng.choice(len(songs), p=self._song_draw)]
 
     def _song(self, song: Song, samples: int, rng: np.random.Generator) -> tuple[Waveform, Waveform]:
-        """Both stems of one place in a song; one in three faster and higher, or slower and lower."""
+        """Reads both stems at one place of a song; in one of three cases they are resampled by up to 2.4 semitones."""
         ratio = _ratio(rng, 0.2) if rng.random() < 0.33 else 1.0
         length = _needed(samples, ratio)
         start = self._start(song.vocals, length, _wanted_share(rng), rng)
@@ -269,16 +285,16 @@ class RandomMixer:
             stem = _one(self._voices, rng)
         pitch = tempo = 1.0
         change = rng.random()
-        if change < 0.45:  # together, by up to four semitones
+        if change < 0.45:  # pitch and tempo by the same ratio, up to four semitones
             pitch = tempo = _ratio(rng, 0.33)
-        elif change < 0.7:  # each for itself
+        elif change < 0.7:  # each by its own ratio
             pitch, tempo = _ratio(rng, 0.33), _ratio(rng, 0.25)
         voice = self._phrases(stem, _needed(samples, tempo, pitch), _wanted_share(rng), rng)
         voice = effects.change_pitch_and_tempo(voice, pitch, tempo, self.spec.sample_rate)[:, :samples]
         return effects.change_width(voice, rng.uniform(0.0, 1.4)) if len(voice) == 2 and rng.random() < 0.3 else voice
 
     def _sing_in_a_room(self, voice: Waveform, samples: int, rng: np.random.Generator) -> Waveform:
-        """Two in ten are doubled, by another singer or by the same; four in ten have a room."""
+        """Adds a second voice to two voices of ten, another singer or the same, and reverberation to four of ten."""
         company = rng.random()
         if company < 0.2:
             if company < 0.1:
@@ -295,11 +311,11 @@ class RandomMixer:
         return effects.reverberate(voice, rng, self.spec.sample_rate) if rng.random() < 0.4 else voice
 
     def _phrases(self, stem: Stem, samples: int, share: float, rng: np.random.Generator) -> Waveform:
-        """A voice for `samples`: a place in the stem, or stems of its folder joined where it is shorter.
+        """Reads `samples` of a voice: a place in the stem or, if that is too short, stems of its folder joined.
 
-        Joined phrases are cut to where they sound, brought to one level and set 0.1 to 0.6 s apart, as
-        breath would; they follow in the order of their paths, mostly one singer's, and begin anew after
-        the last. The first is entered anywhere in its first half.
+        Joined phrases are cut to where they sound, brought to one loudness and set 0.1 to 0.6 s apart, as breath would.
+        They follow in the order of their paths, so that most are of one singer, and begin anew after the last. The
+        excerpt starts anywhere in the first half of the first phrase.
         """
         if len(stem.audio) >= samples:
             return _read(stem, self._start(stem, samples, share, rng), samples)
@@ -336,16 +352,16 @@ class RandomMixer:
         return self._take(_one(stems, rng), samples, rng)
 
     def _take(self, stem: Stem, samples: int, rng: np.random.Generator) -> Waveform:
-        """A place in a stem; four in ten faster and higher, or slower and lower, by up to 2.4 semitones."""
+        """Reads a place in a stem; in four of ten cases it is resampled by up to 2.4 semitones, up or down."""
         ratio = _ratio(rng, 0.2) if rng.random() < 0.4 else 1.0
         length = _needed(samples, ratio)
-        # A stem that is shorter starts anywhere too: it is repeated.
+        # A stem that is too short also starts anywhere, for it is repeated.
         start = int(rng.integers(max(1, abs(len(stem.audio) - length))))
         music = effects.resample(self._loop(stem, length, start), ratio)[:, :samples]
         return effects.change_width(music, rng.uniform(0.0, 1.4)) if len(music) == 2 and rng.random() < 0.3 else music
 
     def _loop(self, stem: Stem, samples: int, start: int) -> Waveform:
-        """`samples` from `start` on; a stem that is too short is repeated, with a crossfade of 20 ms."""
+        """Reads `samples` from `start` on; a stem that is too short is repeated, with crossfades of 20 ms."""
         length = len(stem.audio)
         if length >= samples:
             return _read(stem, min(start, length - samples), samples)
@@ -357,7 +373,7 @@ class RandomMixer:
         return np.tile(once, -(-(samples + start) // once.shape[1]))[:, start : start + samples]
 
     def _band(self, samples: int, rng: np.random.Generator) -> Waveform:
-        """Two to five dry tracks, each with its own place and level; three in ten bands have a room."""
+        """Mixes two to five dry tracks with random positions and loudness; three of ten bands get reverberation."""
         tracks = self.pool.instrument_tracks
         band = np.zeros((2, samples), np.float32)
         for index in rng.choice(len(tracks), size=int(rng.integers(2, min(6, len(tracks) + 1))), replace=False):
@@ -371,7 +387,7 @@ class RandomMixer:
     # --- both
 
     def _pause(self, x: Waveform, rng: np.random.Generator) -> None:
-        """Silence and sound by turns, each for PAUSE_S, in place; fades of 20 to 80 ms."""
+        """Mutes a waveform in place, in turns: silence and sound last PAUSE_S each, with fades of 20 to 80 ms."""
         rate = self.spec.sample_rate
         place = int(rng.uniform(-PAUSE_S[1], PAUSE_S[1]) * rate)
         while place < x.shape[1]:
@@ -380,7 +396,7 @@ class RandomMixer:
             place = stop + int(rng.uniform(*PAUSE_S) * rate)
 
     def _floor(self, samples: int, rng: np.random.Generator, hiss: bool) -> Source | None:
-        """Gaussian noise, white or coloured, the channels' own or, as of a mono recording, the same in both."""
+        """Draws a noise floor, or None: Gaussian, white or coloured; in one of five the same in both channels."""
         if rng.random() >= self.mixing.floor and not hiss:
             return None
         channels = self.spec.num_channels if rng.random() < 0.8 else 1
@@ -392,7 +408,7 @@ class RandomMixer:
 
     def _source(self, x: Waveform, position: float, rng: np.random.Generator) -> Source:
         gains = effects.pan_gains(position) if self.spec.num_channels == 2 and len(x) == 1 else self._ones()
-        # Drawn in any case: what follows does not depend on the share.
+        # Both are always drawn, so that later draws do not depend on the setting.
         curve, flat = effects.equaliser(rng, self.spec.num_bins), rng.random() >= self.mixing.equaliser
         return Source(self._channels(x), np.ones_like(curve) if flat else curve, gains)
 
@@ -412,7 +428,7 @@ class RandomMixer:
         return self._activity(stem).start(len(stem.audio), samples, share, rng)
 
     def _activity(self, stem: Stem) -> Activity:
-        """Found at a stem's first use and kept: a few thousand numbers each."""
+        """Returns the activity of a stem, which is computed at its first use and kept: a few thousand numbers."""
         if id(stem) not in self._activities:
             self._activities[id(stem)] = Activity(stem, self.spec.sample_rate)
         return self._activities[id(stem)]
@@ -427,17 +443,17 @@ def _read(stem: Stem, start: int, samples: int) -> Waveform:
 
 
 def _needed(samples: int, ratio: float, pitch: float = 1.0) -> int:
-    """Samples to read for `samples` played `ratio` times as fast, and a few for the filters' rounding."""
+    """Returns the number of samples to read for `samples` played `ratio` times as fast, with some for rounding."""
     return samples if ratio == pitch == 1.0 else int(np.ceil(samples * ratio)) + 64
 
 
 def _ratio(rng: np.random.Generator, octaves: float) -> float:
-    """Up to `octaves` either way, in hundredths: soxr is faster at such ratios (measured)."""
+    """Draws a ratio of up to `octaves` up or down, rounded to hundredths: soxr is faster at such ratios (measured)."""
     return round(float(2.0 ** rng.uniform(-octaves, octaves)), 2)
 
 
 def _wanted_share(rng: np.random.Generator) -> float:
-    """Share of an excerpt in which the voice sounds: mostly singing, or with a song's own pauses."""
+    """Draws the least share of an excerpt in which the voice sounds: mostly singing, or with the pauses of a song."""
     return 0.6 if rng.random() < 0.6 else 0.15
 
 
@@ -451,14 +467,14 @@ def _balance_db(vocals: Source, accompaniment: Source) -> float:
 
 
 def _set_level(source: Source, level_db: float) -> None:
-    """A source that is nearly silent (below −60 dB) is left alone: its noise is not for listening."""
+    """Scales a source to an RMS in dB; leaves one below −60 dB alone, for that would only amplify its noise."""
     now = _level_db(source)
     if now > -60:
         source.gains = source.gains * np.float32(effects.gain(level_db - now))
 
 
 def _limit(vocals: Source, accompaniment: Source, peak: float, mastered_db: float) -> None:
-    """Keeps the mixture within `peak`: its peaks are limited by up to `mastered_db`, the rest is turned down.
+    """Keeps the mixture within `peak`: limits its peaks by up to `mastered_db`, then turns it down as far as needed.
 
     Both sources get the same gain at each sample, so that they still add up to the mixture.
     """

@@ -1,4 +1,4 @@
-"""Decoded songs, and pools of voices and music, as memory-mapped arrays; `training.data.datasets` fills them."""
+"""The decoded recordings of a split, as memory-mapped arrays; `training.data.datasets` reads them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,18 @@ Audio = npt.NDArray[np.int16]
 
 @dataclass
 class Stem:
-    """One decoded signal: `audio` is int16 (samples, 1 or 2), memory-mapped, and `scale` times quieter than it was."""
+    """A decoded signal.
+
+    Args:
+        path: of its file, relative to the data set; see `training.data.datasets.track.label`.
+        kind: "vocals" or "accompaniment" of a song, or the kind of a recording of a pool.
+        audio: int16 (samples, 1 or 2), memory-mapped; the signal is `audio * scale / 32768`.
+        licence: as the data set states it, or "".
+        sha256: see `training.data.datasets.cache.Entry`.
+        scale: > 0; 1 unless the signal exceeds full scale.
+        song: name of its song, or "".
+        dataset: name of its data set.
+    """
 
     path: str
     kind: str
@@ -27,12 +38,12 @@ class Stem:
     dataset: str = ""
 
     def read(self, start: int, samples: int) -> npt.NDArray[np.float32]:
-        """float32 (samples, channels), full scale ±1, which a sum of stems may exceed; zeros past the end."""
+        """Reads float32 (samples, channels), full scale ±1, which a sum of stems may exceed; zeros past the end."""
         block = self.audio[start : start + samples].astype(np.float32) * np.float32(self.scale / 32768)
         return np.pad(block, ((0, samples - len(block)), (0, 0)))
 
     def __getstate__(self) -> dict[str, Any]:
-        """For other processes: what is memory-mapped is mapped there, too, and not copied."""
+        """Returns the state for another process, which maps the same file into memory; the audio is not copied."""
         if not isinstance(self.audio, np.memmap) or not self.audio.flags.c_contiguous:
             return self.__dict__
         root, mapped = self.audio, np.frombuffer(self.audio._mmap, np.uint8)  # type: ignore[attr-defined]
@@ -57,7 +68,7 @@ class Song:
 
 @dataclass
 class StemPool:
-    """All material of one split."""
+    """The recordings of one split: songs, and pools of voices and music outside songs."""
 
     songs: list[Song] = field(default_factory=list)
     voices: list[Stem] = field(default_factory=list)
@@ -74,7 +85,7 @@ class StemPool:
 
 
 def hold_out(pool: StemPool, share: float = 0.2) -> tuple[StemPool, StemPool]:
-    """Two pools of the same files: the beginnings, and the last `share` of each."""
+    """Splits every recording in two; returns a pool of the beginnings and a pool of the last `share` of each."""
 
     def part(stem: Stem, late: bool) -> Stem:
         cut = round(len(stem.audio) * (1 - share))

@@ -1,1 +1,1 @@
-"""One run: config → build → training_run; with its first weights (warm_start), callbacks and fast kernels (fused_*)."""
+"""One training run: config → build → training_run; initial weights (warm_start), callbacks, fast kernels (fused_*)."""

@@ -1,4 +1,4 @@
-"""The model that `fit` trains, built and compiled as a configuration says."""
+"""The model that `fit` trains, built and compiled from a configuration."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ from training.engine.warm_start import begin_with, same_spec
 
 
 def build(config: TrainConfig, devices: int) -> Separation:
-    """The model of a run, on one device or several, with its variables, compiled."""
+    """Builds and compiles the model of a run, with the variables of the network and of the optimizer.
+
+    Args:
+        config: of the run.
+        devices: number of devices, ≥ 1; with more than one, call it inside `training.engine.parallel.data_parallel`.
+    """
     model = build_separation(config)
     if config.model.freeze_normalisation:
         for layer in model.network._flatten_layers():
@@ -33,13 +38,18 @@ def build(config: TrainConfig, devices: int) -> Separation:
         fuse_recurrence(model.network)
     model.build((None, config.data.segment_frames, config.spec.num_bins, config.spec.num_views))
     compile_separation(model, config)
-    # Variables that the first step would make have it traced twice.
+    # Built now: if the first step created these variables, `fit` would trace the step twice.
     model.optimizer.build(model.trainable_variables)
     return model
 
 
 def build_separation(config: TrainConfig) -> Separation:
-    """The model that `fit` trains, not compiled."""
+    """Builds the model that `fit` trains, a network with its losses and its teacher, without compiling it.
+
+    Raises:
+        ValueError: the initial weights or the teacher do not fit the configuration, or `segment_frames` does not fit
+            the network.
+    """
     first = config.model
     if first.init:
         network = begin_with(first.init, first.architecture, config.spec)
@@ -61,13 +71,17 @@ def _load_teacher(config: TrainConfig) -> Teacher | None:
     network = load_best(Path(run))
     if not isinstance(network, Unet):
         raise ValueError(f"teacher: expected a run of a U-Net. Received: {run}, {network.name}")
-    # It is given the sources, of which there is a magnitude for each channel.
+    # The teacher is given the sources, which have one magnitude for each channel and no other views.
     same_spec({"the sources": dataclasses.replace(config.spec, views=None), run: network.spec})
     return Teacher(network, config.loss.num_taps)
 
 
 def compile_separation(model: Separation, config: TrainConfig) -> None:
-    """Adam or Muon with warm-up, cosine decay to zero, clipping and the moving average of the configuration."""
+    """Compiles a model with the optimizer of the configuration.
+
+    It is Adam or Muon with a linear warm-up, cosine decay to zero, clipped gradients and, if configured, a moving
+    average of the weights.
+    """
     settings = config.optimizer
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
@@ -78,5 +92,5 @@ def compile_separation(model: Separation, config: TrainConfig) -> None:
     average = {"use_ema": True, "ema_momentum": settings.ema_momentum} if settings.ema_momentum else {}
     kind = Muon if settings.name == "muon" else keras.optimizers.Adam
     optimizer = kind(schedule, clipnorm=settings.clipnorm, **average)
-    # XLA on TensorFlow's CPU is a third slower (measured); JAX has nothing else.
+    # On TensorFlow's CPU, XLA is a third slower (measured); JAX always uses it.
     model.compile(optimizer, jit_compile=keras.backend.backend() == "jax")

@@ -1,7 +1,7 @@
-"""What `fit` does at the end of an epoch: best weights, history, checkpoint, and when to stop.
+"""The callbacks at the end of an epoch: best network, history, checkpoint, stop in time.
 
-An epoch is finished when its checkpoint is in place; after a kill at any moment training goes on from
-there, and the history is cut back to it.
+An epoch is finished when its checkpoint is in place. A run that was killed, at any moment, continues from there, and
+the history is cut back to it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from common.runs import Row, read_history
 
 
 class Average(keras.callbacks.Callback):
-    """Validates with the moving average of the weights, and lends it for saving."""
+    """A callback that puts the moving average of the weights into the model for validation, and in `in_model`."""
 
     def __init__(self):
         super().__init__()
@@ -44,10 +44,10 @@ class Average(keras.callbacks.Callback):
 
 
 class RefuseNan(keras.callbacks.Callback):
-    """Ends a run whose loss is no number any more, before anything of it is kept.
+    """A callback that ends a run whose loss is not finite any more, before the epoch is saved.
 
     Raises:
-        ValueError: names the step.
+        ValueError: names the step and the loss.
     """
 
     def on_epoch_end(self, epoch, logs=None):
@@ -60,7 +60,13 @@ class RefuseNan(keras.callbacks.Callback):
 
 
 class SaveBestNetwork(keras.callbacks.Callback):
-    """Writes the mask network whenever the validation loss is the lowest so far."""
+    """A callback that writes the mask network whenever the validation loss is the lowest so far.
+
+    Args:
+        path: .keras file to write.
+        best: lowest validation loss of earlier calls of `fit`, or infinity.
+        average: callback with the moving average, which is saved instead of the weights; None for the weights.
+    """
 
     def __init__(self, path: Path, best: float, average: Average | None):
         super().__init__()
@@ -69,17 +75,22 @@ class SaveBestNetwork(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if logs["val_loss"] < self.best:
             self.best = logs["val_loss"]
-            # Through the property: on JAX it brings the weights back into the model.
+            # `self.model` is read before the swap: on JAX, reading it copies the trained weights back into the model.
             network = self.model.network
             with _averaged(self.average):
                 save_network(network, self.path)
 
 
 class History(keras.callbacks.Callback):
-    """Appends a row an epoch to history.csv: steps, speed, and every value that `fit` reports.
+    """A callback that appends a row an epoch to history.csv: steps, speed, and every value that `fit` reports.
 
-    `data_wait` is the share of the time in which whoever takes the batches waited for one. Backends take
-    them ahead of time, so it is an upper bound of what the devices wait.
+    `data_wait` is the share of the training time in which `fit` waited for a batch. Backends fetch batches ahead of
+    time, so it is an upper bound of the time that the devices wait.
+
+    Args:
+        path: history.csv.
+        frames_per_step: frames of a batch, all segments together.
+        data_wait_s: function that returns the seconds waited for batches so far.
     """
 
     def __init__(self, path: Path, frames_per_step: int, data_wait_s):
@@ -118,9 +129,9 @@ class History(keras.callbacks.Callback):
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Everything that training goes on from, in one file, put in place by one rename.
+    """A callback that writes everything that training continues from to one file, put in place by one rename.
 
-    Weights, optimizer (with the step count, and so the schedule), moving averages.
+    The file holds weights, the state of the optimizer (with the step count, hence the schedule) and moving averages.
     """
 
     def __init__(self, path: Path):
@@ -128,13 +139,17 @@ class Checkpoint(keras.callbacks.Callback):
         self.path = path
 
     def on_epoch_end(self, epoch, logs=None):
-        part = self.path.with_name(f".part.{self.path.name}")  # Keras wants the suffix .weights.h5
+        part = self.path.with_name(f".part.{self.path.name}")  # Keras requires the suffix .weights.h5
         self.model.save_weights(part, overwrite=True)
         part.replace(self.path)
 
 
 class StopInTime(keras.callbacks.Callback):
-    """Ends this call of `fit` when another epoch like the last would go beyond the time; one is always trained."""
+    """A callback that ends `fit` if another epoch, as long as the last, would pass the deadline; one is always trained.
+
+    Args:
+        deadline: value of `time.monotonic()` in s.
+    """
 
     def __init__(self, deadline: float):
         super().__init__()
@@ -150,12 +165,12 @@ class StopInTime(keras.callbacks.Callback):
 
 
 def steps_done(model: keras.Model) -> int:
-    """Optimizer steps so far; also of a variable that is mirrored on several devices."""
+    """Returns the number of optimizer steps so far, on one device or several."""
     return int(keras.ops.convert_to_numpy(model.optimizer.iterations))
 
 
 def cut_history(path: Path, step: int) -> list[Row]:
-    """Drops the rows of epochs after `step`, which a kill kept from their checkpoint."""
+    """Drops the rows of history.csv after `step`, whose checkpoint a kill prevented; returns the other rows."""
     rows = read_history(path.parent)
     kept = [row for row in rows if int(row["step"]) <= step]
     if not kept:
@@ -171,7 +186,7 @@ def cut_history(path: Path, step: int) -> list[Row]:
 
 
 def save_network(network: keras.Model, path: Path) -> None:
-    part = path.with_name(f".{path.stem}.part.keras")  # Keras wants the suffix
+    part = path.with_name(f".{path.stem}.part.keras")  # Keras requires the suffix
     network.save(part)
     part.replace(path)
 

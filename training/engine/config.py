@@ -1,7 +1,7 @@
-"""Training configuration: a TOML file with a table for each part, checked value by value.
+"""The training configuration: a TOML file with a table for each part, checked value by value.
 
-A file says what differs from the defaults below, which are the paper's OR-U-Net with what the paper leaves open, or
-from another file that it names as its `base`.
+A file holds only the values that differ from the defaults below, or from another file that it names as its `base`. The
+defaults train the paper's OR-U-Net, with our choices for everything that the paper leaves open.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ OPTIMIZERS = ("adam", "muon")
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What is trained.
+    """The table [model]: the network and its initial weights.
 
     Args:
         architecture: one of `keras_sep.models.ARCHITECTURES`.
-        size: of the network, "tiny", "s", "m" or "l"; with `init` it has the sizes of that one, whatever this says.
-        init: where the weights come from at first: a preset of the package, a run folder, or "" for random ones.
+        size: of the network, "tiny", "s", "m" or "l"; ignored with `init`, whose size counts.
+        init: source of the initial weights: a preset of the package, a run folder, or "" for random weights.
         freeze_normalisation: whether batch normalisations keep the statistics, scales and shifts of `init`.
     """
 
@@ -46,13 +46,13 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Which losses, see `keras_sep.losses` and, for ours, `keras_sep.extra_losses`.
+    """The table [loss]: the losses of `keras_sep.losses` and, for ours, of `keras_sep.extra_losses`.
 
     Args:
         teacher: run folder of the trained loss network φ, or "" for none.
-        num_taps: N of eq. (5): taps of the teacher that are used, 0 for the plain L1.
-        compressed_weight: of the L1 on square roots of magnitudes, which counts with l_0, ≥ 0.
-        snr_weight: of the error's energy in dB, which counts with l_0, ≥ 0.
+        num_taps: N of eq. (5), the number of taps of the teacher that are used; 0 for the L1 loss alone.
+        compressed_weight: weight of the L1 loss on square roots of magnitudes, which is added to l_0, ≥ 0.
+        snr_weight: weight of the error's energy in dB, which is added to l_0, ≥ 0.
     """
 
     teacher: str = ""
@@ -71,15 +71,16 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """How weights move. The paper publishes none of it.
+    """The table [optimizer]; the paper publishes none of these values.
 
     Args:
-        name: "adam", or "muon", see `training.engine.optimizer.Muon`.
-        learning_rate: peak, after the warm-up.
-        warmup_steps: of a linear rise from 0.
-        total_steps: where the cosine decay has come down to 0 and training ends.
-        clipnorm: largest norm of a variable's gradient.
-        ema_momentum: of the moving average of the weights that is validated and kept, 0 for none.
+        name: "adam" or "muon", see `training.engine.optimizer.Muon`.
+        learning_rate: peak of the schedule, after the warm-up, > 0.
+        warmup_steps: length of the linear rise from 0, ≥ 0 and < total_steps.
+        total_steps: step at which the cosine decay reaches 0 and training ends, ≥ 1.
+        clipnorm: largest norm of a variable's gradient, > 0.
+        ema_momentum: momentum of the moving average of the weights, which is validated and saved; from 0, for none, to
+            below 1.
     """
 
     name: str = "muon"
@@ -100,15 +101,15 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What a step and an epoch are. The paper publishes none of it.
+    """The table [data]: sizes of a step and of an epoch, choice of the data; the paper publishes none of these values.
 
     Args:
-        segment_frames: frames T of a segment; 256 are 3.0 s.
-        batch_size: segments of a step.
-        steps_per_epoch: steps between two validations and checkpoints.
-        validation_segments: number of fixed validation segments.
-        licences: "all", or "free" for recordings that anybody may use.
-        seed: of initial weights, mixing and held-out songs.
+        segment_frames: frames T of a segment, ≥ 1; 256 frames are 3.0 s.
+        batch_size: segments of a step, ≥ 1.
+        steps_per_epoch: steps between two validations and checkpoints, ≥ 1.
+        validation_segments: number of fixed validation segments, ≥ 1.
+        licences: "all", or "free" for only those recordings that anybody may use.
+        seed: seed of initial weights, mixing and held-out songs, ≥ 0.
     """
 
     segment_frames: int = 256
@@ -127,7 +128,7 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """What `python -m training train` needs to know: one field for each table of the file."""
+    """The configuration of `python -m training train`, with one field for each table of the file."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
     spec: StreamSpec = field(default_factory=StreamSpec)
@@ -149,7 +150,8 @@ class TrainConfig:
         """Reads a TOML file and its `base`, then `table.key=value` overrides (values in TOML syntax, or bare words).
 
         Raises:
-            ValueError: a file that is not TOML, an unknown table or key, or a value that cannot be; names it.
+            ValueError: a file is not TOML, a table or key is unknown, or a value is of the wrong type or out of range;
+                names it.
         """
         tables = _read(path)
         for override in overrides or []:
@@ -166,7 +168,11 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, tables: dict[str, Any]) -> TrainConfig:
-        """The inverse of `to_dict`; what is not named stays as it is by default."""
+        """Builds a configuration from its tables, the inverse of `to_dict`; what is missing has its default.
+
+        Raises:
+            ValueError: a table or key is unknown, or a value is of the wrong type or out of range; names it.
+        """
         kinds = {table.name: type(getattr(_DEFAULT, table.name)) for table in dataclasses.fields(cls)}
         if unknown := set(tables) - set(kinds):
             raise ValueError(f"configuration: tables are {', '.join(kinds)}. Received: {', '.join(sorted(unknown))}")
@@ -177,7 +183,7 @@ class TrainConfig:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """A file's tables, over those of its base."""
+    """Reads the tables of a file, with the values that it does not have from its base."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
@@ -198,7 +204,7 @@ def _table(name: str, kind: type, values: Any) -> Any:
     known = {known.name: getattr(default, known.name) for known in dataclasses.fields(kind)}
     if unknown := set(values) - set(known):
         raise ValueError(f"configuration: [{name}] has {', '.join(known)}. Received: {', '.join(sorted(unknown))}")
-    if kind is StreamSpec:  # it checks for itself, and its lists are tuples
+    if kind is StreamSpec:  # it checks its values itself and turns lists into tuples
         known.pop("views")
         return StreamSpec(**{**known, **values})
     return kind(**{key: _typed(f"{name}.{key}", value, type(known[key])) for key, value in values.items()})

@@ -1,4 +1,4 @@
-"""TensorFlow's fused batch normalisation, which Keras 3 does not use: fewer passes through memory in training."""
+"""Batch normalisation through TensorFlow's fused kernel, which Keras 3 does not use: fewer passes through memory."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from keras import ops
 
 
 def fuse_normalisation(network: keras.Model) -> None:
-    """Lets the float32 batch normalisations of `network` train through the fused kernel; the result is the same.
+    """Makes the float32 batch normalisations of `network` train through the fused kernel; the result is the same.
 
-    On TensorFlow; other backends fuse by themselves. Saved networks know nothing of it.
+    Does nothing on other backends than TensorFlow, which fuse by themselves. Saved networks are not affected.
     """
     if keras.backend.backend() != "tensorflow":
         return

@@ -1,8 +1,9 @@
-"""Recurrent layers that train faster: nothing but the recurrence itself is left in the loop.
+"""Faster training of recurrent layers, with only the recurrence itself inside the loop over frames.
 
-Keras multiplies each frame by the input kernel inside its loop, and adds up both kernels' gradients there: with four
-segments a step, all of a kernel goes through memory for four rows, three times a frame. Here the input's product, and
-in the backward pass the gradients of both kernels, are one product of all frames each. The result is the same.
+Inside its loop, Keras multiplies each frame by the input kernel and accumulates the gradients of both kernels. With
+four segments a step, each frame then reads a whole kernel three times for the sake of four rows. Here the product with
+the input kernel, and in the backward pass the gradient of each kernel, is one product over all frames. The result is
+the same.
 
 Shapes: T frames, B segments, H units; time first.
 """
@@ -17,9 +18,10 @@ from keras import layers, ops
 
 
 def fuse_recurrence(network: keras.Model) -> None:
-    """Lets the float32 GRU and LSTM layers of `network` run as above, on TensorFlow and JAX.
+    """Makes the float32 GRU and LSTM layers of `network` run as described above, on TensorFlow and JAX.
 
-    Layers with dropout, masks or other activations than Keras' own keep their loop. Saved networks know nothing of it.
+    Layers with dropout, masks or other activations than Keras's defaults keep their loop. Saved networks are not
+    affected.
     """
     if keras.backend.backend() not in ("tensorflow", "jax"):
         return
@@ -54,13 +56,13 @@ def _inner_loop(layer: Any, plain: Callable, recur: Callable) -> Callable:
 
 
 def _lstm(cell, sequences, h0, c0):
-    """Sequences (B, T, C) → h and c of every frame (T, B, H)."""
+    """Runs an LSTM over sequences (B, T, C); returns h and c of every frame (T, B, H)."""
     x = ops.transpose(ops.matmul(sequences, cell.kernel) + cell.bias, (1, 0, 2))
-    return _lstm_recurrence(x, h0, c0, ops.add(cell.recurrent_kernel, 0.0))  # + 0: a tensor, not a variable
+    return _lstm_recurrence(x, h0, c0, ops.add(cell.recurrent_kernel, 0.0))  # + 0 turns the variable into a tensor
 
 
 def _lstm_recurrence(x, h0, c0, kernel):
-    """x (T, B, 4H): the input's part of the gates i, f, g, o. Returns h and c of every frame (T, B, H)."""
+    """Runs the recurrence on `x` (T, B, 4H), the input's part of the gates i, f, g, o; returns h and c (T, B, H)."""
 
     def run(x, h0, c0, kernel):
         def step(state, t):
@@ -96,9 +98,9 @@ def _lstm_recurrence(x, h0, c0, kernel):
 
 
 def _gru(cell, sequences, h0):
-    """Sequences (B, T, C) → h of every frame (T, B, H), in a tuple."""
+    """Runs a GRU over sequences (B, T, C); returns h of every frame (T, B, H), in a tuple."""
     units = cell.units
-    # Of the state's bias, only the candidate's is not simply added to the input's.
+    # The state's bias can be added to the input's, except the candidate's, which is multiplied by the reset gate.
     x = ops.matmul(sequences, cell.kernel) + cell.bias[0] + ops.pad(cell.bias[1, : 2 * units], ((0, units),))
     x = ops.transpose(ops.reshape(x, (-1, x.shape[1] or ops.shape(x)[1], 3, units)), (1, 2, 0, 3))
     kernel = ops.transpose(ops.reshape(cell.recurrent_kernel, (units, 3, units)), (1, 0, 2))
@@ -106,9 +108,10 @@ def _gru(cell, sequences, h0):
 
 
 def _gru_recurrence(x, h0, kernel, bias):
-    """x (T, 3, B, H): the input's part of z, r and the candidate; kernel (3, H, H), bias (H,) of the candidate.
+    """Runs the recurrence on `x` (T, 3, B, H), the input's part of z, r and the candidate.
 
-    Gates come first, because a part along the first axis is no copy. Returns h of every frame (T, B, H), in a tuple.
+    The kernel is (3, H, H), the candidate's bias (H,). The gates are a leading axis, because slices along the first
+    axis are not copied. Returns h of every frame (T, B, H), in a tuple.
     """
 
     def run(x, h0, kernel, bias):
@@ -147,7 +150,12 @@ def _gru_recurrence(x, h0, kernel, bias):
 
 
 def _with_gradient(run: Callable, differentiate: Callable) -> Callable:
-    """`run(*inputs)` gives outputs and what `differentiate(kept, *of_outputs)` needs for the inputs' gradients."""
+    """Builds a differentiable function from a forward pass and a backward pass.
+
+    Args:
+        run: takes the inputs; returns the outputs and `kept`, values for the backward pass.
+        differentiate: takes `kept` and the gradients of the outputs; returns the gradients of the inputs.
+    """
     if keras.backend.backend() == "jax":
         import jax
 
@@ -165,9 +173,10 @@ def _with_gradient(run: Callable, differentiate: Callable) -> Callable:
 
 
 def _scan(step, elements, start, like, reverse: bool = False):
-    """`step(state, element)` over the first axis of a tuple of tensors gives a new state and outputs, shaped as `like`.
+    """Runs `step(state, element)` along the first axis of a tuple of tensors.
 
-    Returns the last state, and the outputs (T, …) in the order of the elements.
+    A step returns a new state and its outputs, which have the shapes and types of the tensors in `like`. Returns the
+    last state, and the outputs (T, …) in the order of the elements.
     """
     if keras.backend.backend() == "jax":
         import jax
@@ -180,7 +189,7 @@ def _scan(step, elements, start, like, reverse: bool = False):
 
     def body(count, state, written):
         t = length - 1 - count if reverse else count
-        state, outputs = step(state, tuple(e[t] for e in elements))  # no copies
+        state, outputs = step(state, tuple(e[t] for e in elements))  # slices along the first axis are not copied
         return count + 1, state, [w.write(t, x) for w, x in zip(written, outputs, strict=True)]
 
     _, state, written = tf.while_loop(lambda count, *_: count < length, body, [0, start, writes])
@@ -188,5 +197,5 @@ def _scan(step, elements, start, like, reverse: bool = False):
 
 
 def _outer(a, b):
-    """Sum over time and segments of aᵀ b: (T, B, I), (T, B, J) → (I, J)."""
+    """Returns the sum of aᵀ b over time and segments: (I, J) for `a` (T, B, I) and `b` (T, B, J)."""
     return ops.matmul(ops.transpose(ops.reshape(a, (-1, a.shape[-1]))), ops.reshape(b, (-1, b.shape[-1])))

@@ -1,4 +1,4 @@
-"""Muon for networks of convolutions and recurrent layers."""
+"""The optimizer Muon for networks of convolutions and recurrent layers."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from typing import Any
 import keras
 from keras import ops
 
-GATES = {"gru": 3, "lstm": 4}  # of the cells whose kernels hold a matrix for each, side by side
+GATES = {"gru": 3, "lstm": 4}  # number of gates of a cell; its kernel holds one matrix for each, side by side
 MOMENTUM = 0.95
-RMS = 0.2  # of a step's entries, in learning rates: about Adam's
+RMS = 0.2  # of the entries of a step, relative to the learning rate; about that of Adam
 QUINTIC = (3.4445, -4.7750, 2.0315)  # brings singular values from (0, 1] to about 1 in five iterations
 
 
 class Muon(keras.optimizers.Adam):
-    """Adam, but matrices are moved by orthogonal ones: Muon (Jordan et al., 2024), as far as Adam (Liu et al., 2025).
+    """Muon for matrices, Adam for all other weights.
 
-    All singular values of the momentum become about 1, so that a layer learns rare directions as fast as common ones.
-    Keras' own Muon takes dense kernels alone. Here the kernel of a convolution (taps, inputs, outputs) is a matrix
-    (taps · inputs, outputs), and that of a recurrent layer one matrix for each gate. Biases, normalisations and the
-    last layer, that of the masks, are moved by Adam.
+    A matrix moves along its momentum, orthogonalised (Jordan et al., 2024), with steps as large as Adam's (Liu et al.,
+    2025). All singular values of the step are about 1, so that a layer learns rare directions as fast as common ones.
+    Keras's Muon applies to dense kernels only. Here the kernel of a convolution (taps, inputs, outputs) is a matrix
+    (taps · inputs, outputs), and that of a recurrent layer is one matrix for each gate. Adam moves biases,
+    normalisations and the last layer, which makes the masks.
 
     Args:
-        learning_rate: of both.
-        kwargs: of `keras.optimizers.Adam`.
+        learning_rate: of both; a number or a schedule.
+        kwargs: arguments of `keras.optimizers.Adam`.
     """
 
     def __init__(self, learning_rate: Any = 0.001, **kwargs: Any):
@@ -35,7 +36,7 @@ class Muon(keras.optimizers.Adam):
         if self.built:
             return
         super().build(variables)
-        # Told apart here, because TensorFlow's variables come to `update_step` without Keras' paths.
+        # Matrices are found here, because in `update_step` TensorFlow's variables come without Keras's paths.
         for variable in variables:
             matrix = _is_matrix(variable)
             momentum = self.add_variable_from_reference(variable, name="muon_momentum") if matrix else None
@@ -62,7 +63,7 @@ def _is_matrix(variable) -> bool:
 
 
 def orthogonalise(x, iterations: int = 5):
-    """Matrices (N, I, J) with the same singular vectors and all singular values about 1 (Newton and Schulz)."""
+    """Brings the singular values of matrices (N, I, J) to about 1; singular vectors stay (Newton and Schulz)."""
     wide = x.shape[1] <= x.shape[2]
     x = x if wide else ops.transpose(x, (0, 2, 1))
     x = x / (ops.sqrt(ops.sum(ops.square(x), axis=(1, 2), keepdims=True)) + 1e-7)

@@ -1,7 +1,7 @@
-"""Data-parallel training on several devices, on TensorFlow or JAX: one flag, the same numbers.
+"""Data-parallel training on several devices, on TensorFlow or JAX, with the same numbers as on one.
 
-A batch is split evenly; the devices' gradients are averaged and batch normalisation sees the whole batch. On TensorFlow
-each device clips its share of the gradient before they are added, on JAX the whole is clipped.
+A batch is split evenly; the devices' gradients are averaged, and batch normalisation sees the whole batch. On
+TensorFlow each device clips its share of the gradient before the shares are added; on JAX the whole is clipped.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import keras
 
 @contextmanager
 def data_parallel(count: int) -> Iterator[None]:
-    """Everything built and fitted inside runs on `count` devices; 1 changes nothing.
+    """Makes everything that is built and fitted inside the context run on `count` devices; 1 changes nothing.
 
     Raises:
-        ValueError: with fewer devices than that, or another backend.
+        ValueError: there are fewer devices, or the backend is neither TensorFlow nor JAX.
     """
     if count == 1:
         yield
@@ -44,7 +44,7 @@ def data_parallel(count: int) -> Iterator[None]:
 
 
 def synchronise_normalisation(network: keras.Model) -> None:
-    """Batch normalisation over all replicas on TensorFlow; on JAX it is so by itself."""
+    """Makes batch normalisation use the statistics of the whole batch on TensorFlow, as JAX does by itself."""
     if keras.backend.backend() == "tensorflow":
         for layer in network._flatten_layers():
             if isinstance(layer, keras.layers.BatchNormalization):
@@ -52,11 +52,11 @@ def synchronise_normalisation(network: keras.Model) -> None:
 
 
 def distributable(make_batches: Callable[[], Iterator[Any]], count: int) -> Any:
-    """What `fit` takes: a generator of batches of NumPy arrays, or on TensorFlow's devices a tf.data.Dataset of them.
+    """Returns batches in a form that `fit` takes: a generator, or a tf.data.Dataset for several TensorFlow devices.
 
     Args:
-        make_batches: makes a generator that begins with the first batch to train on.
-        count: number of devices.
+        make_batches: returns a generator of batches of NumPy arrays, which begins with the first batch to train on.
+        count: number of devices, ≥ 1.
     """
     if count == 1 or keras.backend.backend() != "tensorflow":
         return make_batches()
@@ -65,7 +65,7 @@ def distributable(make_batches: Callable[[], Iterator[Any]], count: int) -> Any:
     probe = make_batches()
     signature = keras.tree.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), next(probe))
     probe.close()  # type: ignore[attr-defined]
-    # Keras takes a first look at a distributed data set and throws that iterator away: each one begins anew.
+    # Keras peeks at a distributed data set and discards that iterator, so each iterator must begin anew.
     return tf.data.Dataset.from_generator(make_batches, output_signature=signature).prefetch(1)
 
 

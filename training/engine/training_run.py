@@ -1,4 +1,4 @@
-"""One run folder from one configuration and one data set."""
+"""A training run: one run folder from one configuration and one data set."""
 
 from __future__ import annotations
 
@@ -47,30 +47,35 @@ def train(
     devices: int = 1,
     workers: int = 0,
 ) -> bool:
-    """Trains until `total_steps`; the same call on the same run goes on from its last checkpoint.
+    """Trains until `total_steps`; the same call on the same run continues from its last checkpoint.
 
-    Writes into `run`: config.json; manifest.json, every file with hash and licence; constant_masks.json,
-    the validation losses of constant vocals/accompaniment masks, to compare with; history.csv, and
-    tensorboard/ where TensorFlow is; best.keras, the mask network with the lowest validation loss;
-    last.keras; and checkpoint.weights.h5, from which a stopped run goes on.
+    Writes into `run`:
+        config.json: the configuration, hashes of teacher and initial weights, and the commit.
+        manifest.json: every recording, with its hash and licence; see `common.exposure`.
+        constant_masks.json: validation losses of constant vocals/accompaniment masks, for comparison.
+        history.csv, and tensorboard/ on the TensorFlow backend: figures of every epoch.
+        best.keras: the mask network with the lowest validation loss.
+        last.keras: the mask network at the end.
+        checkpoint.weights.h5: the state that a stopped run continues from.
 
     Args:
-        config: what to train.
+        config: configuration of the run.
         data: folder of the data set.
-        run: folder, made if needed.
+        run: folder to write to; created if needed.
         cache: folder for decoded audio; None for `run`/cache.
         dataset: one of `training.data.datasets.DATASETS`.
-        exclude_shared: songs that are also in the validation part are left out of training, not refused.
-        strict: a file that cannot be read is an error, not skipped.
-        max_minutes: stop after the last epoch that fits into this time, at least one.
-        devices: number of devices to spread a batch over.
-        workers: processes that mix; 0 for a thread of this process.
+        exclude_shared: leaves songs that are also in the validation part out of training; otherwise they are an error.
+        strict: makes a file that cannot be read an error; otherwise it is skipped.
+        max_minutes: time after which to stop, at the end of the last epoch that fits; one is always trained.
+        devices: number of devices to spread a batch over, ≥ 1.
+        workers: number of processes that mix; 0 for a thread of this process.
 
     Returns:
         Whether the run is finished.
 
     Raises:
-        ValueError: if `run` holds a run of another configuration or of other files, or the data are refused.
+        ValueError: `run` holds a run of another configuration or other recordings; training and validation share songs;
+            the configuration, the data or the devices do not fit; or the loss is not finite any more.
     """
     begin = time.monotonic()
     run.mkdir(parents=True, exist_ok=True)
@@ -81,7 +86,7 @@ def train(
         return True
     keras.utils.set_random_seed(config.data.seed)
     exposure = exposure_of(config.model.init)
-    if config.loss.teacher:  # what a teacher was trained on, it passes on
+    if config.loss.teacher:  # songs that the teacher was trained on count as training songs of this run, too
         exposure |= TrainingExposure.of_run(Path(config.loss.teacher))
     train_pool, valid_pool = _load_data(
         config, data, cache or run / "cache", exposure, dataset=dataset, exclude_shared=exclude_shared, strict=strict
@@ -98,7 +103,7 @@ def train(
         clock = WaitClock()
         if has_folded_normalisation(config.model.init) and not step:
             restore_normalisation(model.network, _first_mixtures(mixer, config))
-        # All checks have passed; from here on the folder belongs to this run, and it is not finished.
+        # All checks have passed. From here on the folder belongs to this run, which is not finished.
         if not (run / "config.json").exists():
             write_json(run / "config.json", {**facts, "commit": _commit()})
         write_json(run / "manifest.json", manifest)
@@ -129,16 +134,20 @@ def train(
             shuffle=False,
             verbose=2,
         )
-        # `fit` ends with the averaged weights in the model, if there are any.
+        # If weights are averaged, `fit` ends with the averages in the model.
         callbacks.save_network(model.network, run / "last.keras")
     finished = _is_finished(config, run)
     if not finished:
-        print(f"{run}: stopped after step {callbacks.steps_done(model)}; the same command goes on from there")
+        print(f"{run}: stopped after step {callbacks.steps_done(model)}; run the same command again to continue")
     return finished
 
 
 def _constant_masks(model: Separation, validation: tuple[Any, Any], batch_size: int) -> dict[str, float]:
-    """Validation loss of masks that listen to nothing: what training must stay below."""
+    """Computes the validation loss of constant masks, which any useful network stays below.
+
+    Returns:
+        By "vocals/accompaniment" values of the masks, such as "0.5/0.5".
+    """
     x, y = validation
     losses = {}
     for values in ((0.0, 0.0), (0.5, 0.5), (1.0, 1.0), (0.0, 1.0)):
@@ -224,7 +233,7 @@ def _load_data(
     if dataset == "folder" and data.is_dir() and not (data / "valid").is_dir():
         print(f"{data} has no folder valid: the last fifth of each file is validated on, the rest trained on")
         train_pool, valid_pool = hold_out(load("train", []))
-        # In both parts of an earlier run are files whose ends it held out likewise.
+        # Files in both parts of an earlier run are those whose last fifth it held out, too.
         songs, stems = songs - exposure.songs(["valid"]), stems - exposure.stems(["valid"])
     else:
         valid_pool = load("valid", [])
@@ -263,7 +272,7 @@ def _check_same_run(facts: dict[str, Any], run: Path) -> None:
         if not isinstance(value, dict):
             changed += [name] if before.get(name) != value else []
             continue
-        # A teacher and first weights are known by their bytes, wherever they lie.
+        # Teacher and initial weights are compared by their hashes, because their folders may have moved.
         names = [key for key in value if key not in ("teacher", "init")]
         changed += [f"{name}.{key}" for key in names if before.get(name, {}).get(key) != _as_json(value[key])]
     if changed:

@@ -1,7 +1,7 @@
 """Speed and memory of a training step of each method, relative to a matrix product.
 
-Every method is measured in a process of its own; the reference, a float32 matrix product in NumPy on all
-cores, is measured in the same process just before and after, because shared machines change their speed.
+Every method is measured in a separate process. The reference, a float32 matrix product in NumPy on all cores, is
+measured in the same process just before and after, because the speed of shared machines changes.
 """
 
 from __future__ import annotations
@@ -33,13 +33,21 @@ from training.engine.fused_normalisation import fuse_normalisation
 from training.engine.fused_recurrence import fuse_recurrence
 
 CONFIGS = Path(__file__).parents[1] / "configs"
-# What is trained for the shipped presets, and the paper's methods.
+# The configuration of the default preset, and the paper's methods.
 METHODS = ("shipped/base", "paper/or_unet", "paper/or_unet_df", "paper/lstm", "paper/unet")
 
 
 @dataclass(frozen=True)
 class Speed:
-    """What one method costs; frames/s of a step on arrays in memory, and of `fit` on mixed data."""
+    """The cost of training one method.
+
+    Attributes:
+        frames_per_second: speed of a step on arrays in memory.
+        matmul_gflops: speed of the reference, in 10⁹ operations/s.
+        peak_gb: highest resident memory of the process.
+        fit_frames_per_second: speed of `fit` on mixed data; None if not measured.
+        data_wait: share of the time of `fit` in which it waited for data, from 0 to 1; None if not measured.
+    """
 
     method: str
     backend: str
@@ -48,22 +56,22 @@ class Speed:
     matmul_gflops: float
     peak_gb: float
     fit_frames_per_second: float | None
-    data_wait: float | None  # share of fit's time
+    data_wait: float | None
 
 
 def benchmark(data: Path | None, cache: Path | None, size: str, steps: int, out: Path | None) -> str:
     """Measures all methods; returns a Markdown table.
 
     Args:
-        data: folder of stems, for the figures of `fit`; None leaves them out.
-        cache: folder of its decoded audio.
-        size: of the networks.
-        steps: timed steps, of which the median counts.
-        out: JSON file for the figures.
+        data: folder of stems, for the speed of `fit`; None leaves it out.
+        cache: folder for decoded audio.
+        size: size of the networks, "tiny", "s", "m" or "l".
+        steps: number of timed steps, ≥ 1; the median counts.
+        out: JSON file for the figures, or None.
     """
     speeds: list[Speed] = []
     for method in METHODS:
-        # A process each: peak memory, and no method warms another up.
+        # In separate processes each method has its own peak memory, and none warms up the next.
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:
             speeds.append(pool.submit(measure, method, data, cache, size, steps).result())
         print(" | ".join(_row(speeds[-1], speeds[0])), file=sys.stderr, flush=True)
@@ -76,15 +84,20 @@ def benchmark(data: Path | None, cache: Path | None, size: str, steps: int, out:
 
 
 def measure(method: str, data: Path | None, cache: Path | None, size: str, steps: int) -> Speed:
-    """One configuration, in this process, as `training train` builds and compiles it."""
+    """Measures one method in this process, built and compiled as `python -m training train` does.
+
+    Args:
+        method: one of `METHODS`.
+        data, cache, size, steps: as for `benchmark`.
+    """
     config = TrainConfig.load(CONFIGS / f"{method}.toml", [f"model.size={size}"])
-    # A teacher with random weights costs what a trained one does.
+    # The teacher has random weights: it costs as much as a trained one.
     taps, loss = config.loss.num_taps, dataclasses.replace(config.loss, teacher="", num_taps=0)
     plain = dataclasses.replace(config, loss=loss)
     model = build_separation(plain)
     network, spec = model.network, config.spec
     if taps:
-        phi = Unet(size, spec)  # the smallest has fewer levels than the paper has taps
+        phi = Unet(size, spec)  # in size "tiny" it has fewer levels than the paper has taps
         model = Separation(network, Teacher(phi, min(taps, len(phi.down))), loss.compressed_weight, loss.snr_weight)
     fuse_normalisation(network)
     fuse_recurrence(network)
@@ -113,12 +126,12 @@ def measure(method: str, data: Path | None, cache: Path | None, size: str, steps
 
 
 def _fit(model: Separation, config: TrainConfig, data: Path, cache: Path, steps: int) -> tuple[float, float]:
-    """Frames/s of `fit` on mixed segments, and the share of its time in which it waits for them."""
+    """Returns the frames/s of `fit` on mixed segments, and the share of its time in which it waits for them."""
     spec = config.spec
     pool = load_split(data, "train", cache, spec.sample_rate)
     mixer, clock = RandomMixer(pool, spec, config.data.segment_frames, config.mixing), WaitClock()
     batches = clock.timed(random_batches(mixer, config.data.batch_size, seed=0))
-    model.fit(batches, steps_per_epoch=2, verbose=0)  # the pipeline fills
+    model.fit(batches, steps_per_epoch=2, verbose=0)  # fills the pipeline
     begin, waited = time.perf_counter(), clock.seconds
     model.fit(batches, steps_per_epoch=steps, verbose=0)
     seconds = time.perf_counter() - begin

@@ -1,4 +1,4 @@
-"""Where a run's weights come from at first: a preset of the package, or another run (`init` of the configuration)."""
+"""The initial weights of a run, from a preset of the package or another run (`init` of the configuration)."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from keras_sep.spec import StreamSpec
 
 
 def require_init(init: str) -> Path:
-    """The file of the network that `init` names.
+    """Returns the path of the .keras file that `init` names.
 
     Raises:
-        ValueError: neither a preset with a Keras network nor a run folder.
+        ValueError: `init` is neither a preset with a Keras network nor a run folder with best.keras.
     """
     preset = presets().get(init)
     if preset and preset.network:
@@ -35,16 +35,16 @@ def require_init(init: str) -> Path:
 
 
 def load_init(init: str) -> MaskNetwork:
-    """The network that `init` names; raises ValueError as `require_init`."""
+    """Loads the network that `init` names; raises ValueError as `require_init`."""
     path = require_init(init)
     return load_network(path) if init in presets() else load_best(Path(init))
 
 
 def begin_with(init: str, architecture: str, spec: StreamSpec) -> MaskNetwork:
-    """Loads the network that `init` names, of whatever size, to train it further.
+    """Loads the network that `init` names, of any size, to train it further.
 
     Raises:
-        ValueError: as `require_init`; or a network of another architecture or spec.
+        ValueError: as of `require_init`; or the network has another architecture or spec.
     """
     network = load_init(init)
     same_spec({"the configuration": spec, init: network.spec})
@@ -57,10 +57,13 @@ def begin_with(init: str, architecture: str, spec: StreamSpec) -> MaskNetwork:
 
 
 def same_spec(specs: Mapping[str, StreamSpec]) -> StreamSpec:
-    """The spec that all of these, by the names of their networks, are.
+    """Returns the spec that all networks share.
+
+    Args:
+        specs: spec of each network, by its name.
 
     Raises:
-        ValueError: names two that differ, and in what.
+        ValueError: names two networks whose specs differ, and the fields.
     """
     (first, spec), *others = specs.items()
     expected = spec.to_dict()
@@ -73,10 +76,10 @@ def same_spec(specs: Mapping[str, StreamSpec]) -> StreamSpec:
 
 
 def overrides_of(preset: str) -> list[str]:
-    """Settings of a configuration that begins with a preset.
+    """Returns the settings, "table.key=value", of a configuration that starts from a preset: model and spec.
 
     Raises:
-        ValueError: no such preset, or one without a Keras network.
+        ValueError: there is no such preset, or it has no Keras network.
     """
     if preset not in presets():
         raise ValueError(f"--init-preset: expected one of {', '.join(sorted(presets()))}. Received: {preset}")
@@ -87,28 +90,32 @@ def overrides_of(preset: str) -> list[str]:
 
 
 def init_facts(init: str) -> dict[str, str]:
-    """What says, whatever it is called, that first weights are these."""
+    """Returns the hash of the initial weights, which identifies them wherever they are; empty for random weights."""
     return {"init_sha256": sha256_of(require_init(init))} if init else {}
 
 
 def exposure_of(init: str) -> TrainingExposure:
-    """What the first weights were trained on; nothing for random ones."""
+    """Returns the training exposure of the initial weights; an empty one for random weights."""
     if not init:
         return TrainingExposure()
     return TrainingExposure.of_preset(presets()[init]) if init in presets() else TrainingExposure.of_run(Path(init))
 
 
 def has_folded_normalisation(init: str) -> bool:
-    """Whether the batch normalisations of the network that `init` names were folded away, as export does."""
+    """Whether export has folded the batch normalisations of the network that `init` names into its convolutions."""
     return init in presets()
 
 
 def restore_normalisation(network: MaskNetwork, magnitude: np.ndarray) -> None:
-    """Gives batch normalisations that were folded into convolutions the statistics of `magnitude` (B, T, F, C).
+    """Restores batch normalisations that were folded into convolutions, with the statistics of `magnitude`.
 
-    Export folds a normalisation away: what remains is one of mean 0 and variance 1, and in training it would behave
-    like another network. Mean, variance, scale and shift are replaced together, so that the network computes what it
-    did before, and its normalisations now fit the signals.
+    After folding, a normalisation has mean 0 and variance 1, which do not fit its input, so that in training the
+    network would behave like another one. Mean, variance, scale and shift are replaced together: the network computes
+    the same as before, and its normalisations fit the signals.
+
+    Args:
+        network: changed in place.
+        magnitude: mixtures (B, T, F, V), linear, ≥ 0.
     """
     layers = [layer for layer in network._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
     calls = {layer: layer.call for layer in layers}

@@ -1,7 +1,7 @@
-"""One network whose weights are the mean of several runs' (Wortsman et al., ICML 2022).
+"""A network whose weights are the mean of the weights of several runs (Wortsman et al., ICML 2022).
 
-Runs that went on from the same weights, each in its own way, lie close enough to one another that the mean of their
-weights is a network too, often a better one than each.
+Runs that continued from the same weights, each with other settings or data, stay close enough to one another for the
+mean of their weights to work as a network, often better than each of them.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from training.engine.callbacks import save_network
 
 
 def average(runs: Sequence[Path], shares: Sequence[float], out: Path) -> None:
-    """Writes best.keras, config.json and manifest.json of the mean: enough to go on from and to score.
+    """Writes best.keras, config.json and manifest.json of the mean: a run that can be scored and trained further.
 
-    The configuration is the first run's; `average` names all of them, with share and hash.
+    The configuration is the first run's; its entry `average` lists all runs, with share and hash.
 
     Args:
-        runs: of one architecture and size, best.keras of each.
-        shares: of the mean, one for each run, above 0; what counts is their ratio.
-        out: a folder that does not exist yet.
+        runs: run folders, two or more, of one architecture, size and spec; best.keras of each counts.
+        shares: weight of each run in the mean, > 0; only their ratios matter.
+        out: folder to create; must not exist.
 
     Raises:
-        ValueError: folders that are no runs or do not fit together, other shares, or a folder that exists.
+        ValueError: a folder is not a run, the runs do not fit together, the shares are wrong, or `out` exists.
     """
     if len(runs) < 2 or len(shares) != len(runs) or not all(0 < share < math.inf for share in shares):
         received = f"{', '.join(map(str, runs))}; shares {', '.join(f'{share:g}' for share in shares)}"
@@ -52,7 +52,7 @@ def average(runs: Sequence[Path], shares: Sequence[float], out: Path) -> None:
         exposure |= TrainingExposure.of_run(run)
     network.set_weights([x.astype(np.float32) for x in mean])
     config: dict[str, Any] = {**read_config(runs[0]), "average": facts}
-    part = out.with_name(f".{out.name}.part")  # renamed at the end: no folder that holds half a run
+    part = out.with_name(f".{out.name}.part")  # renamed at the end, so that no folder holds half a run
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     save_network(network, part / "best.keras")

@@ -1,8 +1,8 @@
-"""Scoring: from songs with stems to a folder of results.
+"""The scoring of songs with stems, into a folder of results.
 
     songs ─► scored_mixture ─► methods, oracles, repet ─► validity ─► scoring_processes: metrics ─► results ─► summary
-                  └──► conditions                 all of it conducted by scoring.py
+                  └──► conditions                 scoring.py runs all of it
 
-The result folder (results.py) is all that remains: museval's tools and `training.report` read it, and a second call
-goes on in it.
+The result folder (results.py) keeps everything: museval's tools and `training.report` read it, and a second call
+continues it.
 """

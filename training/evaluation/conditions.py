@@ -1,4 +1,4 @@
-"""The same song as it may reach a listener: louder, duller, in mono, through a coder, with noise or a DC offset.
+"""The conditions: the same song as it may reach a listener, louder, duller, in mono, coded, with a little noise or DC.
 
 Conventions: waveform (samples, channels), float32; full scale is ±1, but nothing is clipped.
 """
@@ -20,24 +20,24 @@ from training.evaluation.scored_mixture import ScoredMixture, Waveform
 LOWPASS_EDGES_HZ = (8000, 8500)  # passes up to the first, stops from the second
 LOWPASS_STOP_DB = 80.0
 MP3_BITRATE = 128  # kbit/s
-MP3_SAMPLE_RATES = (16000, 22050, 24000, 32000, 44100, 48000)  # below 16 kHz MP3 ends at 64 kbit/s
+MP3_SAMPLE_RATES = (16000, 22050, 24000, 32000, 44100, 48000)  # at lower rates MP3 has at most 64 kbit/s
 
 
 def level(scored: ScoredMixture, gain_db: float) -> ScoredMixture:
-    """Mixture and references `gain_db` louder."""
+    """Makes mixture and references `gain_db` louder."""
     gain = np.float32(10 ** (gain_db / 20))
     return _everywhere(scored, lambda waveform: waveform * gain)
 
 
 def lowpass_8khz(scored: ScoredMixture) -> ScoredMixture:
-    """Mixture and references without what lies above 8 kHz: flat up to there, 80 dB down from 8.5 kHz on.
+    """Filters mixture and references by a low-pass: flat up to 8 kHz, −80 dB from 8.5 kHz on.
 
-    The filter has linear phase and its delay is taken out. The references get noise at −98 dB, as rounding to 16 bit
-    would give, wherever they sounded: with nothing at all above 8.5 kHz, ISR, SIR and SAR would have no meaning
-    (`training.evaluation.validity.warnings_of`).
+    The filter has linear phase, and its delay is removed. Wherever they are not zero, the references get noise at
+    −98 dB, as from rounding to 16 bits: if they held nothing at all above 8.5 kHz, ISR, SIR and SAR would have no
+    meaning (`training.evaluation.validity.warnings_of`).
 
     Raises:
-        ValueError: if the sample rate cannot hold the filter's edge.
+        ValueError: the sample rate is not above 17 kHz.
     """
     if scored.sample_rate <= 2 * LOWPASS_EDGES_HZ[1]:
         raise ValueError(
@@ -62,26 +62,26 @@ def lowpass_8khz(scored: ScoredMixture) -> ScoredMixture:
 
 
 def mono(scored: ScoredMixture) -> ScoredMixture:
-    """Mixture and references as the mean of their channels: (samples, 1).
+    """Averages the channels of mixture and references: (samples, 1).
 
-    One channel and not two equal ones: BSS Eval projects on all channels of all references, and a channel
-    that is there twice makes its equations singular.
+    The result has one channel, not two equal ones: BSS Eval projects on all channels of all references, and equal
+    channels make its equations singular.
     """
     return _everywhere(scored, lambda waveform: waveform.mean(axis=1, keepdims=True, dtype=np.float64))
 
 
 def mp3_128k(scored: ScoredMixture) -> ScoredMixture:
-    """The mixture alone through an MP3 coder at constant 128 kbit/s and back, to the sample where it was.
+    """Codes the mixture as MP3 at a constant 128 kbit/s and decodes it again, without a delay.
 
-    The references stay, so that a stem is also to be freed of what the coder did.
+    The references stay as they are, so that the errors of the coder count as errors of the stems.
 
     Raises:
-        ValueError: if MP3 does not know the sample rate or the number of channels.
+        ValueError: MP3 does not support the sample rate or the number of channels.
     """
     if scored.sample_rate not in MP3_SAMPLE_RATES:
         rates = ", ".join(map(str, MP3_SAMPLE_RATES))
         raise ValueError(f"mp3_128k: expected a sample rate of {rates} Hz. Received: {scored.sample_rate}")
-    # A sum of stems may go beyond full scale, which is as far as the coder is made for.
+    # A sum of stems may exceed full scale, but the coder's input may not.
     gain = np.float32(max(1.0, np.abs(scored.mixture).max(initial=0)))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mixture.mp3"
@@ -96,7 +96,7 @@ def mp3_128k(scored: ScoredMixture) -> ScoredMixture:
 
 
 def noise(scored: ScoredMixture, level_db: float) -> ScoredMixture:
-    """The mixture alone with white noise of that RMS level, dB re full scale, the same every time."""
+    """Adds white noise to the mixture, the same every time; `level_db` is its RMS in dB relative to full scale."""
     samples = np.random.default_rng(0).standard_normal(scored.mixture.shape, np.float32)
     return dataclasses.replace(scored, mixture=scored.mixture + samples * np.float32(10 ** (level_db / 20)))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ BEFORE_S = 20  # … after so many of what was before
 LEVELS_DB = {"digital silence": None, "noise at −90 dB": -90.0, "noise at −60 dB": -60.0}
 
 
-def first_seconds_table(models: Sequence[str], data: Path, split: str, cache: Path) -> str:
+def first_seconds_table(models: Sequence[str], data: Path, split: Any, cache: Path) -> str:
     """Returns a Markdown table: SDR of the voice in a song's first two seconds of singing, dB, by what was before.
 
     Each song is entered where its voice first sounds for two seconds on end. "nothing" is a cold start; the other
@@ -62,14 +63,14 @@ def first_seconds_table(models: Sequence[str], data: Path, split: str, cache: Pa
 
 
 def _first_singing(vocals: Waveform, rate: int) -> int | None:
-    """The first sample of the first whole seconds on end in which there is voice."""
+    """Returns the first sample of the first whole seconds on end in which there is voice, or None."""
     active = active_frames(vocals, rate)
     runs = np.all([active[i : len(active) - SECONDS + 1 + i] for i in range(SECONDS)], axis=0)
     return int(np.argmax(runs)) * rate if runs.any() else None
 
 
 def _befores(channels: int, rate: int) -> list[Waveform]:
-    """What a stream hears before the song, in the order of the columns."""
+    """Makes what a stream gets before the song, in the order of the columns."""
     white = np.random.default_rng(0).standard_normal((BEFORE_S * rate, channels), np.float32)
     gains = [0.0 if level is None else 10 ** (level / 20) for level in LEVELS_DB.values()]
     return [white[:0], *(np.float32(gain) * white for gain in gains)]

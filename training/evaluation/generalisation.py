@@ -1,8 +1,8 @@
-"""How well a network separates voices and music that it was not trained on.
+"""The separation of voices and music that a network was not trained on, compared with those that it was trained on.
 
-Plain mixtures (`RandomMixer.draw_plain`: no effects, the voice 2 ± 3 dB below the music) of voices of one split with
-music of another: where a row is worse with the validation split's voices, or music, the network generalises less to
-those, or they are harder.
+Voices of one split are mixed with music of either split (`RandomMixer.draw_plain`: no effects, the voice 2 ± 3 dB below
+the music). If scores are worse with voices, or music, of the validation split, the network generalises less well to
+them, or they are harder.
 """
 
 from __future__ import annotations
@@ -26,17 +26,19 @@ SPLITS: tuple[Literal["train", "valid"], ...] = ("train", "valid")
 
 
 def gap(networks: Sequence[str], data: Path, cache: Path, num_frames: int, count: int) -> str:
-    """A Markdown table: SI-SDR of vocals / accompaniment, mean of `count` mixtures, by where they come from.
+    """Scores networks on mixtures of both splits; returns a Markdown table of SI-SDR, vocals / accompaniment, in dB.
+
+    A row is the mean of `count` mixtures of one origin of voices and one of music.
 
     Args:
         networks: presets with a Keras network, or run folders.
-        data: folder of stems with train and valid.
-        cache: folder of its decoded audio.
-        num_frames: frames of a mixture.
-        count: mixtures of a row.
+        data: folder of stems with the splits train and valid.
+        cache: folder for decoded audio.
+        num_frames: length of a mixture in frames, ≥ 1.
+        count: number of mixtures of a row, ≥ 1.
 
     Raises:
-        ValueError: neither a preset nor a run, or networks of different specs.
+        ValueError: a network is neither a preset nor a run, or the networks have different specs.
     """
     found = {name: load_init(name) for name in networks}
     spec = same_spec({name: network.spec for name, network in found.items()})

@@ -1,4 +1,4 @@
-"""Writes a few seconds of every song and row, for the report to play and to show: FLAC, 16 bit."""
+"""A few seconds of every song and row as FLAC files of 16 bits, which the report plays and shows."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from common.files import written_beside
 from training.evaluation.metrics import Values, most_active_excerpt
 from training.evaluation.scored_mixture import SOURCES, Stems, Waveform
 
-LISTEN_S = 10  # the seconds of a song with the most voice, the same ones for every row
+LISTEN_S = 10  # length of the excerpt with the most voice, the same one for every row
 OPEN = r"(cc[ -]?0|cc[ -]by|creative commons (zero|attribution)|public domain)\b|mit( licen[cs]e)?( \(|$)"
 CLOSED = r"\bnd|no.?deriv"
-CLIP_S = 5  # around the best and the worst second of a row
+CLIP_S = 5  # length of the excerpts around the best and the worst second of a row
 
 
 def playable(licence: str) -> bool:
-    """Whether a licence, as its data set states it, lets us pass on an excerpt and what was made of it.
+    """Whether a licence, as its data set states it, lets us pass on an excerpt and stems separated from it.
 
-    Creative Commons does, except where it forbids changes (ND: a separated voice is one), and so do public domain and
-    MIT. Whatever else is said, or nothing, counts as no; of several licences, ";" between them, each has to allow it.
+    Creative Commons does, except with ND, no derivatives, because a separated voice is one; so do public domain and
+    MIT. Any other text, or none, counts as no. Of several licences, separated by ";", each must allow it.
     """
     parts = [part.strip().lower() for part in licence.split(";")]
     return all(re.match(OPEN, part) and not re.search(CLOSED, part) for part in parts)
 
 
 def write_reference_excerpts(folder: Path, references: Stems, sample_rate: int) -> None:
-    """listen_{vocals,accompaniment,mixture}.flac of the true stems."""
+    """Writes listen_{vocals,accompaniment,mixture}.flac of the true stems, for the seconds with the most voice."""
     part = most_active_excerpt(references["vocals"], sample_rate, LISTEN_S)
     cut = {source: references[source][part] for source in SOURCES}
     cut["mixture"] = sum(cut.values(), start=np.zeros(1, np.float32))
@@ -47,16 +47,20 @@ def write_excerpts(
     sample_rate: int,
     offset_s: float,
 ) -> dict[str, Any]:
-    """Excerpts of one row of a song.
+    """Writes the excerpts of one row of a song: the seconds with the most voice, and the best and the worst second.
 
     Args:
-        sdr: of the voice in each 1 s frame.
-        active: which of the frames have voice.
-        offset_s: where the waveforms start in the song, for the record.
+        folder: created if needed.
+        references: true stems (samples, channels).
+        estimates: stems of the row, of the same shape.
+        sdr: SDR of the voice in each 1 s frame, in dB.
+        active: True for each frame with an active voice.
+        sample_rate: Hz.
+        offset_s: start of the waveforms in the song, which is added to the times returned.
 
     Returns:
-        By "listen", "best" and "worst": {"start", "seconds"} in the song, s, and for the last two the frame's "second"
-        and "sdr". Best and worst are frames with voice; they are missing where none has a score.
+        By "listen", "best" and "worst": {"start", "seconds"} in the song, in s; for the last two also the frame's
+        "second" and "sdr". Best and worst are frames with an active voice; they are missing if none has a score.
     """
     part = most_active_excerpt(references["vocals"], sample_rate, LISTEN_S)
     _write(folder, "listen", {s: estimates[s][part] for s in SOURCES}, _gain(references, part), sample_rate)
@@ -84,7 +88,7 @@ def _place(part: slice, sample_rate: int, offset_s: float) -> dict[str, float]:
 
 
 def _gain(references: Stems, part: slice) -> float:
-    """One gain for all signals of an excerpt, so that its mixture does not clip and rows stay comparable."""
+    """Returns one gain for all signals of an excerpt, so that nothing clips and the rows stay comparable."""
     mixture = references["vocals"][part] + references["accompaniment"][part]
     peak = max(float(np.abs(x).max(initial=0.0)) for x in (mixture, *(references[s][part] for s in SOURCES)))
     return 1 / max(1.0, peak)
@@ -97,7 +101,7 @@ def _write(folder: Path, prefix: str, signals: dict[str, Waveform], gain: float,
 
 
 def write_audio(path: Path, waveform: Waveform, sample_rate: int, subtype: str) -> None:
-    """Writes a file whole or not at all, in the format of its suffix; raises OSError where that fails."""
+    """Writes an audio file, whole or not at all, in the format of its suffix; raises OSError if that fails."""
     with written_beside(path) as part:
         try:
             soundfile.write(part, waveform, sample_rate, format=path.suffix[1:].upper(), subtype=subtype)

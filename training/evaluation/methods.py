@@ -1,6 +1,6 @@
-"""What can be scored: separators of ours, stems that another system made, and the reference rows beside them.
+"""The methods that can be scored: separators of ours, stems of another system, and reference rows.
 
-To add a reference row: write a function from a ScoredMixture to stems and name it in REFERENCES.
+To add a reference row, write a function from a `ScoredMixture` to stems and name it in REFERENCES.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from training.evaluation.scored_mixture import SOURCES, ScoredMixture, Stems, Wa
 
 @dataclass(frozen=True)
 class Method:
-    """A row of the table.
+    """A method, which is a row of the table.
 
     Args:
         row: name of the row's folders.
-        label: for people.
+        label: name of the row for readers.
         kind: one of `results.KINDS`.
-        separate: from a scored mixture to one (samples, channels) array a source.
-        about: what its scores depend on, such as the SHA-256 of weights.
-        about_song: from a song's name to what its scores depend on beside `about`, such as files that lie ready.
-        online: uses no future audio; None where it is not known.
-        sample_rate: Hz, or None where any will do.
+        separate: function of a scored mixture that returns one waveform (samples, channels) a source.
+        about: facts that the scores depend on, such as the SHA-256 of weights.
+        about_song: function of a song's name that returns further facts, such as hashes of existing estimates.
+        online: whether the method uses no future audio; None if it is not known.
+        sample_rate: Hz; None if any will do.
     """
 
     row: str
@@ -50,7 +50,7 @@ class Method:
 
 
 def _mixture(scored: ScoredMixture) -> Stems:
-    """No separation: the mixture is the estimate of both."""
+    """Returns the mixture as the estimate of both sources."""
     return dict.fromkeys(SOURCES, scored.mixture)
 
 
@@ -69,14 +69,28 @@ REFERENCES = {
 def of_file(
     preset: str, model: Path | None, graph: str | None = None, precision: str | None = None, *, name: str | None = None
 ) -> tuple[Method, dict[str, Any]]:
-    """A shipped model, by the fastest of the files asked for, or a .tflite file, as it streams; with its provenance."""
+    """Builds the method of a shipped model or a .tflite file, which separates as it streams.
+
+    Args:
+        preset: name of the shipped model.
+        model: .tflite file to use instead; None for the preset.
+        graph: "mask" or "waveform"; None for the preset's faster one.
+        precision: None for the preset's fastest one.
+        name: of the row; None for the file's.
+
+    Returns:
+        The method, and the provenance of its weights.
+
+    Raises:
+        ValueError: there is no such preset or file, or `name` is not a name for a row.
+    """
     from keras_sep.metadata import read_metadata
     from keras_sep.presets import get_preset, presets
     from keras_sep.separator import Separator
 
     path = model or get_preset(preset).candidates(graph, precision)[0].path()
     separator = Separator(model=path)
-    # A preset may know more of itself than its files, which cannot be changed without changing their SHA-256.
+    # The provenance of a preset may be newer than that in its files, which must keep their SHA-256.
     known = {file.sha256: shipped for shipped in presets().values() for file in shipped.files}
     sha256 = sha256_of(path)
     provenance = (
@@ -99,7 +113,11 @@ def of_file(
 
 
 def of_run(run: Path, *, name: str | None = None) -> Method:
-    """The best network of a training run, in Keras on whole songs."""
+    """Builds the method of a training run: its best network, in Keras on whole songs.
+
+    Raises:
+        ValueError: the folder is not a run, or `name` is not a name for a row.
+    """
     from common.runs import load_best
     from keras_sep import inference
     from keras_sep.models import OnlineNetwork
@@ -140,13 +158,13 @@ def of_models(names: Sequence[str]) -> tuple[list[Method], int]:
 
 
 def of_estimates(folder: Path, *, name: str | None = None) -> Method:
-    """Stems that another system made: <folder>/<song>/<stem>.wav, or with test/ between, as museval has it.
+    """Builds the method of stems that another system made: <folder>/<song>/<stem>.wav, or <folder>/test/<song>/….
 
-    Stems have any of the names in `training.data.datasets.stem_names`. A song whose stems are incomplete fails when it
-    is separated.
+    The second layout is museval's. Stems have any of the names in `training.data.datasets.stem_names`. A song whose
+    stems are missing or incomplete fails when it is scored.
 
     Raises:
-        ValueError: if the folder has no folder with audio.
+        ValueError: no folder in `folder` holds audio, or `name` is not a name for a row.
     """
     found: dict[str, Path] = {}
     for song in [song for parent in (folder / "test", folder) for song in folders(parent)]:
@@ -172,7 +190,7 @@ def of_estimates(folder: Path, *, name: str | None = None) -> Method:
         try:
             return [sha256_of(path) for paths in of_song(name).values() for path in paths]
         except ValueError:
-            return []  # `separate` raises it, too, and the song fails
+            return []  # `separate` raises the same error, and the song fails
 
     return Method(
         require_row_name(name or folder.resolve().name),

@@ -1,4 +1,4 @@
-"""Scores of separated songs: BSS Eval through museval, in both of the field's protocols, and SI-SDR.
+"""The scores of separated songs: BSS Eval through museval, in both protocols of the field, and SI-SDR.
 
 Conventions: waveform (samples, channels); sources in the order of `scored_mixture.SOURCES`; a window in which a
 reference or an estimate is silent has no value (NaN).
@@ -21,22 +21,22 @@ METRICS = ("SDR", "ISR", "SIR", "SAR")
 
 @dataclass(frozen=True)
 class Protocol:
-    """How BSS Eval looks at a song: `window_s` seconds at a time, every `hop_s` seconds."""
+    """A protocol of BSS Eval: museval's `mode`, with windows of `window_s` seconds every `hop_s` seconds."""
 
     mode: str
     window_s: int
     hop_s: int
 
     def windows(self, samples: int, sample_rate: int) -> list[slice]:
-        """museval's windows: those that fit whole, or the one song where it is shorter than a window."""
+        """Returns museval's windows: those that fit whole, or the whole song if it is shorter than a window."""
         window, hop = self.window_s * sample_rate, self.hop_s * sample_rate
         count = (samples - window + hop) // hop if window < samples else 1
         return [slice(t * hop, min(t * hop + window, samples)) for t in range(count)]
 
 
 PROTOCOLS = {
-    "v4": Protocol("v4", 1, 1),  # SiSEC 2018: one distortion filter a song
-    "v3": Protocol("v3", 30, 15),  # DSD100, SiSEC 2016: images, one filter a window
+    "v4": Protocol("v4", 1, 1),  # SiSEC 2018: one distortion filter for a song
+    "v3": Protocol("v3", 30, 15),  # DSD100, SiSEC 2016: images, one distortion filter for a window
 }
 
 
@@ -46,9 +46,17 @@ def bss_eval(
     sample_rate: int,
     protocol: str = "v4",
 ) -> dict[str, Values]:
-    """BSS Eval by window: {"SDR", "ISR", "SIR", "SAR"}, each (sources, windows), dB.
+    """Computes BSS Eval by museval, for every window.
 
-    Source: Vincent et al. (2006, 2012); Stöter, Liutkus and Ito (2018) for v4; computed by museval.
+    Args:
+        references, estimates: (sources, samples, channels).
+        sample_rate: Hz.
+        protocol: one of PROTOCOLS.
+
+    Returns:
+        "SDR", "ISR", "SIR" and "SAR" in dB, each (sources, windows).
+
+    Source: Vincent et al. (2006, 2012); Stöter, Liutkus and Ito (2018) for v4.
     """
     import museval
 
@@ -64,25 +72,29 @@ def bss_eval(
 
 
 def bss_eval_window(references: Waveform, estimates: Waveform, sample_rate: int) -> dict[str, Values]:
-    """One window of v3, (sources, 1): its filters are its own, so that windows can be scored apart.
+    """Computes one window of BSS Eval v3; each window has a separate filter, so that windows can be scored in parallel.
 
     Args:
         references, estimates: (sources, samples, channels) of the window.
+        sample_rate: Hz.
+
+    Returns:
+        "SDR", "ISR", "SIR" and "SAR" in dB, each (sources, 1); NaN if a reference or an estimate is silent.
     """
-    # museval skips silent windows of a song, and refuses them alone.
+    # museval skips the silent windows of a song, but refuses to score a single silent window.
     if any((np.sum(source, axis=1) == 0).all() for source in (*references, *estimates)):
         return {metric: np.full((len(references), 1), np.nan) for metric in METRICS}
     return bss_eval(references, estimates, sample_rate, "v3")
 
 
 def silent_frames(waveform: Waveform, sample_rate: int) -> npt.NDArray[np.bool_]:
-    """Whole 1 s frames that museval takes for silent: those whose channels add up to zero throughout."""
+    """Finds the whole 1 s frames that museval calls silent: those whose channels add up to zero throughout."""
     frames = len(waveform) // sample_rate
     return (np.sum(waveform[: frames * sample_rate], axis=1) == 0).reshape(frames, sample_rate).all(axis=1)
 
 
 def most_active_excerpt(vocals: Waveform, sample_rate: int, seconds: int) -> slice:
-    """The `seconds` with the most voice-active frames, in samples; the whole song if it is shorter."""
+    """Finds the `seconds` with the most voice-active frames; returns their samples, or all of a shorter song."""
     active = active_frames(vocals, sample_rate)
     if len(active) <= seconds:
         return slice(0, len(vocals))
@@ -92,7 +104,7 @@ def most_active_excerpt(vocals: Waveform, sample_rate: int, seconds: int) -> sli
 
 
 def si_sdr(reference: Waveform, estimate: Waveform) -> float:
-    """Scale-invariant SDR over the whole signal, dB (Le Roux et al., ICASSP 2019); NaN where one of them is silent."""
+    """Computes the scale-invariant SDR of a whole signal in dB (Le Roux et al., ICASSP 2019); NaN if one is silent."""
     if not (np.any(reference) and np.any(estimate)):
         return float("nan")
     r, e = np.ravel(reference).astype(np.float64), np.ravel(estimate).astype(np.float64)

@@ -1,7 +1,7 @@
-"""What masks on magnitudes can reach at best at our STFT: ideal ratio masks and the ideal binary mask.
+"""The oracles: ideal ratio masks and the ideal binary mask, a bound of what magnitude masks reach with our STFT.
 
-A bound of the kind, no method: the masks are made from the references. Conventions: waveform (samples,
-channels); spectrum (frames, bins, channels); every channel for itself.
+They are not methods: the masks are computed from the references. Conventions: waveform (samples, channels); spectrum
+(frames, bins, channels); channels are masked separately.
 """
 
 from __future__ import annotations
@@ -15,27 +15,30 @@ from training.evaluation.scored_mixture import SOURCES, ScoredMixture, Stems
 
 EXPONENTS = {"irm1": 1, "irm2": 2}
 KINDS = (*EXPONENTS, "ibm")
-_BLOCK_FRAMES = 512  # 6 s at the defaults: memory is that of the waveforms, whatever the song's length
+_BLOCK_FRAMES = 512  # 6 s at the defaults; in blocks, the spectra of a long song take no more memory
 
 
 def ideal_mask(scored: ScoredMixture, kind: str, spec: StreamSpec | None = None) -> Stems:
-    """The mixture under an ideal mask.
+    """Separates the mixture by an ideal mask.
 
-    With the references' magnitudes V and A, the vocals' mask is V / (V + A) for "irm1", V² / (V² + A²) for
-    "irm2", and 1 where V > A, else 0, for "ibm": a tie goes to the accompaniment. Where both references are
-    zero a ratio mask is 1/2. The accompaniment's mask is the rest to 1.
+    With the references' magnitudes V and A, the vocals' mask is V / (V + A) for "irm1", V² / (V² + A²) for "irm2",
+    and 1 where V > A, else 0, for "ibm": a tie goes to the accompaniment. Where both references are zero, a ratio mask
+    is 1/2. The accompaniment's mask is 1 minus the vocals' mask.
 
     Args:
-        scored: the mixture may be another than the sum of the references; same shape as theirs.
+        scored: the song; a condition may have changed its mixture.
         kind: "irm1", "irm2" or "ibm".
-        spec: the STFT; 2048 / 512 at the mixture's sample rate unless given.
+        spec: the STFT; None for 2048 / 512 at the mixture's sample rate.
 
     Returns:
-        By source (samples, channels), float32, aligned to the mixture; both together are the mixture.
+        Waveforms (samples, channels) by source, float32, aligned to the mixture; they add up to it.
+
+    Raises:
+        ValueError: `kind` is unknown.
 
     Source: A. Liutkus, F.-R. Stöter, github.com/sigsep/sigsep-mus-oracle, `IRM` and `IBM`, with two sources
-    instead of four. Their binary mask compares a source with half of the mixture, so that a bin may go to
-    both or to none; ours compares the sources, as a binary mask that is one of a pair has to.
+    instead of four. Their binary mask compares a source with half of the mixture, so that a bin may go to both sources
+    or to none. Ours compares the sources with each other, so that each bin goes to exactly one.
     """
     if kind not in KINDS:
         raise ValueError(f"ideal_mask: kind must be one of {', '.join(KINDS)}. Received: kind={kind!r}")
@@ -45,7 +48,7 @@ def ideal_mask(scored: ScoredMixture, kind: str, spec: StreamSpec | None = None)
     stfts = [StreamingStft(spec, num_channels) for _ in range(3)]
     overlap_add = OverlapAdd(spec, num_channels)
     late, block = spec.stem_delay, _BLOCK_FRAMES * spec.frame_step
-    # A stem is late by the overlap: zeros behind the song push its end out.
+    # A stem is delayed by the overlap: zeros after the song push its end out.
     total = num_samples + late + (-(num_samples + late) % spec.frame_step)
     vocals = np.zeros((total, num_channels), np.float32)
     for start in range(0, total, block):
@@ -62,10 +65,10 @@ def ideal_mask(scored: ScoredMixture, kind: str, spec: StreamSpec | None = None)
 def vocals_mask(
     vocals: npt.NDArray[np.float32], accompaniment: npt.NDArray[np.float32], kind: str
 ) -> npt.NDArray[np.float32]:
-    """Ideal mask of the vocals, in [0, 1], from both references' magnitudes of the same shape."""
+    """Computes the ideal mask of the vocals, in [0, 1], from the magnitudes of both references, of one shape."""
     if kind == "ibm":
         return (vocals > accompaniment).astype(np.float32)
-    # As quotients of the larger one: squares of small magnitudes would fall out of float32.
+    # Divided by the larger one: squares of small magnitudes would underflow in float32.
     largest = np.maximum(vocals, accompaniment)
     largest = np.where(largest > 0, largest, 1)
     v, a = ((magnitude / largest) ** EXPONENTS[kind] for magnitude in (vocals, accompaniment))
@@ -74,6 +77,6 @@ def vocals_mask(
 
 
 def _padded(waveform: npt.NDArray[np.float32], start: int, stop: int) -> npt.NDArray[np.float32]:
-    """Samples start … stop − 1, zeros where the waveform has ended."""
+    """Returns samples start … stop − 1, with zeros after the end of the waveform."""
     part = waveform[start:stop]
     return np.pad(part, ((0, stop - start - len(part)), (0, 0)))

@@ -1,15 +1,15 @@
-"""A result folder: what `evaluate` writes and `report` reads.
+"""The result folder, which `evaluate` writes and `report` reads.
 
-    OUT/summary.json, summary.md            the aggregated scores of every row; made anew from what lies below
+    OUT/summary.json, summary.md            the aggregated scores of every row; computed from the files below
     OUT/data.json                           the songs, tools and versions
-    OUT/rows/<row>.json                     what the row is: label, kind, condition, weights, failed songs
+    OUT/rows/<row>.json                     description of the row: label, kind, condition, weights, failed songs
     OUT/v4/<row>/test/<song>.json           BSS Eval v4, 1 s frames, in museval's schema
     OUT/v3/<row>/test/<song>.json           BSS Eval v3 images, 30 s windows every 15 s, in museval's schema
-    OUT/songs/<row>/<song>.json             the rest of a song's scores; written last, so where it is the song is done
-    OUT/excerpts/<row>/<song>/*.flac        a few seconds to hear and see; the row "reference" holds the true stems
-    OUT/estimates/<row>/test/<song>/*.wav   with --save-estimates, where museval's own command finds them
+    OUT/songs/<row>/<song>.json             the other scores of a song; written last: if it exists, the song is done
+    OUT/excerpts/<row>/<song>/*.flac        a few seconds to play and show; the row "reference" holds the true stems
+    OUT/estimates/<row>/test/<song>/*.wav   with --save-estimates, where museval's command finds them
 
-museval's tools read folders named "test" and no others, so it stands there for every split.
+The folder "test" stands for every split, because museval's tools read no other name.
 """
 
 from __future__ import annotations
@@ -31,14 +31,18 @@ from training.evaluation.metrics import METRICS, PROTOCOLS
 from training.evaluation.scored_mixture import SOURCES
 
 KINDS = ("mixture", "classical", "estimates", "model", "oracle")
-FORMAT = 1  # of a result folder; another number is another way to score
+FORMAT = 1  # of a result folder; raised when scoring changes
 
 Values = npt.NDArray[np.float64]
-FrameScores = dict[str, dict[str, Values]]  # by source, by metric: one value a window, NaN where there is none
+FrameScores = dict[str, dict[str, Values]]  # by source, by metric: one value a window, NaN if a window has none
 
 
 def require_row_name(name: str) -> str:
-    """A row is a folder: letters, digits and ._+- only, not hidden."""
+    """Returns `name` if it can name a row's folder: letters, digits and ._+-, not hidden, not "reference".
+
+    Raises:
+        ValueError: it cannot.
+    """
     if not re.fullmatch(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]*", name) or name == "reference":
         raise ValueError(f"expected a name of letters, digits and ._+- other than reference. Received: {name!r}")
     return name
@@ -46,7 +50,7 @@ def require_row_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class ResultFolder:
-    """Paths and files of one result folder."""
+    """A result folder: its paths, and reading and writing of its files."""
 
     path: Path
 
@@ -67,18 +71,18 @@ class ResultFolder:
 
     @contextmanager
     def work_folder(self) -> Iterator[Path]:
-        """An empty folder that goes with the context; what a killed process left in it goes first.
+        """Yields an empty folder, which is deleted with the context; also deletes what a killed process left in it.
 
         Raises:
-            ValueError: another process is at work in it, whose stems would be scored as this one's.
+            ValueError: another process uses the folder; its stems would be scored as those of this one.
         """
         folder = self.path / ".work"
         self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / ".lock").open("w") as lock:
             if not _lock(lock):
                 raise ValueError(
-                    f"{self.path}: expected a result folder that nobody else writes. Received: one that another "
-                    "evaluate is at work in; take another --out, or wait"
+                    f"{self.path}: expected a result folder that no other process writes to. Received: one that "
+                    "another evaluate is writing to; take another --out, or wait"
                 )
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
@@ -89,13 +93,13 @@ class ResultFolder:
                 Path(lock.name).unlink(missing_ok=True)
 
     def rows(self) -> list[dict[str, Any]]:
-        """What each row is: by kind as in KINDS, within it in the order in which they were first scored."""
+        """Reads the descriptions of the rows, sorted by kind as in KINDS, then in the order of their first scoring."""
         keys = ("row", "label", "kind", "condition", "method", "online", "about", "failed", "order")
         rows = [read_json(path, *keys) for path in sorted((self.path / "rows").glob("*.json"))]
         return sorted(rows, key=lambda row: (KINDS.index(row["kind"]), row["order"]))
 
     def song(self, row: str, song: str) -> dict[str, Any] | None:
-        """The scores of a song beside museval's, or None where the row has not got it."""
+        """Reads the scores of a song other than museval's; None if the row lacks the song."""
         path = self.song_file(row, song)
         return read_json(path, "song", "key", "seconds", "active", "si_sdr") if path.is_file() else None
 
@@ -113,7 +117,7 @@ class ResultFolder:
         write_text(path, store.json)
 
     def frames(self, protocol: str, row: str, song: str) -> FrameScores | None:
-        """Scores of a song, or None where it was not scored by this protocol."""
+        """Reads museval's scores of a song; None if it was not scored by this protocol."""
         path = self.museval_file(protocol, row, song)
         if not path.is_file():
             return None
@@ -134,7 +138,7 @@ class ResultFolder:
         write_json(path, value)
 
     def delete_song(self, row: str, song: str) -> None:
-        """Everything that a row has of a song."""
+        """Deletes everything that a row has of a song."""
         self.song_file(row, song).unlink(missing_ok=True)
         for protocol in PROTOCOLS:
             self.museval_file(protocol, row, song).unlink(missing_ok=True)
@@ -148,7 +152,7 @@ class ResultFolder:
 
 
 def _lock(file: IO[str]) -> bool:
-    """Whether this process has it now; the system lets go of it when the process ends, however it does."""
+    """Locks a file; returns whether that succeeded. The system releases the lock when the process ends or is killed."""
     try:
         import fcntl
     except ImportError:  # Windows
@@ -161,7 +165,15 @@ def _lock(file: IO[str]) -> bool:
 
 
 def read_json(path: Path, *keys: str) -> Any:
-    """The object of a file; ValueError, in one line, where it is missing, broken or without one of the keys."""
+    """Reads a JSON file of `evaluate`.
+
+    Args:
+        path: the file.
+        keys: keys that its object must have; without any, it may be of any type.
+
+    Raises:
+        ValueError: the file is missing or broken, or lacks a key.
+    """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

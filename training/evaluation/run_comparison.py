@@ -1,4 +1,4 @@
-"""Runs that differ in a setting or two, in one table; see docs/research."""
+"""A table of runs that differ in a setting or two; see docs/research."""
 
 from __future__ import annotations
 
@@ -24,21 +24,28 @@ from training.evaluation.scored_mixture import SOURCES, Stems
 
 LOSSES = {"spectrogram_loss": "l_0", "compressed_loss": "√"}
 EXCERPT_S = 80
-CURVE = (20, 40, 60, 80, 100)  # per cent of the steps so far
+CURVE = (20, 40, 60, 80, 100)  # places on the curve, in per cent of the steps so far
 
 
 def compare(runs: Sequence[Path], data: Path | None, cache: Path, preset: str = "") -> str:
-    """A Markdown table with a row for each run.
+    """Compares runs; returns a Markdown table with a row for each.
 
-    Validation losses are those of the best epoch, on the run's own validation segments: they compare where those are
-    alike; the curve is the first of them along the run. With `data`, each best network also separates the validation
-    songs, in Keras: the signal-to-noise ratio of 1 s frames, which is BSS Eval's SDR without its distortion filter,
-    median of the voice-active frames of each song's 80 s with most voice. First come the mixture itself and, if one is
-    named, a preset's float network, with its losses on the first run's validation segments, as has a run without a
-    history, the mean of others.
+    Validation losses are those of the best epoch on the run's validation segments; runs with the same segments can be
+    compared. The curve is the first of these losses along the run. With `data`, the best network of each run also
+    separates the validation songs, in Keras. Its score is the signal-to-noise ratio of 1 s frames, which is BSS Eval's
+    SDR without the distortion filter: the median of the voice-active frames of the 80 s of a song with the most voice.
+
+    Above the runs come the mixture itself and, if one is named, the float network of a preset. A preset, and a run
+    without a history, which is an average of others, have their losses on the first run's validation segments.
+
+    Args:
+        runs: run folders.
+        data: folder of stems with the split valid; None leaves the scores out.
+        cache: folder for decoded audio.
+        preset: name of a preset, or "" for none; it needs `data`.
 
     Raises:
-        ValueError: a folder that is no run, or networks of different specs.
+        ValueError: a folder is not a run, there is no such preset, or the networks have different specs.
     """
     configs = [read_config(run) for run in runs]
     networks = {str(run): load_best(run) for run in runs}
@@ -58,7 +65,7 @@ def compare(runs: Sequence[Path], data: Path | None, cache: Path, preset: str = 
             rows.append([f"preset {preset}", *[""] * 5, *losses, "", *_scores(known, songs, spec)])
     for run, config in zip(runs, configs, strict=True):
         history, network = read_history(run), networks[str(run)]
-        if not history:  # of `average`: a network without steps of its own
+        if not history:  # a run of `average`, which has taken no steps itself
             losses = _losses(network, configs[0], pool) if data else [""] * len(LOSSES)
             scores = _scores(network, songs, spec)
             rows.append([run.name, _settings(config, configs[0]), *[""] * 4, *losses, "", *scores])
@@ -74,7 +81,10 @@ def compare(runs: Sequence[Path], data: Path | None, cache: Path, preset: str = 
 
 
 def _settings(config: dict[str, Any], first: dict[str, Any]) -> str:
-    """What differs from the first run; of that one, or of a mean of runs, what there is to know."""
+    """Formats the settings in which a run differs from the first; for that one, the main settings.
+
+    For an average of runs, formats the shares and the names of these.
+    """
     if "average" in config:
         return " + ".join(f"{part['share']:g} {part['run']}" for part in config["average"])
     mine, theirs = _flat(config), _flat(first)
@@ -87,7 +97,7 @@ def _settings(config: dict[str, Any], first: dict[str, Any]) -> str:
 
 
 def _flat(config: dict[str, Any]) -> dict[str, Any]:
-    """Settings by table and name, without what is known of their files."""
+    """Returns the settings by "table.key", without the facts about the run, such as its commit."""
     tables = {name: table for name, table in config.items() if isinstance(table, dict)}
     return {f"{name}.{key}": value for name, table in tables.items() for key, value in table.items()}
 
@@ -107,7 +117,7 @@ def _losses(network: MaskNetwork, config: dict[str, Any], pool: StemPool) -> lis
 
 
 def _excerpts(pool: StemPool, spec: StreamSpec) -> dict[str, Stems]:
-    """The stems (samples, channels) of each song's seconds with most voice."""
+    """Reads the stems (samples, channels) of the `EXCERPT_S` seconds with the most voice of each song."""
     result = {}
     for song in pool.songs:
         stems = {"vocals": song.vocals, "accompaniment": song.accompaniment}

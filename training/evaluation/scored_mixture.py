@@ -20,8 +20,8 @@ class ScoredMixture:
     Args:
         song: name of the song.
         sample_rate: Hz.
-        references: by source, each (samples, 1 or 2), float32, full scale ±1.
-        mixture: of the same shape; the sum of the references unless a condition changed it alone.
+        references: true stems by source, each (samples, 1 or 2), float32, full scale ±1.
+        mixture: of the same shape; by default the sum of the references, which some conditions change.
     """
 
     song: str

@@ -1,6 +1,6 @@
-"""Separates songs with stems by every method, and scores the estimates into a result folder.
+"""The scoring of songs by every method, into a result folder.
 
-The estimates of a song and its references lie in one file while they are scored, so that processes share them. Songs
+While they are scored, the estimates of a song and its references are in one file, so that processes share them. Songs
 and rows that a result folder already has are not scored again.
 """
 
@@ -43,10 +43,10 @@ from training.evaluation.scored_mixture import SOURCES, ScoredMixture, Stems
 from training.evaluation.scoring_processes import processes, score_window
 from training.evaluation.summary import summarise
 
-# What the scores may depend on.
+# Packages whose version may change a score.
 TOOLS = ["museval", "musdb", "numpy", "scipy", "librosa", "soundfile", "soxr", "ai-edge-litert", "keras"]
 TOOLS += ["tensorflow", "jax"]
-# What one song or one method may do wrong; what is wrong with the machine (OSError) ends the whole.
+# Errors of one song or one method; an error of the machine (OSError) ends the evaluation.
 FAILURES = (ValueError, RuntimeError, ArithmeticError, LookupError)
 
 
@@ -67,24 +67,27 @@ def evaluate(
 ) -> dict[str, Any]:
     """Scores songs by every method into a result folder (see `results`), and returns its summary.
 
+    A song that fails is not an error: it is named in the summary.
+
     Args:
-        songs: of `training.data.datasets.load_split`.
-        methods: a row each.
-        out: result folder; what it has of the same songs and weights is kept.
+        songs: songs of `training.data.datasets.load_split`.
+        methods: one row each.
+        out: result folder; its scores of the same songs and weights are kept.
         sample_rate: of the songs, Hz.
-        conditions: of CONDITIONS; each adds a row to every method of kind "model".
-        protocols: of PROTOCOLS, "v4" among them.
-        excerpt: score only the this many seconds in which the voice is most active.
-        jobs: scoring processes; 0 scores in this one.
-        dataset, split: for the record.
-        save_estimates: keep the stems, as float wav.
-        overwrite: score anew what was scored with other weights or versions.
+        conditions: some of CONDITIONS; each adds a row for every method of kind "model".
+        protocols: some of PROTOCOLS, with "v4" among them.
+        excerpt: length in s, ≥ 1, of the excerpt of each song with the most voice, which alone is scored; None scores
+            whole songs.
+        jobs: number of scoring processes; 0 scores in this one.
+        dataset, split: names that are recorded in the result folder.
+        save_estimates: writes the stems, as float wav.
+        overwrite: replaces scores of other weights or versions; otherwise they are an error.
 
     Raises:
-        ValueError: if an argument is out of range, there are no songs, or `out` holds scores of something else. A song
-            that fails is not an error: it is named in the summary.
+        ValueError: an argument is out of range, there are no songs, or `out` holds scores of other songs, weights or
+            versions.
     """
-    import museval  # noqa: F401  # before an hour of separation, not after
+    import museval  # noqa: F401  # a missing package is reported now, not after an hour of separation
 
     require_counts(excerpt, jobs)
     require_known("--protocols", protocols, PROTOCOLS)
@@ -105,7 +108,7 @@ def evaluate(
     todo = [(song, {row: names for row in rows if (names := run.missing(row, song))}) for song in songs]
     run.write_rows(rows)
     if any(wanted for _, wanted in todo):
-        (out / "summary.json").unlink(missing_ok=True)  # until all of it is true again
+        (out / "summary.json").unlink(missing_ok=True)  # it is out of date until all scores are there
         run.write_data(songs, dataset, split)
         run.score(todo, jobs)
         run.write_data(songs, dataset, split)
@@ -125,7 +128,7 @@ def require_known(option: str, names: Sequence[str], known: Any) -> None:
 
 
 def require_names(what: str, names: Sequence[str]) -> None:
-    """They are names of files, and no two may be alike."""
+    """Raises ValueError unless the names differ and can be names of files."""
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"expected {what} of different names. Received: {name} more than once")
@@ -149,7 +152,7 @@ class Row:
         return f"{self.method.label}, {LABELS[self.condition]}" if self.condition else self.method.label
 
     def key(self, song: Song, sample_rate: int, excerpt: int | None) -> str:
-        """Equal where scores would be: the same weights, audio and museval."""
+        """Returns a digest of everything that the scores depend on, such as weights, audio and museval's version."""
         about = [FORMAT, version("museval"), sample_rate, excerpt, self.condition, dict(self.method.about)]
         about += [self.method.about_song(song.name), *(stem.sha256 for stem in (song.vocals, song.accompaniment))]
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
@@ -157,7 +160,7 @@ class Row:
 
 @dataclass(frozen=True)
 class _Evaluation:
-    """What all songs and rows of one call share."""
+    """The settings of one call of `evaluate`, with its steps."""
 
     results: ResultFolder
     sample_rate: int
@@ -175,7 +178,11 @@ class _Evaluation:
             raise ValueError(f"{self.results.path}: holds scores of other songs or excerpts; expected another --out")
 
     def forget_others(self, rows: Sequence[Row], songs: list[Song], overwrite: bool) -> None:
-        """Deletes rows of the same names that other weights or versions gave, under any condition, or refuses to."""
+        """Deletes rows of the same names, under any condition, that have scores of other weights or versions.
+
+        Raises:
+            ValueError: there are such rows, but `overwrite` is not set.
+        """
         stale = {
             row.method.row
             for row in rows
@@ -193,7 +200,7 @@ class _Evaluation:
                 self.results.delete_row(row["row"])
 
     def missing(self, row: Row, song: Song) -> tuple[str, ...]:
-        """Protocols by which the row has yet to be scored on the song."""
+        """Returns the protocols by which the row has yet to be scored on the song."""
         stems = [self.results.estimates(row.name, song.name) / f"{source}.wav" for source in SOURCES]
         if self.results.song(row.name, song.name) is None or (
             self.save_estimates and not all(path.exists() for path in stems)
@@ -262,17 +269,17 @@ class _Evaluation:
                 for song, rows in todo:
                     for unit in self._separated(song, rows, work, pool, bar) if rows else ():
                         waiting.append(unit)
-                        if len(waiting) > jobs:  # what waits is on the disk
+                        if len(waiting) > jobs:  # the waiting units take space on the disk
                             self._finish(waiting.popleft())
                 while waiting:
                     self._finish(waiting.popleft())
             except (BrokenProcessPool, MemoryError) as error:
                 raise ValueError(
-                    "a scoring process was killed, most likely for want of memory; try fewer --jobs"
+                    "a scoring process was killed, most likely for lack of memory; try fewer --jobs"
                 ) from error
 
     def _cost(self, song: Song, protocol: str) -> float:
-        """Seconds of windows, for the progress bar."""
+        """Returns the length of all windows in s, for the progress bar."""
         samples = len(song.vocals.audio)
         samples = min(samples, (self.excerpt or samples) * self.sample_rate)
         windows = PROTOCOLS[protocol].windows(samples, self.sample_rate)
@@ -281,7 +288,7 @@ class _Evaluation:
     def _separated(
         self, song: Song, rows: dict[Row, tuple[str, ...]], work: Path, pool: Executor, bar: tqdm
     ) -> Iterator[_Unit]:
-        """The song separated by each row, on the disk and being scored."""
+        """Separates the song by each row, and yields each as a unit that is being scored."""
         try:
             original = _scored_mixture(song, self.sample_rate)
             validity.require_scorable(original)
@@ -290,7 +297,7 @@ class _Evaluation:
                 self.fail(row, song, error)
             return
         warnings = validity.warnings_of(original)
-        # Of the whole song as it is, whatever part or condition is scored.
+        # Activity is that of the whole, unchanged song, whatever part or condition is scored.
         active = active_frames(original.references["vocals"], self.sample_rate)
         part = slice(0, len(original.mixture))
         if self.excerpt:
@@ -320,7 +327,7 @@ class _Evaluation:
             yield unit
 
     def _finish(self, unit: _Unit) -> None:
-        """Waits for the scores of a unit and writes them, or why there are none."""
+        """Waits for the scores of a unit and writes them, or the error."""
         try:
             self._write_scores(unit)
         except BrokenProcessPool:
@@ -373,7 +380,7 @@ class _Evaluation:
 
 @dataclass
 class _Unit:
-    """One song by one row: (references, estimates) on the disk, and the scores to come."""
+    """One song separated by one row, with its signals on the disk and its pending scores."""
 
     row: Row
     song: Song
@@ -386,7 +393,7 @@ class _Unit:
     def submit(self, protocol: str, pool: Executor, sample_rate: int, bar: tqdm) -> None:
         samples = self.part.stop - self.part.start
         windows = PROTOCOLS[protocol].windows(samples, sample_rate)
-        # v4's filter belongs to the whole song; windows of v3 are independent, and long.
+        # In v4 all frames share one filter; the windows of v3 are independent, and long.
         parts = [slice(0, samples)] if protocol == "v4" else windows
         total = sum(window.stop - window.start for window in windows) / sample_rate
         self.scores[protocol] = []
@@ -396,7 +403,7 @@ class _Unit:
             self.scores[protocol].append(future)
 
     def values(self, protocol: str) -> dict[str, Values]:
-        """Scores (sources, windows) by metric, when they are there."""
+        """Waits for the scores; returns them (sources, windows) by metric."""
         parts = [future.result() for future in self.scores[protocol]]
         return {metric: np.concatenate([part[metric] for part in parts], axis=1) for metric in METRICS}
 
@@ -412,7 +419,7 @@ def _scored_mixture(song: Song, sample_rate: int) -> ScoredMixture:
 
 
 def _si_sdr(references: Stems, estimates: Stems, active: np.ndarray, sample_rate: int) -> dict[str, dict[str, Any]]:
-    """Of the whole song and of its voice-active seconds put together; None where there are none."""
+    """Computes SI-SDR of the whole song and of its voice-active seconds, joined; None where it is not defined."""
 
     def of(part: np.ndarray | slice) -> dict[str, float | None]:
         if not len(references["vocals"][part]):
@@ -424,7 +431,7 @@ def _si_sdr(references: Stems, estimates: Stems, active: np.ndarray, sample_rate
 
 
 def _muted(references: Stems, estimates: Stems, sample_rate: int) -> np.ndarray:
-    """1 s frames that have no value only because an estimate is silent there: a gate that closes is not punished."""
+    """Finds the 1 s frames that have no value only because an estimate is silent, which BSS Eval does not penalise."""
     silent = {source: silent_frames(references[source], sample_rate) for source in SOURCES}
     muted = {source: silent_frames(estimates[source], sample_rate) for source in SOURCES}
     return (muted["vocals"] | muted["accompaniment"]) & ~silent["vocals"] & ~silent["accompaniment"]
@@ -445,7 +452,7 @@ def _licence(song: Song) -> str:
 
 
 def tool_versions() -> dict[str, str]:
-    """Of everything whose change may change a score."""
+    """Returns the versions of Python, of this package and of those in TOOLS, which may change a score."""
     versions = {"keras_sep": __version__, "python": platform.python_version()}
     for name in TOOLS:
         try:

@@ -1,4 +1,4 @@
-"""Scoring in processes of their own, because museval uses one core and is slow; or, without any, in this one."""
+"""A pool of processes for scoring, because museval is slow and uses one core."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ import numpy as np
 from common.processes import process_pool
 from training.evaluation.metrics import Values, bss_eval, bss_eval_window
 
-# Of each process, read when it starts: one thread of linear algebra; and memory that glibc keeps, because giving every
-# large array back to the system at once took a third of museval's time.
+# A process reads these when it starts. One thread of linear algebra; and glibc keeps freed memory, because returning
+# every large array to the system at once took a third of museval's time.
 ENVIRONMENT = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 ENVIRONMENT |= {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(8 << 30), "MALLOC_TOP_PAD_": str(256 << 20)}
 
 
 def score_window(path: Path, protocol: str, part: slice, sample_rate: int) -> dict[str, Values]:
-    """BSS Eval of a stretch of the signals in a file.
+    """Computes BSS Eval of a part of the signals in a file.
 
     Args:
-        path: .npy of (references, then estimates; samples; channels).
-        protocol: v4, whose frames of one stretch share a filter, or v3, for which the stretch is one window.
+        path: .npy file (4, samples, channels): both references, then both estimates.
+        protocol: "v4", in which all frames of the part share a filter, or "v3", for which the part is one window.
+        part: samples.
+        sample_rate: Hz.
     """
     signals = np.load(path, mmap_mode="r")[:, part]
     if protocol == "v4":
@@ -34,7 +36,7 @@ def score_window(path: Path, protocol: str, part: slice, sample_rate: int) -> di
 
 
 class _InThisProcess(Executor):
-    """Runs what is submitted before `submit` returns."""
+    """An executor that runs a function before `submit` returns."""
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
@@ -47,7 +49,7 @@ class _InThisProcess(Executor):
 
 @contextmanager
 def processes(jobs: int) -> Iterator[Executor]:
-    """Scoring processes, which end with the context, however it ends; with 0 jobs this process does the scoring."""
+    """Yields an executor with `jobs` scoring processes, which end with the context; 0 scores in this process."""
     if not jobs:
         yield _InThisProcess()
         return

@@ -1,4 +1,4 @@
-"""One source alone: how much of music without voice comes out as voice, and of a voice alone as accompaniment."""
+"""The score of a single source: how much of music comes out in the vocals, and of a voice in the accompaniment."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from training.evaluation.scored_mixture import SOURCES, ScoredMixture, Waveform
 
 
 def suppression_table(models: Sequence[str], data: Path, split: Any, cache: Path) -> str:
-    """A Markdown table: the energy of the wrong stem relative to that of its input, dB, by recording, and medians.
+    """Separates recordings of a single source; returns a Markdown table of the energy in the wrong stem.
 
-    The recordings are a split's instrumentals, and the accompaniments and the vocals of its songs, each alone.
+    The energy is relative to that of the recording, in dB; lower is better. There is a row for each recording, and one
+    for the median of each source. The recordings are the instrumentals of a split, and the accompaniments and the
+    vocals of its songs.
 
     Args:
         models: presets, as they stream, or run folders, in Keras.
@@ -27,7 +29,7 @@ def suppression_table(models: Sequence[str], data: Path, split: Any, cache: Path
         cache: folder for decoded audio.
 
     Raises:
-        ValueError: neither a preset nor a run, or networks of different sample rates.
+        ValueError: a model is neither a preset nor a run, or the models have different sample rates.
     """
     chosen, rate = methods.of_models(models)
     pool = load_split(data, split, cache, rate)

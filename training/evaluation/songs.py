@@ -1,4 +1,4 @@
-"""The songs to score, and the guard against scoring weights on what they learned from."""
+"""The songs to score, with a guard against scoring weights on songs that they were trained on."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ from training.data.stems import Song, StemPool
 
 
 def exposure_of_file(provenance: dict[str, Any], name: str) -> TrainingExposure:
-    """Of a .tflite file or a preset, from its provenance; one that does not say gets a warning on stderr."""
+    """Returns the training exposure of a .tflite file or a preset from its provenance.
+
+    If the provenance does not state it, prints a warning on stderr and returns an empty one.
+    """
     try:
         return TrainingExposure.of_provenance(provenance["trained_on"])
     except (KeyError, TypeError):
-        print(f"warning: {name} does not say what it was trained on; shared songs go unnoticed", file=sys.stderr)
+        print(f"warning: {name} does not say what it was trained on; shared songs are not detected", file=sys.stderr)
         return TrainingExposure()
 
 
@@ -36,10 +39,15 @@ def scored_songs(
     exposure: TrainingExposure | None = None,
     exclude_shared: bool = False,
 ) -> Iterator[list[Song]]:
-    """The songs of a split, decoded into `cache` or a folder that goes with the context.
+    """Yields the songs of a split, decoded into `cache` or into a folder that is deleted with the context.
+
+    Args:
+        data, split, sample_rate, dataset, cache, strict: as for `training.data.datasets.load_split`.
+        exposure: recordings that the weights were trained on.
+        exclude_shared: leaves songs that `exposure` holds out; otherwise they are an error.
 
     Raises:
-        ValueError: for songs that `exposure` holds, unless they are to be left out.
+        ValueError: the weights were trained on some of the songs, or `load_split` refuses an argument or the data.
     """
     exposure, exposed = exposure or TrainingExposure(), splits_exposed(split)
     trained_songs, trained_stems = exposure.songs(exposed), exposure.stems(exposed)
@@ -54,7 +62,7 @@ def scored_songs(
             exclude=trained_songs if exclude_shared else (),
         )
         songs = StemPool(songs=pool.songs)  # nothing else of the split is scored
-        if exclude_shared:  # under another name, too
+        if exclude_shared:  # a song may have another name, so recordings are compared, too
             songs.songs = [
                 song
                 for song in songs.songs

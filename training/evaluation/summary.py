@@ -1,7 +1,7 @@
-"""Aggregated scores of a result folder.
+"""The aggregated scores of a result folder.
 
-The same system moves by about 2 dB between the median over songs of the median over frames (museval's and SiSEC's) and
-the mean over songs of the mean over frames (the BSS Eval tables of most papers before): both are given.
+Both usual aggregations are given, because they differ by about 2 dB for the same system: the median over songs of the
+median over frames (museval and SiSEC), and the mean over songs of the mean over frames (most earlier papers).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ VIEWS = ("v4", "v4_active", "v3")  # protocols, and the voice-active frames of o
 
 
 def summarise(results: ResultFolder) -> dict[str, Any]:
-    """Reads every row, writes summary.json and returns what stands in it."""
+    """Reads every row of a result folder, writes summary.json and returns its content."""
     data = read_json(results.path / "data.json", "songs", "tools")
     names = [song["name"] for song in data["songs"]]
     rows = [_row(results, about, names) for about in results.rows()]
@@ -42,7 +42,7 @@ def _row(results: ResultFolder, about: dict[str, Any], names: Sequence[str]) -> 
 
 
 def _view(results: ResultFolder, row: str, view: str, songs: dict[str, Any]) -> dict[str, Any]:
-    """Aggregated scores of the songs that have this view, by source."""
+    """Aggregates by source the scores of the songs that have this view."""
     protocol, _, part = view.partition("_")
     frames = {name: scores for name in songs if (scores := results.frames(protocol, row, name))}
     if not frames:
@@ -75,14 +75,15 @@ def _view(results: ResultFolder, row: str, view: str, songs: dict[str, Any]) -> 
 
 
 def _active(values: npt.NDArray[Any], active: Sequence[bool]) -> npt.NDArray[Any]:
-    # A song's last part-filled second is no frame of either, so that lengths agree; a song below 1 s has one frame.
+    # Neither museval nor `active` counts an incomplete last second, so lengths agree, except that museval gives a song
+    # below 1 s one frame.
     mask = np.zeros(len(values), bool)
     mask[: len(active)] = active[: len(values)]
     return values[mask]
 
 
 def _nan(function: Any, values: npt.ArrayLike) -> float:
-    """nanmedian or nanmean, NaN without a warning where there is no value."""
+    """Calls nanmedian or nanmean; NaN, without a warning, if there is no value."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         return float(function(np.asarray(values, np.float64)))

@@ -1,7 +1,7 @@
-"""Refuses what cannot be scored, and warns of scores that are misleading.
+"""The checks that refuse songs and estimates that cannot be scored, and warnings of misleading scores.
 
-Conventions: waveform (samples, channels), full scale ±1. An error is one line that names the song, the value
-and what was expected.
+Conventions: waveform (samples, channels), full scale ±1. An error is one line that names the song, the value and what
+was expected.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from training.evaluation.scored_mixture import SOURCES, ScoredMixture, Stems, Waveform
 
-FILTER_TAPS = 512  # museval's: with fewer samples than that SIR and SAR are arbitrary
-TOP = 0.45  # of the sample rate: above it every converter and many coders cut, and nothing is remarkable about it
-MIN_EDGE_HZ = 4000.0  # below, instruments and filters of synthesizers fall as fast
+FILTER_TAPS = 512  # of museval's filters; with fewer samples SIR and SAR are arbitrary
+TOP = 0.45  # share of the sample rate; a cliff above it is usual, for every converter and many coders cut there
+MIN_EDGE_HZ = 4000.0  # below it, the spectra of instruments and of synthesizers' filters fall as fast
 MIN_CLIFF_DB = 20.0
 MIN_DEPTH_DB = 70.0
 MAX_RANGE_DB = 110.0
@@ -38,10 +38,10 @@ def require_scorable(scored: ScoredMixture) -> None:
 
 
 def require_fit(scored: ScoredMixture, estimates: Stems) -> None:
-    """Raises ValueError unless there is an estimate of every source that BSS Eval can compare with the references.
+    """Raises ValueError unless every source has an estimate that BSS Eval can compare with its reference.
 
     Args:
-        scored: what was separated.
+        scored: the song that was separated.
         estimates: by source, each (samples, channels) as the references.
     """
     missing = [source for source in SOURCES if source not in estimates]
@@ -55,15 +55,15 @@ def require_fit(scored: ScoredMixture, estimates: Stems) -> None:
 
 
 def warnings_of(scored: ScoredMixture) -> list[str]:
-    """One line for each reference whose spectrum makes SIR and SAR arbitrary, or leaves them to rounding noise.
+    """Returns one line for each reference whose spectrum makes SIR and SAR arbitrary, or dependent on rounding noise.
 
-    BSS Eval explains an estimate by filtered references. Where the bands of a reference's spectrum span more than
-    MAX_RANGE_DB, the equations for those filters are singular to double precision, and SIR and SAR are arbitrary,
-    wherever in frequency the empty bands are. SDR is not affected.
+    BSS Eval explains an estimate by filtered references. If the bands of a reference's spectrum span more than
+    MAX_RANGE_DB, the equations for these filters are singular in double precision, and SIR and SAR are arbitrary,
+    whatever the frequency of the empty bands. SDR is not affected.
 
-    Measured on 10 s of a song from Ogg Vorbis, SIR of the voice: −18.8 dB with its references as decoded, which span
-    133 and 123 dB, and 2.4 dB with the same ones rounded to 16 bit. Of 30 stems those that a coder left as floats
-    span 115 dB and more, those rounded to 16 bit, coded or not, 103 dB at most.
+    An example: on 10 s of a song from Ogg Vorbis, the SIR of the voice is −18.8 dB with references as decoded, which
+    span 133 and 123 dB, and 2.4 dB with the same references rounded to 16 bits. Of 30 stems, those decoded to floats
+    span 115 dB and more, and those rounded to 16 bits, coded or not, 103 dB at most.
     """
     lines = []
     for source in SOURCES:
@@ -73,17 +73,17 @@ def warnings_of(scored: ScoredMixture) -> list[str]:
         span = float(levels.max() - levels.min()) if len(levels) else 0.0
         if span > MAX_RANGE_DB:
             why = f"nothing above {edge / 1000:.1f} kHz (MP3-coded?)" if edge else f"its spectrum spans {span:.0f} dB"
-            lines.append(f"{source}: {why}: SIR and SAR have no meaning, SDR stays sound")
+            lines.append(f"{source}: {why}: SIR and SAR have no meaning, SDR is not affected")
         elif edge:
             lines.append(
                 f"{source}: little but noise above {edge / 1000:.1f} kHz (MP3-coded?): "
-                "SIR and SAR lean on that noise, SDR stays sound"
+                "SIR and SAR depend on that noise, SDR is not affected"
             )
     return lines
 
 
 def band_levels_db(waveform: Waveform, sample_rate: int) -> npt.NDArray[np.float64]:
-    """Long-term mean power of bands of 250 Hz from 0 to Nyquist, dB; empty if shorter than a frame or silent."""
+    """Computes the long-term mean power in dB of bands of 250 Hz from 0 to Nyquist; empty if too short or silent."""
     length = 2 ** round(np.log2(_FRAME_S * sample_rate))
     window = np.hanning(length + 1)[:-1]
     num_frames = len(waveform) // length
@@ -99,10 +99,17 @@ def band_levels_db(waveform: Waveform, sample_rate: int) -> npt.NDArray[np.float
 
 
 def edge_hz(levels: npt.NDArray[np.float64], sample_rate: int) -> float | None:
-    """Where the long-term spectrum falls off a cliff into emptiness, Hz; None if it does not below 0.45 · sample rate.
+    """Finds the frequency in Hz above which a recording is empty, as after a coder's low-pass.
 
-    A cliff is a fall of 20 dB or more within 500 Hz, after which nothing comes up again to Nyquist; emptiness is 70 dB
-    or more below the spectrum's loudest band. It does not depend on the overall level.
+    There the long-term spectrum falls by 20 dB or more within 500 Hz, and everything up to Nyquist is 70 dB or more
+    below the loudest band. The overall loudness does not matter.
+
+    Args:
+        levels: result of `band_levels_db`.
+        sample_rate: Hz.
+
+    Returns:
+        None if there is no such place between 4 kHz and 0.45 · sample rate.
     """
     if not len(levels):
         return None
@@ -131,6 +138,6 @@ def _require_finite(song: str, name: str, waveform: Waveform) -> None:
 
 
 def _require_sound(song: str, name: str, waveform: Waveform) -> None:
-    if not waveform.sum(axis=1).any():  # museval's own rule
+    if not waveform.sum(axis=1).any():  # museval's rule
         what = "channels that cancel" if waveform.any() else f"{len(waveform)} samples, all zero"
         raise ValueError(f"{song}: {name}: expected sound. Received: {what}")

@@ -1,4 +1,4 @@
-"""The report: result folders in, one HTML page that needs nothing else and one Markdown file out."""
+"""The report of result folders: one self-contained HTML page and one Markdown file."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from training.report.page import page
 
 
 def write_summary(folder: Path) -> str:
-    """Writes summary.md, the tables of a result folder, into it, and returns them.
+    """Writes the tables of a result folder to its summary.md, and returns them in Markdown.
 
     Raises:
-        ValueError: names the file and what was expected in it.
+        ValueError: a file is missing or broken; names the file and what was expected in it.
     """
     text = measured(load_report([folder], folder.name))
     write_text(folder / "summary.md", text)
@@ -23,19 +23,19 @@ def write_summary(folder: Path) -> str:
 
 
 def write_report(folders: list[Path], out: Path, title: str, players: int) -> Path:
-    """Writes the page and the table of one or more result folders; both whole or not at all.
+    """Writes the page and the table of one or more result folders; each whole or not at all.
 
     Args:
-        folders: result folders, laid out as training/evaluation/results.py says.
-        out: folder for index.html and table.md, made if it is missing; or FILE.html, with FILE.md beside it.
-        title: of the page.
-        players: songs with audio players, ≥ 0.
+        folders: result folders, one or more; training/evaluation/results.py documents their files.
+        out: folder for index.html and table.md, created if needed; or FILE.html, and FILE.md is written next to it.
+        title: title of the page.
+        players: number of songs with audio players, ≥ 0; those with the most voice are chosen.
 
     Returns:
         The path of the page.
 
     Raises:
-        ValueError: names the path or the option and what was expected.
+        ValueError: an argument is wrong, or a result folder is incomplete; names the path and what was expected.
     """
     if players < 0:
         raise ValueError(f"--players: expected 0 or more. Received: {players}")
@@ -48,11 +48,11 @@ def write_report(folders: list[Path], out: Path, title: str, players: int) -> Pa
     if not out.absolute().parent.is_dir():
         raise ValueError(f"{out}: expected a name in an existing folder")
     report = load_report(folders, title)
-    # Everything is made before anything is written, and the page, which is looked for, comes last.
+    # Both texts are made before anything is written.
     texts = {table: markdown(report), target: page(report, players)}
     target.parent.mkdir(exist_ok=True)
     with ExitStack() as stack:
-        # Left in reverse: the page last.
+        # The stack unwinds in reverse, so that the page, for which readers look, is renamed last.
         parts = {path: stack.enter_context(written_beside(path)) for path in (target, table)}
         for path, part in parts.items():
             part.write_text(texts[path], encoding="utf-8")

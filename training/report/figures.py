@@ -1,7 +1,7 @@
-"""Box plots and curves, drawn as HTML and SVG.
+"""The box plots and curves, drawn as HTML and SVG.
 
-Positions are percentages and only lines are drawn in SVG, so that a figure takes any width while its text keeps
-its size. Colours are classes: `m3` is the third method's colour in light and dark.
+Positions are percentages and only lines are SVG, so that a figure fits any width while its text keeps its size. Colours
+are classes: `m3` is the third method's colour, in light and dark mode.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from training.report.stats import Box, box, smooth, smoothing_window, stretches,
 from training.report.text import clock, count, escape
 
 Array = npt.NDArray[np.float64]
-WIDE, HEIGHT = 1000, 200  # of a drawing, in its own units
+WIDE, HEIGHT = 1000, 200  # of a drawing, in units of its viewBox
 
 
 def box_plots(report: Report) -> str:
-    """SDR over the voice-active frames of all songs, by method; "" where there are none."""
+    """Draws box plots of the SDR of all songs' voice-active frames, by method; "" if there are none."""
     values: dict[str, dict[str, list[Array]]] = {}
     for row in report.methods:
         for song in row.songs:
@@ -67,7 +67,7 @@ def _box_figure(title: str, boxes: dict[Row, Box]) -> str:
 
 
 def legend(report: Report) -> str:
-    """Names beside their colours; a box that is not ticked hides the curve, without a script."""
+    """Draws the names of the methods with their colours; unticking a name hides its curves, without a script."""
     return "".join(
         f'<label><input type="checkbox" checked id="show-{row.id}">{swatch(row)}'
         f"<span>{escape(row.label)}</span></label>"
@@ -76,12 +76,12 @@ def legend(report: Report) -> str:
 
 
 def legend_style(report: Report) -> str:
-    """CSS that hides the curves whose box is not ticked."""
+    """Returns the CSS that hides the curves whose box is not ticked."""
     return "".join(f"body:has(#show-{row.id}:not(:checked)) .c-{row.id}{{display:none}}" for row in report.methods)
 
 
 def song_curves(report: Report, song: str) -> str:
-    """SDR along a song, vocals above accompaniment; "" where no method has frames of it."""
+    """Draws the SDR along a song, vocals above accompaniment; "" if no method has frames of it."""
     frames = {row: row.frames(song) for row in report.methods}
     scores = [row.details[song] for row in report.methods if song in row.details]
     active = max((score.active for score in scores), key=len, default=())
@@ -110,7 +110,7 @@ def _curve_figure(song: str, title: str, curves: dict[Row, Array], active: tuple
         if a < length
     )
     grid = "".join(f'<path class="{"zero" if mark == 0 else "g"}" d="M0 {y(mark):.1f}H{WIDE}"/>' for mark in marks)
-    # Models are drawn last, above the references.
+    # Models are drawn last, so that they cover the references.
     order = sorted(smoothed, key=lambda row: row.group == "Models")
     paths = "".join(
         f'<path class="curve {row.group.lower()} m{row.colour} d{row.dash} c-{row.id}" '
@@ -132,7 +132,7 @@ def _curve_figure(song: str, title: str, curves: dict[Row, Array], active: tuple
 
 
 def _limits(curves: list[Array], active: tuple[bool, ...]) -> tuple[float, float]:
-    """Range of the axis: what happens while someone sings; a pause may reach −40 dB and is cut off there."""
+    """Returns the range of the axis, that of the frames with voice; pauses, which may reach −40 dB, are cut off."""
     mask = np.array(active, bool)
     inside = [sdr[: len(mask)][mask[: len(sdr)]] for sdr in curves] if mask.any() else curves
     values = np.concatenate(inside)
@@ -145,14 +145,14 @@ def _limits(curves: list[Array], active: tuple[bool, ...]) -> tuple[float, float
 
 
 def _path(values: Array, x: float, y) -> str:
-    """SVG path through the middles of the frames, broken where there is no value."""
-    step = max(1, len(values) // 240)  # the curve is smooth: more points would not be seen
+    """Draws an SVG path through the middles of the frames, with gaps where there is no value."""
+    step = max(1, len(values) // 240)  # the curve is smooth, so more points would not be visible
     parts, pen = [], "M"
     for t in range(0, len(values), step):
         if not np.isfinite(values[t]):
             pen = "M"
             continue
-        # Far outside of the axis it is cut off anyway.
+        # Clipped far outside of the axis, where it is not visible.
         height = float(np.clip(y(values[t]), -HEIGHT, 2 * HEIGHT))
         parts.append(f"{pen}{(t + 0.5) * x:.1f} {height:.1f}" + ("h0" if pen == "M" else ""))
         pen = "L"

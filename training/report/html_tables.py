@@ -1,4 +1,4 @@
-"""The tables of the page; wide ones scroll in a box of their own below a fixed first column."""
+"""The tables of the page; wide ones scroll in a box, with a fixed first column."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ PAPER_METRICS = ("SDR", "SIR", "SAR")
 
 
 def score_table(table: ScoreTable) -> str:
-    """Rows by group; large the median, small the mean."""
+    """Formats a score table with its rows by group; the median is large, the mean small."""
     changes = len(TARGETS) if table.changes else 0
-    # The name, the columns and the frames without a value.
+    # Two more: the name, and the frames without a value.
     width = 2 + changes + len(TARGETS) * len(table.columns)
     delta = '<th scope="colgroup" colspan="2" class="first">Δ SDR</th>' if changes else ""
     deltas = '<th scope="col" class="first">voice</th><th scope="col">accomp.</th>' if changes else ""
@@ -35,7 +35,7 @@ def score_table(table: ScoreTable) -> str:
 
 
 def song_table(table: SongTable) -> str:
-    """Songs by methods; large the voice, small the accompaniment."""
+    """Formats a table of songs by methods; the voice is large, the accompaniment small."""
     body = "".join(_song_row(escape(song), medians) for song, medians in table.songs.items())
     mean = _song_row(f"mean of {count(table.complete, 'song')}", table.mean)
     return _table(
@@ -76,7 +76,7 @@ def _line(line: Line, changes: bool) -> str:
 
 
 def _missing(line: Line) -> str:
-    """Frames without a value of all frames; once where voice and accompaniment agree."""
+    """Formats how many of all frames have no value; once if voice and accompaniment agree."""
     texts = [
         f"{without} of {frames}" + (f", {count(songs, 'song')} without any" if songs else "")
         for without, frames, songs in line.missing
@@ -125,7 +125,7 @@ def _published_row(row: dict[str, Any]) -> str:
 
 
 def detail_tables(report: Report) -> str:
-    """What the songs and the rows are, folded."""
+    """Formats folded tables that describe the songs and the rows."""
     playable = {score.song: score.playable for row in report.rows for score in row.details.values()}
     songs = "".join(
         f'<tr><th scope="row">{escape(song.name)}</th><td class="first">{_time(song.seconds)}</td>'
@@ -153,7 +153,7 @@ def detail_tables(report: Report) -> str:
 
 
 def _table(caption: str, head: str, bodies: str) -> str:
-    """In a box that the keyboard can scroll."""
+    """Puts a table into a box that the keyboard can scroll."""
     caption = escape(caption)
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{caption}"><table>'
@@ -162,7 +162,7 @@ def _table(caption: str, head: str, bodies: str) -> str:
 
 
 def _heads(numbers: list[str], texts: list[str]) -> str:
-    """One row of heads: the first column, columns of numbers and columns of text."""
+    """Formats one row of heads: the first column, columns of numbers and columns of text."""
     first, *numbers = numbers
     cells = [f'<th scope="col">{first}</th>' if first else "<td></td>"]
     cells += [f'<th scope="col"{_first(not place)}>{name}</th>' for place, name in enumerate(numbers)]
@@ -173,7 +173,7 @@ def _heads(numbers: list[str], texts: list[str]) -> str:
 
 
 def _target_heads(columns: tuple[str, ...]) -> tuple[str, str]:
-    """Two rows of heads: the targets, and the metrics of each."""
+    """Formats two rows of heads: the targets, and the metrics of each."""
     titles = TARGETS.values()
     groups = "".join(f'<th scope="colgroup" colspan="{len(columns)}" class="first">{title}</th>' for title in titles)
     heads = "".join(

@@ -1,6 +1,7 @@
-"""Result folders, read and merged.
+"""The reading and merging of result folders.
 
-What a summary has to hold is required; what lies beside it may be missing and is then left out of the page.
+The summary of a folder must be complete; the other files may be missing, and their content is then left out of the
+page.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ Frames = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Song:
-    """A scored song; `seconds` and `active_seconds` (with voice) are None where the summary does not say."""
+    """A scored song; `seconds` and `active_seconds` (those with voice) are None if the summary does not state them."""
 
     name: str
     seconds: float | None
@@ -34,25 +35,25 @@ class Song:
     sample_rate: int | None
     licence: str
     warnings: tuple[str, ...]
-    sha256: tuple[str, ...] = ()  # of its stems
+    sha256: tuple[str, ...] = ()  # hashes of its stems
 
 
 @dataclass(frozen=True)
 class Excerpt:
-    """Some seconds of a song, and of those the best or worst scored one."""
+    """An excerpt of a song, in s; of one around the best or worst second also the start and the SDR of that second."""
 
     start: float
     seconds: float
     second: float | None
-    sdr: float | None
+    sdr: float | None  # of the vocals, in dB
 
 
 @dataclass(frozen=True)
 class SongScore:
-    """One row's scores of one song; `active` is True in the 1 s frames with voice."""
+    """The scores of one song by one row; `active` is True for the 1 s frames with voice."""
 
     song: str
-    file: str  # name of its files, without the ending
+    file: str  # name of its files, without suffix
     playable: bool
     licence: str
     active: tuple[bool, ...]
@@ -70,7 +71,7 @@ class Row:
     label: str
     kind: str
     condition: str
-    method: str  # the row of the same method on the songs as they are
+    method: str  # name of the row of the same method on the unaltered songs
     online: bool | None
     about: dict[str, Any]
     songs: tuple[str, ...]
@@ -80,14 +81,14 @@ class Row:
     details: dict[str, SongScore] = field(default_factory=dict)
     colour: int = 0  # 0 is grey
     dash: int = 0  # 0 is a solid line
-    clean: Row | None = None  # of a condition: the same method on the songs as they are
+    clean: Row | None = None  # for a row under a condition: the same method on the unaltered songs
 
     @property
     def group(self) -> str:
         return KINDS.get(self.kind, "Models")
 
     def frames(self, song: str) -> dict[str, Frames]:
-        """SDR in dB by target of every frame of a song, NaN where a frame has none; {} where the file is missing."""
+        """Reads the SDR of every frame of a song in dB, by target; NaN if a frame has none, {} without the file."""
         score = self.details.get(song)
         if score is None:
             return {}
@@ -97,26 +98,29 @@ class Row:
             return {target: metrics["SDR"] for target, metrics in frames.items()}
 
     def active_frames(self, song: str) -> dict[str, Frames]:
-        """SDR of the frames of 1 s with voice."""
+        """Reads the SDR of the 1 s frames with voice of a song in dB, by target; {} without the file."""
         score = self.details.get(song)
         if score is None:
             return {}
         active = np.array(score.active, bool)
-        # A last frame that is not whole may count in one of the two only.
+        # Only one of the two may count an incomplete last frame.
         return {
             target: sdr[: len(active)][active[: len(sdr)]] for target, sdr in self.frames(song).items() if len(active)
         }
 
     def songs_of(self, view: str) -> frozenset[str]:
-        """The songs that this view of the scores is of."""
+        """Returns the songs that have scores in this view."""
         return frozenset(self.scores.get(view, {}).get("vocals", {}).get("songs", self.songs))
 
     def muted(self) -> int:
-        """1 s frames that have no value only because an estimate is silent."""
+        """Returns the number of 1 s frames that have no value only because an estimate is silent."""
         return int(self.scores.get("v4", {}).get("vocals", {}).get("frames_muted") or 0)
 
     def excerpt_path(self, song: str, name: str, reference: bool = False) -> Path | None:
-        """An excerpt's file, e.g. "listen_vocals"; of the row "reference" where that holds it. None if missing."""
+        """Returns the path of an excerpt, such as "listen_vocals", or None if it is missing.
+
+        With `reference`, the excerpt is of the true stems.
+        """
         score = self.details.get(song)
         folder = ResultFolder(self.folder).excerpts(
             "reference" if reference else self.name, score.file if score else song
@@ -127,7 +131,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Folder:
-    """What a summary says of all its rows."""
+    """The facts of a summary that are the same for all of its rows."""
 
     path: Path
     name: str
@@ -135,12 +139,12 @@ class Folder:
     split: str
     tools: dict[str, str]
     date: str
-    excerpt: int | None  # seconds that were scored of each song; None for all
+    excerpt: int | None  # seconds of each song that were scored; None for all
     songs: tuple[Song, ...]
 
     @property
     def songs_sha256(self) -> frozenset[tuple[str, tuple[str, ...], int | None]]:
-        """What tells the audio of two folders apart."""
+        """Names, hashes and sample rates of the songs, which differ between folders of different audio."""
         return frozenset((song.name, song.sha256, song.sample_rate) for song in self.songs)
 
 
@@ -153,7 +157,7 @@ class Report:
 
     @property
     def songs(self) -> dict[str, Song]:
-        """By name, in the order of the folders; of a song in several the first."""
+        """The songs by name, in the order of the folders; the first folder with a song describes it."""
         songs: dict[str, Song] = {}
         for folder in self.folders:
             for song in folder.songs:
@@ -162,7 +166,7 @@ class Report:
 
     @property
     def methods(self) -> list[Row]:
-        """The rows on the songs as they are, references first."""
+        """The rows on the unaltered songs, references first."""
         return sorted((row for row in self.rows if not row.condition), key=lambda row: GROUPS.index(row.group))
 
     @property
@@ -171,7 +175,7 @@ class Report:
 
 
 def load_report(folders: list[Path], title: str) -> Report:
-    """Reads result folders; raises ValueError that names the file and what was expected in it."""
+    """Reads result folders; raises ValueError, which names the file and what was expected in it."""
     if not folders:
         raise ValueError("expected at least one result folder. Received: none")
     loaded = [_load_folder(path, number) for number, path in enumerate(folders)]
@@ -188,7 +192,7 @@ def load_report(folders: list[Path], title: str) -> Report:
 
 
 def number(value: object) -> float:
-    """A JSON number, or NaN for null."""
+    """Returns a JSON number as a float, NaN for null; raises TypeError for anything else."""
     if value is None:
         return float("nan")
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -202,8 +206,8 @@ def _load_folder(path: Path, index: int) -> tuple[dict[str, Any], list[Row]]:
         raise ValueError(f"{path}: expected a result folder of evaluate; there is no such folder")
     if not summary.is_file():
         raise ValueError(
-            f"{path}: expected a result folder of evaluate; it holds no summary.json (an evaluate that was "
-            "stopped goes on with the same command, and writes it)"
+            f"{path}: expected a result folder of evaluate; it holds no summary.json (if evaluate was stopped, run "
+            "the same command again: it continues, and writes the summary)"
         )
     with _reading(summary, "the summary that evaluate writes"):
         data = read_json(summary)
@@ -230,7 +234,7 @@ def _load_folder(path: Path, index: int) -> tuple[dict[str, Any], list[Row]]:
 
 @contextlib.contextmanager
 def _reading(path: Path, expected: str) -> Iterator[None]:
-    """Names the file in whatever is wrong with what it holds."""
+    """Turns every error about the content of a file into a ValueError that names the file."""
     try:
         yield
     except (KeyError, TypeError, AttributeError) as error:
@@ -316,7 +320,7 @@ def _optional(value: object) -> float | None:
 
 
 def _clean_row(row: Row, rows: list[Row]) -> Row | None:
-    """The method of a condition's row on the songs as they are, with the same weights."""
+    """Finds the row of the same method, with the same weights, on the unaltered songs; None if there is none."""
     if not row.condition:
         return None
     same = [other for other in rows if not other.condition and (other.name, other.about) == (row.method, row.about)]
@@ -324,7 +328,7 @@ def _clean_row(row: Row, rows: list[Row]) -> Row | None:
 
 
 def _colour(rows: list[Row]) -> None:
-    """One colour a method; the unprocessed mixture is grey, and past the seventh method the line is dashed."""
+    """Assigns a colour to each method, grey to the unprocessed mixture; from the eighth method on, lines are dashed."""
     methods = sorted((row for row in rows if not row.condition), key=lambda row: row.group == "References")
     coloured = [row for row in methods if row.kind != "mixture"]
     for place, row in enumerate(coloured):
@@ -335,7 +339,7 @@ def _colour(rows: list[Row]) -> None:
 
 
 def _folder_names(folders: list[Path]) -> list[str]:
-    """The folders' own names, or their paths where two are called alike."""
+    """Returns the names of the folders, or their paths if two have the same name."""
     names = [path.resolve().name for path in folders]
     return names if len(set(names)) == len(names) else [str(path) for path in folders]
 

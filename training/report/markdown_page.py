@@ -1,4 +1,4 @@
-"""table.md: the numbers of the page, for a terminal or a repository."""
+"""The Markdown file table.md: the numbers of the page, for a terminal or a repository."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from training.report.text import ONLINE, clock, count
 
 
 def markdown(report: Report) -> str:
-    """The whole file, with the published figures."""
+    """Formats the whole file: the measured tables, then the published figures."""
     return "\n".join([f"# {_plain(report.title)}", "", measured(report), *_published()]).rstrip() + "\n"
 
 
 def measured(report: Report) -> str:
-    """What was scored, in tables."""
+    """Formats the description of the result folders, and the tables of their scores."""
     lines = []
     for folder in report.folders:
         seconds = sum(song.seconds or 0 for song in folder.songs)
@@ -83,7 +83,7 @@ def _score_table(title: str, scores: ScoreTable) -> list[str]:
 
 
 def _published() -> list[str]:
-    """The tables of published.toml."""
+    """Formats the tables of published.toml."""
     data = published()
     columns = [(target, metric) for target in TARGETS for metric in ("SDR", "SIR", "SAR")]
     paper = [[row["system"], *(row[target][metric] for target, metric in columns)] for row in data["paper"]["rows"]]
@@ -111,6 +111,6 @@ def _with_mean(row: dict[str, str], target: str) -> str:
 
 def _plain(text: str) -> str:
     """Escapes what Markdown or a table would interpret, on one line."""
-    # An underscore within a word needs no escape, and is easier to read without.
+    # An underscore within a word needs no backslash, and is easier to read without one.
     text = re.sub(r"([\\`*\[\]|]|\b_|_\b)", r"\\\1", " ".join(text.split()))
     return text.replace("&", "&amp;").replace("<", "&lt;")

@@ -1,4 +1,4 @@
-"""Excerpts in the page: spectrograms of the best and worst second, and players; all as data: URIs."""
+"""The excerpts in the page: spectrograms of the best and the worst second, and players, all as data: URIs."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from training.report.load import Excerpt, Report, Row
 from training.report.text import clock, count, escape
 
 Waveform = npt.NDArray[np.float32]
-SPAN = 4.0  # seconds of a spectrogram at most
+SPAN = 4.0  # longest spectrogram, in s
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-# Variable bit rate, about 75 kbit/s: ten seconds of 60 excerpts fit into a page that can be mailed.
+# A variable bit rate of about 75 kbit/s: 60 excerpts of ten seconds fit into a page that can be mailed.
 MP3_COMPRESSION = 0.9
 SHOWN_HZ = (500, 2000, 6000)
 
 
 def read(path: Path) -> tuple[Waveform, int]:
-    """(samples, channels) and the sample rate in Hz; ValueError where the file cannot be read."""
+    """Reads an audio file: waveform (samples, channels) and sample rate in Hz; ValueError if it cannot be read."""
     try:
         waveform, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
@@ -35,7 +35,7 @@ def read(path: Path) -> tuple[Waveform, int]:
 
 
 def spectrograms(report: Report) -> str:
-    """A card for each method but the unprocessed mixture: its best and its worst second over all songs."""
+    """Draws a card for each method but the unprocessed mixture: its best and its worst second over all songs."""
     cards = []
     for row in report.methods:
         parts = [_spectrogram(row, which) for which in ("best", "worst")] if row.kind != "mixture" else []
@@ -60,7 +60,7 @@ def _spectrogram(row: Row, which: str) -> str:
     second = excerpt.start if excerpt.second is None else excerpt.second
     waves, sample_rate = _waves(row, song, which)
     samples = len(next(iter(waves.values())))
-    # The second lies in the middle where the excerpt is longer than what is shown.
+    # The second is in the middle of the picture if the excerpt is longer than the picture.
     start = int(
         np.clip((second - excerpt.start + 0.5 - SPAN / 2) * sample_rate, 0, max(0, samples - SPAN * sample_rate))
     )
@@ -71,7 +71,7 @@ def _spectrogram(row: Row, which: str) -> str:
     levels = {name: spectrogram.level(wave, sample_rate) for name, wave in shown.items()}
     top = max(float(image.max()) for image in levels.values())
     left = 100 * (second - excerpt.start - start / sample_rate) / seconds
-    # Nothing to mark where the picture is the second.
+    # A mark is pointless if the picture shows little more than the second.
     mark = f'<i class="second" style="left:{left:.1f}%;width:{100 / seconds:.1f}%"></i>' if seconds > 1.5 else ""
     axis = "".join(
         f'<span style="bottom:{100 * spectrogram.height_of(hertz, sample_rate):.1f}%">{hertz / 1000:g}</span>'
@@ -95,7 +95,7 @@ def _spectrogram(row: Row, which: str) -> str:
 
 
 def _waves(row: Row, song: str, which: str) -> tuple[dict[str, Waveform], int]:
-    """Mixture (the sum of the true stems), true and estimated voice, equally long."""
+    """Reads the mixture (the sum of the true stems), the true and the estimated voice, cut to one length."""
     names = {"true voice": f"{which}_reference_vocals", "estimated voice": f"{which}_vocals"}
     paths = {what: row.excerpt_path(song, name) for what, name in names.items()}
     paths["accompaniment"] = row.excerpt_path(song, f"{which}_reference_accompaniment")
@@ -112,7 +112,7 @@ def _waves(row: Row, song: str, which: str) -> tuple[dict[str, Waveform], int]:
 
 
 def players(report: Report, songs: int) -> str:
-    """Players for the `songs` playable songs with most voice; "" where there are none."""
+    """Formats players for the `songs` playable songs with the most voice; "" if there are none."""
     voiced = {name: song.active_seconds or 0 for name, song in report.songs.items()}
     playable = [name for name in report.songs if _listenable(report, name)]
     chosen = sorted(playable, key=lambda name: -voiced[name])[:songs]
@@ -120,7 +120,7 @@ def players(report: Report, songs: int) -> str:
 
 
 def withheld(report: Report) -> int:
-    """Songs with excerpts that must not be passed on."""
+    """Counts the songs with excerpts that must not be passed on."""
     songs = {
         score.song for row in report.methods for score in row.details.values() if score.excerpts and not score.playable
     }
@@ -128,9 +128,9 @@ def withheld(report: Report) -> int:
 
 
 def _listenable(report: Report, song: str) -> list[tuple[Row, Excerpt]]:
-    """The rows with an excerpt of a song that may be passed on, all of the same seconds."""
+    """Finds the rows with an excerpt of a song that may be passed on, all of the same seconds."""
     scores = [(row, row.details[song]) for row in report.methods if song in row.details]
-    # One folder that says no is enough: who publishes the page answers for it.
+    # If one folder says no, the song is left out: whoever publishes the page is responsible.
     if any(not score.playable for _, score in scores):
         return []
     found = [
@@ -155,7 +155,7 @@ def _player_grid(report: Report, song: str) -> str:
     if any(truth):
         lines.append(_player_line("True stems", song, dict(zip(("voice", "accompaniment"), truth, strict=True))))
     for row, _ in rows:
-        # The unprocessed mixture stands above already.
+        # The unprocessed mixture has a line above already.
         if row.kind != "mixture" or not mixture:
             names = {"voice": "listen_vocals", "accompaniment": "listen_accompaniment"}
             paths = {what: row.excerpt_path(song, name) for what, name in names.items()}
@@ -176,7 +176,7 @@ def _player_line(label: str, song: str, paths: dict[str, Path | None], mark: str
             cells.append('<span class="none">–</span>')
             continue
         spoken = f"{song}: {label}, {what}" if what != "mixture" else f"{song}: mixture"
-        # Without preload a page of 60 players opens at once.
+        # Without preloading, a page of 60 players opens at once.
         source = _data("audio/mpeg", mp3(path))
         wide = ' class="both"' if len(paths) == 1 else ""
         cells.append(f'<audio{wide} controls preload="none" aria-label="{escape(spoken)}" src="{source}"></audio>')
@@ -185,7 +185,7 @@ def _player_line(label: str, song: str, paths: dict[str, Path | None], mark: str
 
 
 def mp3(path: Path) -> bytes:
-    """A sound file as MP3 that every browser plays; one or two channels."""
+    """Converts an audio file to an MP3 with one or two channels that every browser plays."""
     waveform, sample_rate = read(path)
     if sample_rate not in MP3_RATES:
         waveform, sample_rate = soxr.resample(waveform, sample_rate, 44100), 44100

@@ -1,4 +1,4 @@
-"""What a reader has to know before comparing rows: plain sentences, not escaped."""
+"""The notices that a reader needs before comparing rows: plain sentences, not escaped."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from training.report.text import count
 
 
 def song_notices(report: Report) -> list[str]:
-    """Where rows were not scored on the same songs or frames."""
+    """Returns a notice for each case in which rows were not scored on the same songs or frames."""
     notices = []
     sets = [frozenset(song.name for song in folder.songs) for folder in report.folders]
     if len(set(sets)) == 1 and not same_songs(report):
@@ -52,12 +52,12 @@ def same_songs(report: Report) -> bool:
 
 
 def failures(report: Report) -> list[tuple[str, str, str]]:
-    """(row, song, error) of every song that a row failed on."""
+    """Returns (row, song, error) for every song that failed."""
     return [(row_name(row.label, row.condition), song, error) for row in report.rows for song, error in row.failed]
 
 
 def warnings(report: Report) -> dict[str, list[str]]:
-    """By song, each text once, with the rows that say so where it does not concern the song itself."""
+    """Returns the warnings by song, each once; one that concerns only some rows names them."""
     found: dict[str, dict[str, list[str]]] = {}
     for folder in report.folders:
         for song in folder.songs:
@@ -77,6 +77,6 @@ def warnings(report: Report) -> dict[str, list[str]]:
 
 
 def row_name(label: str, condition: str) -> str:
-    """With the condition, where the label does not say it already."""
+    """Returns the label of a row, with its condition unless the label already ends with it."""
     text = condition_text(condition)
     return label if label.endswith(f", {text}") or not text else f"{label}, {text}"

@@ -1,4 +1,4 @@
-"""index.html: everything in one file, nothing fetched."""
+"""The page index.html: one file that fetches nothing."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from training.report.tables import condition_tables, method_tables, song_table
 from training.report.text import clock, count, escape
 
 HERE = Path(__file__).parent
-OPEN_SONGS = 4  # curves of more songs are folded
+OPEN_SONGS = 4  # with more songs, their curves are folded
 
 
 def page(report: Report, num_players: int) -> str:
-    """The whole page; `num_players` songs at most get players."""
+    """Formats the whole page; at most `num_players` songs get players."""
     sections = [
         ("scores", "Scores", _scores(report)),
         ("robustness", "Robustness", _robustness(report)),

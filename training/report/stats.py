@@ -1,4 +1,4 @@
-"""Numbers behind the figures; dB in and out."""
+"""The numbers behind the figures, in dB."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Box:
-    """What a box plot draws of the frames that have a value."""
+    """The figures of a box plot, of the frames that have a value, in dB."""
 
     low: float  # 5th percentile
     quarter: float
@@ -24,7 +24,7 @@ class Box:
 
 
 def box(values: Array) -> Box | None:
-    """None where no frame has a value."""
+    """Computes the figures of a box plot; None if no frame has a value."""
     values = values[np.isfinite(values)]
     if not len(values):
         return None
@@ -33,9 +33,9 @@ def box(values: Array) -> Box | None:
 
 
 def smooth(values: Array, window: int) -> Array:
-    """Centred running median over `window` frames (odd) of those that have a value; NaN where most have none.
+    """Computes a centred running median over `window` frames, an odd number; NaN where most have no value.
 
-    A median, because single frames of a nearly silent reference lie tens of dB away.
+    It is a median, because single frames of a nearly silent reference are tens of dB off.
     """
     half = window // 2
     padded = np.pad(values, half, constant_values=np.nan)
@@ -44,25 +44,25 @@ def smooth(values: Array, window: int) -> Array:
 
 
 def smoothing_window(frames: int) -> int:
-    """Frames, odd: about a 20th of the song, at most 15."""
+    """Returns the window of `smooth` for a song, an odd number of frames: about a 20th of the song, at most 15."""
     return int(np.clip(frames // 20, 1, 15)) | 1
 
 
 def stretches(active: tuple[bool, ...]) -> list[tuple[int, int]]:
-    """Start and end of every run of True."""
+    """Returns the start and the end (exclusive) of every run of True."""
     edges = np.flatnonzero(np.diff(np.array([False, *active, False], np.int8)))
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def ticks(low: float, high: float, count: int = 6) -> list[float]:
-    """Round numbers from `low` to `high`, about `count` of them."""
+    """Returns about `count` round numbers from `low` to `high`."""
     span = max(high - low, 1e-9)
     step = next(s for s in (0.5, 1, 2, 5, 10, 20, 50, 100, 1000, 1e9) if span / s <= count)
     return [float(t) for t in np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step]
 
 
 def time_ticks(seconds: int, count: int = 6) -> list[int]:
-    """Whole seconds from 0, about `count`, at the steps of a clock."""
+    """Returns about `count` times from 0 to `seconds`, in whole s and in the steps of a clock, such as 15 s."""
     step = next((s for s in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800) if seconds / s <= count), 3600)
-    # A label in the middle of the last seconds would not fit.
+    # A label, centred on its time, would not fit into the last seconds.
     return [t for t in range(0, seconds, step) if t < 0.97 * seconds]

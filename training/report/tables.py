@@ -26,13 +26,13 @@ VIEWS = {
     "v4_active": "BSS Eval v4, frames of 1 s with voice",
     "v3": "BSS Eval v3 images, windows of 30 s every 15 s",
 }
-# SI-SDR has no frames of 30 s: it is one number a song, over all of it or over what has voice.
+# SI-SDR is one number a song, of the whole song or of its seconds with voice, so the view v3 has none.
 SI_SDR_OF = {"v4": "all", "v4_active": "active"}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Median of medians and mean of means, dB; for SI-SDR median and mean over songs."""
+    """The median of medians and the mean of means in dB; for SI-SDR the median and the mean over songs."""
 
     median: float | None
     mean: float | None
@@ -43,40 +43,40 @@ class Cell:
 class Line:
     row: Row
     name: str
-    cells: tuple[Cell, ...]  # vocals' columns, then the accompaniment's
-    change: tuple[float | None, ...]  # of a condition: SDR of vocals and accompaniment less the clean songs'
+    cells: tuple[Cell, ...]  # columns of the vocals, then of the accompaniment
+    change: tuple[float | None, ...]  # under a condition: SDR of vocals and accompaniment minus the clean songs' SDR
     missing: tuple[tuple[int, int, int], ...]  # by target: frames without a value, frames, songs without a value
 
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """One view of the rows."""
+    """The scores of the rows in one view."""
 
     view: str
     title: str
     columns: tuple[str, ...]  # of one target
     groups: tuple[tuple[str, tuple[Line, ...]], ...]
-    changes: bool  # whether `change` says anything
+    changes: bool  # whether any line has a change
 
 
 @dataclass(frozen=True)
 class SongTable:
-    """Median SDR of every song's voice-active frames, dB; arrays are (rows, targets), NaN where there is none."""
+    """The median SDR of every song's voice-active frames in dB; arrays are (rows, targets), NaN if there is none."""
 
     rows: tuple[Row, ...]
     songs: dict[str, npt.NDArray[np.float64]]
     mean: npt.NDArray[np.float64]
-    complete: int  # songs that are in the mean
+    complete: int  # number of songs in the mean
 
 
 def method_tables(report: Report) -> list[ScoreTable]:
-    """References and models on the songs as they are, one table a view."""
+    """Returns the scores of references and models on the unaltered songs, one table a view."""
     groups = [(group, [row for row in report.methods if row.group == group]) for group in GROUPS]
     return _tables(report, [(name, [(row, row.label) for row in rows]) for name, rows in groups if rows])
 
 
 def condition_tables(report: Report) -> list[ScoreTable]:
-    """Each method on altered songs below the same method on the songs as they are, one table a view."""
+    """Returns the scores of each method on the unaltered songs and, below, on the altered ones; one table a view."""
     groups: dict[str, list[tuple[Row, str]]] = {}
     for row in report.conditions:
         clean = row.clean
@@ -85,12 +85,12 @@ def condition_tables(report: Report) -> list[ScoreTable]:
     tables = _tables(
         report, [((rows[0][0].label if identity else "Other rows"), rows) for identity, rows in groups.items()]
     )
-    # A view that no altered song was scored in has nothing to compare.
+    # A view without scores of altered songs has nothing to compare.
     return [table for table in tables if any(line.row.condition for _, lines in table.groups for line in lines)]
 
 
 def song_table(report: Report) -> SongTable | None:
-    """The methods on every song: median SDR of its frames with voice, and the mean over songs; None without frames."""
+    """Returns the median SDR of every song by every method, and the mean over songs; None without frames."""
     rows = report.methods
     medians = np.full((len(report.songs), len(rows), len(TARGETS)), np.nan)
     for place, song in enumerate(report.songs):
@@ -101,7 +101,7 @@ def song_table(report: Report) -> SongTable | None:
                 medians[place, column, index] = np.median(known) if len(known) else np.nan
     if np.isnan(medians).all():
         return None
-    # Of songs that every row has, or rows would not be comparable.
+    # The mean is over the songs that every row has; otherwise rows would not be comparable.
     complete = medians[~np.isnan(medians).any(axis=(1, 2))]
     mean = complete.mean(axis=0) if len(complete) else np.full(medians.shape[1:], np.nan)
     return SongTable(
@@ -110,12 +110,12 @@ def song_table(report: Report) -> SongTable | None:
 
 
 def published() -> dict[str, Any]:
-    """published.toml; numbers are text, with the digits that were published."""
+    """Reads published.toml; numbers are text, with the digits that were published."""
     return tomllib.loads(PUBLISHED.read_text(encoding="utf-8"), parse_float=str)
 
 
 def remarks(row: dict[str, Any]) -> str:
-    """What has to be said beside a published figure."""
+    """Formats the remarks on a published figure: its note, and whether others quoted it."""
     texts = [row["note"]] if "note" in row else []
     return ", ".join([*texts, "quoted by others"] if row.get("quoted") else texts)
 
@@ -147,7 +147,7 @@ def _line(row: Row, name: str, view: str, columns: tuple[str, ...], best: dict[t
             int(scores.get(key) or 0) for key in ("frames_without_value", "frames", "songs_without_value")
         )
         missing.append((without, frames, songs))
-        # Medians over different songs have no difference.
+        # The difference of medians over different songs would mean nothing.
         comparable = row.clean and view in row.clean.scores and row.clean.songs_of(view) == row.songs_of(view)
         clean = _value(row.clean, view, target, "SDR")[0] if row.clean and comparable else None
         own = _value(row, view, target, "SDR")[0]
@@ -166,12 +166,12 @@ def _value(row: Row, view: str, target: str, column: str) -> tuple[float | None,
 
 
 def _best(report: Report, rows: list[Row], view: str, columns: tuple[str, ...]) -> dict[tuple[str, str], float]:
-    """The highest median by target and metric, where several models separated the same songs, as they are."""
+    """Returns the highest median by target and metric; {} unless several models have the same, unaltered songs."""
     models = [row for row in rows if row.group == "Models"]
     # Rows of different songs or of altered songs have no best one.
     if len(models) < 2 or any(row.condition for row in rows) or len({row.songs_of(view) for row in models}) > 1:
         return {}
-    # Nor have rows that are scored on other frames, or on another recording of the song.
+    # Neither have rows that were scored on different frames, or on different recordings of a song.
     if any(row.muted() for row in models) or not same_songs(report):
         return {}
     found = {}

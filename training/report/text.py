@@ -1,4 +1,4 @@
-"""How numbers, times and names are written."""
+"""The spelling of numbers, times and names."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ ONLINE = {True: "online", False: "whole song at once", None: ""}
 
 
 def escape(text: object) -> str:
-    """Text and attribute values of HTML."""
+    """Escapes text for HTML, in elements and attribute values."""
     return html.escape(str(text), quote=True)
 
 
 def clock(seconds: float) -> str:
-    """Minutes and seconds, 2:03."""
+    """Formats a time in minutes and seconds, such as 2:03."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 

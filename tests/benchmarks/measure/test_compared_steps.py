@@ -11,7 +11,8 @@ from benchmarks import __main__ as cli
 from benchmarks.measure import compared_steps
 from benchmarks.measure.measured_files import shipped
 from benchmarks.measure.rounds import measure_in_rounds
-from keras_sep.presets import ASSETS, DEFAULT_PRESET
+from keras_sep.presets import DEFAULT_PRESET
+from keras_sep.store import ASSETS
 from tests.support.paths import GOLDEN
 
 REFERENCE = {"sgemm_gflops": 100.0, "sgemm_range": [90.0, 110.0], "sgemm_usual_gflops": 95.0}

@@ -12,7 +12,8 @@ from benchmarks.measure import macs
 from benchmarks.measure.measured_files import converted as converted_files
 from benchmarks.measure.measured_files import shipped
 from keras_sep.models import load_network
-from keras_sep.presets import ASSETS, DEFAULT_PRESET
+from keras_sep.presets import DEFAULT_PRESET
+from keras_sep.store import ASSETS
 from tests.support.tflite import to_tflite
 
 

@@ -15,10 +15,11 @@ from export.__main__ import main
 from export.android import assets
 from export.android import golden as golden_module
 from export.android.made_anew import made_anew
-from keras_sep.presets import ASSETS, DEFAULT_PRESET, presets
+from keras_sep.presets import DEFAULT_PRESET, presets
 from keras_sep.runtime import StepModel
 from keras_sep.separator import Separator
 from keras_sep.spec import StreamSpec
+from keras_sep.store import ASSETS
 from tests.support.paths import ROOT
 
 

@@ -24,9 +24,10 @@ from keras_sep import Separator
 from keras_sep.errors import ModelFileError
 from keras_sep.metadata import read_metadata
 from keras_sep.models import BinMemoryUnet, Lstm
-from keras_sep.presets import ASSETS, DEFAULT_PRESET, PREFERENCE, get_preset
+from keras_sep.presets import DEFAULT_PRESET, PREFERENCE, get_preset
 from keras_sep.runtime import StepModel
 from keras_sep.signal import OverlapAdd, StreamingStft
+from keras_sep.store import ASSETS
 from keras_sep.tflite.flatbuffer import pack, unpack
 from keras_sep.tflite.graphs import GRAPHS, MaskCore
 from keras_sep.tflite.metadata import add_metadata

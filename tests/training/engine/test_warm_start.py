@@ -14,8 +14,9 @@ import pytest
 from common.exposure import TrainingExposure
 from common.runs import load_best
 from keras_sep.models import BinMemoryUnet, Lstm, OrUnet, build_network, load_network
-from keras_sep.presets import ASSETS, DEFAULT_PRESET, get_preset, presets
+from keras_sep.presets import DEFAULT_PRESET, get_preset, presets
 from keras_sep.spec import StreamSpec
+from keras_sep.store import ASSETS
 from tests.support.networks import every_bin, magnitude, masks_of, move_normalisation, small_network
 from tests.support.paths import CONFIGS
 from tests.support.runs import RATE, TINY_SPEC, manifest_row, options, settings, tiny_config, write_run

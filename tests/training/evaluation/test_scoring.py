@@ -109,7 +109,7 @@ def test_what_half_suppresses_by_6_db(scored):
 def test_two_at_once_do_not_mix_their_stems(tmp_path):
     with ResultFolder(tmp_path).work_folder() as work:
         (work / "one.0.npy").write_bytes(b"another's")
-        with pytest.raises(ValueError, match="one that another evaluate is at work in"):
+        with pytest.raises(ValueError, match="one that another evaluate is writing to"):
             score([song("one")], [HALF], tmp_path)
         assert (work / "one.0.npy").read_bytes() == b"another's"
     assert not list(tmp_path.rglob(".*"))
@@ -695,7 +695,7 @@ def test_a_file_that_does_not_say_what_it_was_trained_on_is_named(capsys):
     for provenance in ({}, {"trained_on": {}}, {"trained_on": None}):
         assert exposure_of_file(provenance, "a file") == TrainingExposure()
         said = capsys.readouterr().err
-        assert said == "warning: a file does not say what it was trained on; shared songs go unnoticed\n"
+        assert said == "warning: a file does not say what it was trained on; shared songs are not detected\n"
     songs = {"train": {"songs": ["X"], "stems": []}, "valid": {"songs": [], "stems": []}}
     assert exposure_of_file({"trained_on": songs}, "a file").songs() == {"X"}
     assert capsys.readouterr().err == ""

@@ -142,10 +142,10 @@ def test_the_warnings_say_what_is_known(scored):
     empty = ScoredMixture("empty", RATE, dict(zip(SOURCES, (lowpassed(full[0], 15900), full[1]), strict=True)))
     edge = f"{edge_of(empty.references['vocals'], RATE) / 1000:.1f} kHz (MP3-coded?)"
     assert edge.startswith("16.")
-    assert warnings_of(empty) == [f"vocals: nothing above {edge}: SIR and SAR have no meaning, SDR stays sound"]
+    assert warnings_of(empty) == [f"vocals: nothing above {edge}: SIR and SAR have no meaning, SDR is not affected"]
     (line,) = warnings_of(with_(empty, vocals=rounded(empty.references["vocals"])))
     assert line.startswith(("vocals: little but noise above 15.", "vocals: little but noise above 16."))
-    assert "SIR and SAR lean on that noise" in line
+    assert "SIR and SAR depend on that noise" in line
     (line,) = warnings_of(with_(empty, vocals=noise(slope_db=24)))
     assert "spectrum spans 14" in line
     assert "SIR and SAR have no meaning" in line

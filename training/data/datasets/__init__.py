@@ -1,7 +1,7 @@
-"""Data sets behind one function: `load_split` reads one split of any of them into a `StemPool`.
+"""The data sets: `load_split` reads one split of any of them into a `StemPool`.
 
-A reader (one file each) lists tracks without opening audio; what they list is decoded once into a cache. To add a data
-set: write its `tracks(data, split, seed)` and name it in DATASETS.
+Each data set has a reader (one file each), which lists tracks without opening audio. The stems of the tracks are
+decoded once, into a cache. To add a data set, write its `tracks(data, split, seed)` and name it in DATASETS.
 """
 
 from __future__ import annotations
@@ -45,25 +45,25 @@ def load_split(
     exclude: Collection[str] = (),
     progress: bool = True,
 ) -> StemPool:
-    """Reads one split of a data set, decoding what the cache lacks.
+    """Reads one split of a data set; decodes the stems that the cache lacks.
 
     Args:
-        data: folder of the data set, in its own layout (see its reader).
+        data: folder of the data set, in the layout that its reader documents.
         split: "train", "valid" or "test".
         cache: folder for the decoded arrays; safe to delete.
-        sample_rate: Hz; other rates are resampled.
+        sample_rate: Hz; recordings of other rates are resampled.
         dataset: one of DATASETS.
-        licences: "all", or "free" for the tracks whose licence_family is `free` (a folder's manifest.csv has it).
-        strict: a track that cannot be used is an error. Otherwise it is named on stderr and skipped.
-        seed: of what a reader draws, such as validation songs.
-        exclude: names of songs to leave out, written as in any data set (see `leakage.song_key`).
-        progress: shows what is being decoded.
+        licences: "all", or "free" for only those tracks whose licence_family in a folder's manifest.csv is `free`.
+        strict: makes a track that cannot be used an error; otherwise it is named on stderr and skipped.
+        seed: seed of a reader that draws, for instance its validation songs.
+        exclude: names of songs to leave out, in the spelling of any data set (see `leakage.song_key`).
+        progress: shows a progress bar while stems are decoded.
 
     Raises:
-        ValueError: if an argument is unknown, the split holds nothing, or no track of it can be used.
+        ValueError: an argument is wrong, the split holds no track, or no track of it can be used.
     """
     _check(data, split, dataset, licences)
-    # A fixed place: cache entries and relative paths do not depend on how the folder was written.
+    # Resolved, so that cache entries and relative paths do not depend on the spelling of the path.
     data = data.resolve()
     tracks = DATASETS[dataset](data, split, seed)
     listed = len(tracks)
@@ -84,7 +84,7 @@ def load_split(
         if not track.problem
     )
     pool, first = StemPool(), ""
-    hidden = True if not progress or not missing else None  # None: where stderr is no terminal
+    hidden = True if not progress or not missing else None  # None: hidden unless stderr is a terminal
     with tqdm(total=missing, desc=f"decode {split}", unit="stem", disable=hidden, leave=False) as bar:
         for track in tracks:
             try:

@@ -1,8 +1,8 @@
-"""Decoded stems on disk: int16 .npy files, memory-mapped, each with a small .json beside it.
+"""A cache of decoded stems on disk: int16 .npy files, memory-mapped, each with a small .json file.
 
-An entry is found by what would be decoded: paths, sizes and times of change of the files, streams, gains and the
-sample rate. So a file is hashed and decoded once, and a restart reads only the .json files. The .json is written
-last: where it is, the .npy is whole. The folder is safe to delete.
+The key of an entry comes from what would be decoded: paths, sizes and modification times of the files, streams, gains
+and the sample rate. So a file is hashed and decoded once, and a restart reads only the .json files. The .json is
+written last: if it exists, the .npy is whole. The folder is safe to delete.
 """
 
 from __future__ import annotations
@@ -21,14 +21,18 @@ from common.files import sha256_of
 from training.data.datasets.decode import BLOCK_SAMPLES, PADDING_S, Block, Unreadable, blocks
 from training.data.datasets.track import Source
 
-VERSION = 1  # of what is below: a change of it decodes everything anew
+VERSION = 1  # part of every key: raise it when decoding changes, and everything is decoded anew
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A decoded stem: `audio * scale / 32768` is the signal; audio is int16 (samples, 1 or 2), memory-mapped.
+    """A decoded stem.
 
-    `sha256` is the file's own, or for a sum or a stream that of the list of its files' hashes, streams and gains.
+    Attributes:
+        audio: int16 (samples, 1 or 2), memory-mapped; the signal is `audio * scale / 32768`.
+        scale: > 0; 1 unless the stem exceeds full scale.
+        sha256: hash of the file. For a sum of files, a stream of a container or a gain, it is the hash of the list of
+            the files' hashes, streams and gains.
     """
 
     audio: npt.NDArray[np.int16]
@@ -37,13 +41,18 @@ class Entry:
 
 
 class DecodeCache:
-    """Entries of one folder at one sample rate (Hz)."""
+    """The entries of one folder at one sample rate.
+
+    Args:
+        folder: created when needed.
+        sample_rate: Hz.
+    """
 
     def __init__(self, folder: Path, sample_rate: int):
         self.folder, self.sample_rate = folder, sample_rate
 
     def find(self, dataset: str, sources: Sequence[Source]) -> Entry | None:
-        """The entry of the sum of `sources`, or None if it has to be decoded."""
+        """Returns the entry of the sum of `sources`, or None if it has to be decoded."""
         path = self._path(dataset, sources)
         try:
             about = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
@@ -52,10 +61,12 @@ class DecodeCache:
             return None
 
     def decode(self, dataset: str, sources: Sequence[Source]) -> Entry:
-        """Decodes and keeps the sum of `sources`. Two processes may do so at once: the last one's files stay.
+        """Decodes the sum of `sources` and writes its entry.
+
+        Two processes may decode the same stem at once; the files of the last one stay.
 
         Raises:
-            Unreadable: if a file is, or if their lengths differ by more than 0.1 s.
+            Unreadable: a file is unreadable, or the lengths of the files differ by more than 0.1 s.
         """
         path = self._path(dataset, sources)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +77,7 @@ class DecodeCache:
                 for block in _sum(sources, self.sample_rate):
                     channels, peak = block.shape[1], max(peak, float(np.abs(block).max(initial=0.0)))
                     file.write(np.ascontiguousarray(block, np.float32).tobytes())
-            # A sum may exceed full scale, which int16 cannot: it is kept smaller, and the factor beside it.
+            # A sum may exceed full scale, but int16 may not: the audio is scaled down, and the factor is stored.
             scale = 1.0 if peak <= 1.0 else peak * 32768 / 32767
             _quantise(raw, part, channels, scale)
             hashes = {file_path: sha256_of(file_path) for file_path in {source.path for source in sources}}
@@ -102,7 +113,7 @@ def _stat(path: Path) -> dict[str, int]:
 
 
 def _sum(sources: Sequence[Source], sample_rate: int) -> Iterator[Block]:
-    """Blocks of the sum of `sources`, float32 (samples, 1 or 2), as long as the shortest of them."""
+    """Yields the sum of `sources` in blocks, float32 (samples, 1 or 2); it is as long as the shortest of them."""
     streams = [blocks(source, sample_rate) for source in sources]
     heads = [np.zeros((0, 1), np.float32) for _ in streams]
     while True:
@@ -135,7 +146,7 @@ def _check_rest(
 
 
 def _quantise(raw: Path, out: Path, channels: int, scale: float) -> None:
-    """float32 without a header → int16 .npy (samples, channels), `scale` times smaller; block by block."""
+    """Converts raw float32 samples to an int16 .npy file (samples, channels), divided by `scale`; block by block."""
     signal = np.memmap(raw, np.float32, mode="r").reshape(-1, channels)
     audio = np.lib.format.open_memmap(out, mode="w+", dtype=np.int16, shape=signal.shape)
     for start in range(0, len(signal), BLOCK_SAMPLES):

@@ -1,5 +1,7 @@
-"""ccMixter: 50 songs of Liutkus, FitzGerald, Rafii, Pardo and Daudet, "Kernel Additive Models for Source Separation",
-IEEE Transactions on Signal Processing, 2014; one folder a song, `<artist>_-_<title>/{mix,source-01,source-02}.wav`.
+"""The data set ccMixter: one folder a song, `<artist>_-_<title>/{mix,source-01,source-02}.wav`.
+
+It has 50 songs. Source: Liutkus, FitzGerald, Rafii, Pardo and Daudet, "Kernel Additive Models for Source Separation",
+IEEE Transactions on Signal Processing, 2014.
 
 source-02 is the voice, source-01 the music: https://github.com/f90/Wave-U-Net, CCMixter.xml (instrumentName "Voice" and
 "Instrumental"). The corpus has no parts: valid is a fifth drawn by the seed, train the rest; there is no test part.
@@ -16,10 +18,10 @@ LICENCE = "ccMixter: see the data set"
 
 
 def tracks(data: Path, split: str, seed: int) -> list[Track]:
-    """Songs of one split.
+    """Lists the songs of "train" or "valid".
 
     Raises:
-        ValueError: if there is none.
+        ValueError: the split has no songs, or is "test".
     """
     if split == "test":
         raise ValueError("ccmixter: expected the split train or valid, as the corpus has no test part. Received: test")
@@ -34,7 +36,7 @@ def tracks(data: Path, split: str, seed: int) -> list[Track]:
 
 
 def songs(data: Path) -> list[Track]:
-    """All songs, by name."""
+    """Lists all songs, by name."""
     return [
         Track(
             name=folder.name,
@@ -45,7 +47,7 @@ def songs(data: Path) -> list[Track]:
                 "accompaniment": (Source(folder / "source-01.wav"),),
             },
             licence=LICENCE,
-            licence_family="nc",  # the careful choice, as nothing is written down
+            licence_family="nc",  # the careful choice, as the data set states no licence
         )
         for folder in folders(data)
         if (folder / "source-01.wav").exists() or (folder / "source-02.wav").exists()

@@ -1,7 +1,7 @@
-"""More music without voice for a data set, from packages of Debian's main archive.
+"""Additional music without voice for a data set, from packages of Debian's main archive.
 
-Networks generalise to new voices, and less to new music (docs/research). The games of a free distribution come with
-hours of music under free licences: rock, electronic and orchestral. Needs the commands apt-get and dpkg-deb, thus
+Networks generalise better to new voices than to new music (docs/research). The games of a free distribution come with
+hours of music under free licences: rock, electronic and orchestral. Needs the commands apt-get and dpkg-deb, hence
 Debian or Ubuntu, but no root rights.
 """
 
@@ -20,7 +20,7 @@ import soundfile
 
 from training.data.datasets.track import AUDIO_SUFFIXES
 
-# Package → where its music is. Whatever has songs with words in it is left out.
+# Package → part of the path of its music. Packages with sung words are left out.
 PACKAGES = {
     "asc-music": "asc/music/",
     "extremetuxracer-data": "etr/music/",
@@ -39,26 +39,29 @@ PACKAGES = {
     "wesnoth-1.16-music": "core/music/",
     "xmoto-data": "Musics/",
 }
-CHOIRS = ("nunc_dimittis.ogg", "elf-land.ogg")  # or what may pass for one
+CHOIRS = ("nunc_dimittis.ogg", "elf-land.ogg")  # left out, because they hold a choir or something like one
 SHORTEST_S = 20.0
-SINGLE = ("guitar", "rhythm")  # file names of single instruments
+SINGLE = ("guitar", "rhythm")  # names, without suffix, of files with a single instrument
 FIELDS = ("path", "split", "kind", "seconds", "channels", "licence", "licence_family", "source", "original_path")
 
 
 def gather(data: Path, out: Path, seconds: float | None = None) -> str:
-    """Makes the data set `out`: links to all of `data`, and music of PACKAGES among its training instrumentals.
+    """Creates a data set of links to another, with the music of PACKAGES added to its training instrumentals.
 
-    The packages' copyright files are kept beside their music.
+    The packages' copyright files are copied next to their music.
 
     Args:
-        seconds: how much of each piece, from its middle and as it is coded, which needs the command ffmpeg: for a
-            machine that little can be sent to. None for all of it.
+        data: folder of stems with a manifest.csv.
+        out: folder to create.
+        seconds: length of the excerpt from the middle of each piece, ≥ 20, for a smaller data set; it is cut without
+            decoding, which needs the command ffmpeg. None for whole pieces.
 
     Returns:
-        What was found, in a line.
+        One line: how many files, minutes and packages were added.
 
     Raises:
-        ValueError: `out` is there already, or a package cannot be fetched.
+        ValueError: `out` exists, `data` has no manifest, `seconds` is too short, a command is missing, or a package
+            cannot be fetched.
     """
     if out.exists():
         raise ValueError(f"{out}: expected a folder to be made. Received: one that is there")
@@ -82,7 +85,7 @@ def gather(data: Path, out: Path, seconds: float | None = None) -> str:
 
 
 def _fill(part: Path, data: Path, seconds: float | None) -> list[dict[str, str]]:
-    """Rows of the manifest for what is new in `part`."""
+    """Writes links, music and manifest into `part`; returns the manifest's rows of the music."""
     for source in sorted(p for p in data.resolve().rglob("*") if p.is_file() and p.name != "manifest.csv"):
         link = part / source.relative_to(data.resolve())
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +101,7 @@ def _fill(part: Path, data: Path, seconds: float | None) -> list[dict[str, str]]
 
 
 def _fetch(package: str, where: str, root: Path, seconds: float | None = None) -> list[dict[str, str]]:
-    """Rows of the manifest for the music of one package, copied below `root`."""
+    """Copies the music of one package below `root`; returns its rows of the manifest."""
     print(f"fetching {package}", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
@@ -152,8 +155,8 @@ def _fetch(package: str, where: str, root: Path, seconds: float | None = None) -
 
 
 def _cut(source: Path, target: Path, start: float, seconds: float) -> str:
-    """`seconds` from `start` on, within a second; returns what is wrong, or nothing."""
-    # Of a fraction of a second ffmpeg makes Opus files that libsndfile takes for broken.
+    """Cuts `seconds` out of a file, from `start` to within a second; returns the error in a line, or ""."""
+    # Whole seconds: from a fraction of one, ffmpeg cuts Opus files that libsndfile refuses as broken.
     where = ["-ss", f"{start:.0f}", "-t", f"{seconds:.2f}", "-i", str(source), "-map", "0:a:0"]
     command = ["ffmpeg", "-v", "error", "-nostdin", *where, "-c", "copy", str(target)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")

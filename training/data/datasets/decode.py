@@ -1,4 +1,4 @@
-"""Audio files and container streams as blocks of samples; memory does not grow with the length of a song."""
+"""Decoding of audio files and container streams in blocks, so that memory does not grow with the length of a song."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.data.datasets.track import Source
 
 Block = npt.NDArray[np.float32]
 BLOCK_SAMPLES = 1 << 17  # 3 s at 44100 Hz
-PADDING_S = 0.1  # coders pad to whole blocks: differences of length up to this are cut off
+PADDING_S = 0.1  # stems whose lengths differ by up to this are cut to the shortest: coders pad to whole blocks
 
 
 class Unreadable(ValueError):
@@ -22,10 +22,17 @@ class Unreadable(ValueError):
 
 
 def blocks(source: Source, sample_rate: int) -> Iterator[Block]:
-    """Decodes `source` at `sample_rate` Hz into float32 blocks (samples, 1 or 2); full scale is 1, the gain applied.
+    """Decodes a signal block by block, with its gain applied.
+
+    Args:
+        source: audio file, or stream of a container.
+        sample_rate: Hz; other rates are resampled.
+
+    Yields:
+        float32 (samples, 1 or 2), full scale ±1; of more channels the first two.
 
     Raises:
-        Unreadable: if the file is missing, empty, damaged, shorter than it states, or holds samples that are none.
+        Unreadable: the file is missing, empty, damaged or shorter than it states, or a sample is not finite.
     """
     if not source.path.is_file():
         raise Unreadable(f"{source.path}: no such file")
@@ -34,7 +41,7 @@ def blocks(source: Source, sample_rate: int) -> Iterator[Block]:
             channels = min(2, reader.num_channels)
             resample = Resampler(reader.sample_rate, sample_rate, channels)
             for block in reader.blocks():
-                if source.stream is not None:  # as musdb decodes it: 16 bit
+                if source.stream is not None:  # rounded to 16 bits, as musdb decodes streams
                     block = np.clip(np.rint(block * 2**15), -(2**15), 2**15 - 1).astype(np.float32) / np.float32(2**15)
                 yield resample(block[:, :2] * np.float32(source.gain))
             yield resample(np.zeros((0, channels), np.float32), last=True)

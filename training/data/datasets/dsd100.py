@@ -1,7 +1,7 @@
 """DSD100: `Mixtures/{Dev,Test}/NNN - Artist - Title/mixture.wav` and
 `Sources/{Dev,Test}/NNN - Artist - Title/{bass,drums,other,vocals}.wav`.
 
-train is Dev without the validation songs: a fifth of what is there, 10 of 50, drawn by the seed. test is Test.
+valid is a fifth of Dev, 10 of its 50 songs, drawn by the seed; train is the rest of Dev; test is Test.
 The mixtures are not read: a mixture is vocals + accompaniment.
 
 Layout: https://github.com/faroit/dsdtools (README, `dsdtools/__init__.py`). Licence: the songs come from the 'Mixing
@@ -20,10 +20,10 @@ ACCOMPANIMENT = ("bass", "drums", "other")
 
 
 def tracks(data: Path, split: str, seed: int) -> list[Track]:
-    """Songs of one split.
+    """Lists the songs of one split.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: the split has no songs.
     """
     songs = subset(data, "Test" if split == "test" else "Dev")
     if split != "test":
@@ -38,7 +38,7 @@ def tracks(data: Path, split: str, seed: int) -> list[Track]:
 
 
 def subset(data: Path, name: str) -> list[Track]:
-    """Songs of "Dev" or "Test"."""
+    """Lists the songs of "Dev" or "Test"."""
     return [
         Track(
             name=folder.name,

@@ -1,11 +1,13 @@
-"""A folder of our own layout, for each split (train, valid, test):
+"""The data set "folder", a folder in this project's layout.
+
+It holds for each split (train, valid, test):
 
     <split>/songs/<song>/vocals.*, accompaniment.*   aligned stems of one song, under any of the names in stem_names.py
     <split>/voices/*                                 voices without music
     <split>/instrumentals/*                          music without voice
 
-An optional `manifest.csv` (columns path, kind, licence, licence_family, …) tells melodised voices (kind
-`voice_melodised`), single-instrument tracks (kind `instrument_track`) and licences.
+An optional `manifest.csv` (columns path, kind, licence, licence_family, …) states licences, and marks melodised voices
+(kind `voice_melodised`) and single-instrument tracks (kind `instrument_track`).
 """
 
 from __future__ import annotations
@@ -17,14 +19,14 @@ from training.data.datasets.stem_names import stem_files
 from training.data.datasets.track import AUDIO_SUFFIXES, Source, Track
 
 POOLS = {"voices": "voice", "instrumentals": "instrumental"}
-KINDS = {"voice_melodised", "instrument_track"}  # of the manifest, beside the folder's own
+KINDS = {"voice_melodised", "instrument_track"}  # kinds that a manifest states instead of the folder's
 
 
 def tracks(data: Path, split: str, seed: int) -> list[Track]:
-    """Tracks of `data/split`, by path.
+    """Lists the tracks of `data/split`, by path: songs, then voices and instrumentals.
 
     Raises:
-        ValueError: if there is no audio.
+        ValueError: the split holds no audio.
     """
     root = data / split
     rows = manifest(data)
@@ -62,13 +64,13 @@ def _song(data: Path, folder: Path, rows: dict[str, dict[str, str]]) -> Track:
         kind="song",
         stems={name: tuple(Source(file) for file in files) for name, files in stems.items()},
         licence="; ".join(dict.fromkeys(row.get("licence") or "not stated" for row in own)) if any(own) else "",
-        licence_family=families.pop() if len(families) == 1 else "nc",  # free only if both are
+        licence_family=families.pop() if len(families) == 1 else "nc",  # free only if all stems are
         problem=problem,
     )
 
 
 def manifest(data: Path) -> dict[str, dict[str, str]]:
-    """Rows of manifest.csv by path; empty if there is none."""
+    """Reads the rows of manifest.csv, by path; empty if there is no such file."""
     path = data / "manifest.csv"
     if not path.exists():
         return {}

@@ -1,8 +1,8 @@
-"""Songs that two data sets share. MUSDB18's test half holds 46 songs of DSD100, 23 of its Dev and 23 of its Test part;
-its train half holds the other 27 + 27 and 46 songs of MedleyDB
-(tests/training/data/datasets/test_leakage.py counts them).
+"""The songs that two data sets share: MUSDB18's test half holds 46 songs of DSD100, 23 of its Dev and 23 of its Test
+part; its train half holds the other 27 + 27, and 46 songs of MedleyDB (tests/training/data/datasets/test_leakage.py
+counts them).
 
-Songs are compared by name, which agree apart from numbering, punctuation and case, and files by SHA-256.
+Songs are compared by their names, regardless of numbering, punctuation and case; files are compared by SHA-256.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from collections.abc import Collection, Iterable, Mapping
 from common.exposure import DIGITS
 from training.data.stems import StemPool
 
-# Two spellings of one song. The folders of DSD100 and the files of MUSDB18 say "Patrick Talbot - Set Me Free", the
+# One song has two titles. The folders of DSD100 and the files of MUSDB18 say "Patrick Talbot - Set Me Free", the
 # track lists of both (dsdtools/configs/tracklist.csv; sigsep/website, datasets/assets/tracklist.csv) "Set Free Me".
 ALIASES = {"patricktalbotsetfreeme": "patricktalbotsetmefree"}
 
 
 def song_key(name: str) -> str:
-    """The name's letters and digits in lower case, without accents and a leading number.
+    """Reduces a song's name to its letters and digits, in lower case, without accents and without a leading number.
 
-    "051 - AM Contra - Heart Peripheral" → "amcontraheartperipheral"; "MusicDelta_Rock" and "Music Delta - Rock" →
-    "musicdeltarock".
+    "051 - AM Contra - Heart Peripheral" becomes "amcontraheartperipheral"; "MusicDelta_Rock" and "Music Delta - Rock"
+    become "musicdeltarock".
     """
     text = re.sub(r"^\s*\d+\s*[-–._]\s*(?=\S)", "", name).replace("&", " and ")
     text = unicodedata.normalize("NFKD", text).casefold()
@@ -32,7 +32,7 @@ def song_key(name: str) -> str:
 
 
 def shared_songs(a: Iterable[str], b: Iterable[str]) -> list[str]:
-    """Names in `b` of the songs that are also in `a`, sorted."""
+    """Returns the names in `b` of the songs that are also in `a`, sorted."""
     keys = {song_key(name) for name in a}
     return sorted({name for name in b if song_key(name) in keys})
 
@@ -45,17 +45,17 @@ def refuse_shared(
     trained_sha256: Collection[str] = (),
     other_sha256: Mapping[str, str] | None = None,
 ) -> None:
-    """Refuses songs, or files, that are on both sides.
+    """Raises ValueError if songs, or files, to validate or score on were trained on.
 
     Args:
         trained: names of the songs trained on.
-        other: names of the songs to be validated or scored on.
+        other: names of the songs to validate or score on.
         what: the other side in words, such as "validation" or "the songs to score".
         trained_sha256: hashes of the stems trained on, or at least their first DIGITS digits.
-        other_sha256: song or path by hash (`stem_hashes`).
+        other_sha256: for each stem to validate or score on, its song or path by its hash (`stem_hashes`).
 
     Raises:
-        ValueError: naming what is shared.
+        ValueError: some are shared; names them.
     """
     shared = shared_songs(trained, other)
     hashes = {sha256[:DIGITS]: name for sha256, name in (other_sha256 or {}).items()}
@@ -69,10 +69,10 @@ def refuse_shared(
 
 
 def pool_songs(pool: StemPool) -> list[str]:
-    """Names of the songs of a pool."""
+    """Returns the names of the songs in a pool."""
     return [song.name for song in pool.songs]
 
 
 def stem_hashes(pool: StemPool) -> dict[str, str]:
-    """Song, or path of a pool track, by SHA-256 of the stem."""
+    """Returns the song of each stem in a pool, or the path of a stem without a song, by the stem's SHA-256."""
     return {stem.sha256: stem.song or stem.path for stem in pool.stems() if stem.sha256}

@@ -1,19 +1,23 @@
-"""MedleyDB 1.0 and 2.0: for each song, anywhere below the data folder (Audio/, V1/, V2/, …),
+"""The data sets MedleyDB 1.0 and 2.0.
+
+They hold for each song, anywhere below the data folder (Audio/, V1/, V2/, …):
 
     <Artist_Title>/<Artist_Title>_STEMS/<Artist_Title>_STEM_NN.wav
-    <Artist_Title>/<Artist_Title>_METADATA.yaml, or Metadata/<Artist_Title>_METADATA.yaml beside or above Audio/
+    <Artist_Title>/<Artist_Title>_METADATA.yaml, or Metadata/<Artist_Title>_METADATA.yaml in Audio/, next to it, or in
+    the data folder
 
 The second place is that of https://github.com/marl/medleydb (medleydb/data/Metadata), which has the metadata of both
-versions. Which stems are voices is told by `instrument` of each stem, in the words of that repository's taxonomy.yaml:
+versions. The field `instrument` of a stem, in the terms of that repository's taxonomy.yaml, decides whether it is a
+voice:
 
-- singers, rappers, screamers, speakers, vocalists and choirs are vocals: who asks for the voice means all of them;
-- beatboxing plays the drums' part, and a crowd is no singer: both are accompaniment;
+- singers, rappers, screamers, speakers, vocalists and choirs are vocals: a listener would call all of them the voice;
+- beatboxing plays the drums' part, and a crowd is not a singer: both are accompaniment;
 - a song with a stem labelled `Main System`, `Unlabeled` or not at all is named and left out: it may hold a voice.
 
 A song without vocals is an instrumental, one without accompaniment a voice. The stems are added as they are: the
 mixture is vocals + accompaniment, not the mastered `_MIX.wav` (the mixing coefficients of the repository are fitted to
-spectra, some are 0 and some above 5). Songs whose metadata say `has_bleed: yes` are used for training, but none is
-drawn for validation while there are others: their vocals hold some music and their accompaniment some voice.
+spectra; some are 0 and some above 5). Songs whose metadata say `has_bleed: yes` have some music in their vocals and
+some voice in their accompaniment; they are used for training, and for validation only if there are no others.
 
 There are no official parts: valid is a fifth of the songs and a fifth of the instrumentals, drawn by the seed; train is
 the rest; there is no test part. Licence: https://medleydb.weebly.com/description.html, "Creative Commons
@@ -36,10 +40,10 @@ UNKNOWN = {"main system", "unlabeled", "", "none"}
 
 
 def tracks(data: Path, split: str, seed: int) -> list[Track]:
-    """Songs, instrumentals and voices of one split.
+    """Lists the songs, instrumentals and voices of "train" or "valid".
 
     Raises:
-        ValueError: if there is none.
+        ValueError: the split has none, or is "test".
     """
     if split == "test":
         raise ValueError("medleydb: expected the split train or valid, as MedleyDB has no test part. Received: test")
@@ -59,7 +63,7 @@ def tracks(data: Path, split: str, seed: int) -> list[Track]:
 
 
 def songs(data: Path) -> list[Track]:
-    """All songs, by name, whatever they hold."""
+    """Lists all songs by name, also those with only voices, only music, or a problem."""
     stems = {path.parent.name: path for path in sorted(data.rglob("*_STEMS")) if path.is_dir()}
     return [_track(data, name, path) for name, path in sorted(stems.items()) if path.name == f"{name}_STEMS"]
 
@@ -72,7 +76,7 @@ def _track(data: Path, name: str, stems: Path) -> Track:
     path = next((p for folder in folders if (p := folder / f"{name}_METADATA.yaml").exists()), None)
     if path is None:
         return unusable(f"{stems.parent}: expected {name}_METADATA.yaml in it or in Metadata/. Received: no such file")
-    import yaml  # late: only this data set needs it
+    import yaml  # imported here, because only this data set needs it
 
     try:
         metadata = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -98,5 +102,5 @@ def _track(data: Path, name: str, stems: Path) -> Track:
 
 
 def _words(value: Any) -> set[str]:
-    """One label or several, in lower case; YAML reads an unquoted `yes` as True."""
+    """Returns one label or several in lower case; also takes True, as which YAML reads an unquoted `yes`."""
     return {str(label).strip().lower() for label in (value if isinstance(value, list) else [value])}

@@ -1,8 +1,8 @@
 """MUSDB18 (`{train,test}/<Artist - Title>.stem.mp4`) and MUSDB18-HQ (`{train,test}/<Artist - Title>/*.wav`).
 
-The lists are those of the `musdb` package (mus.yaml): the 14 validation songs of the train half, which signals a
-target is the sum of, their files and their stream numbers. Its `DB` is asked for these only: listing tracks, it runs
-ffprobe on every file at every start, and one broken file ends the listing without its name.
+The `musdb` package (mus.yaml) provides the 14 validation songs of the train half, the signals that a target is the sum
+of, and their files and stream numbers. Its `DB` is not used to list tracks: at every start it runs ffprobe on every
+file, and one broken file ends the listing without being named.
 
 Licence: https://sigsep.github.io/datasets/musdb.html and its tracklist.csv: 100 songs of DSD100 "restricted", 46 of
 MedleyDB CC BY-NC-SA 4.0, 2 CC BY-NC-SA 3.0, 2 of Native Instruments "restricted"; academic purposes only.
@@ -20,10 +20,10 @@ SUFFIX = ".stem.mp4"
 
 
 def stem_tracks(data: Path, split: str, seed: int) -> list[Track]:
-    """Songs of MUSDB18. Needs ffmpeg and ffprobe on the PATH.
+    """Lists the songs of one split of MUSDB18; needs ffmpeg and ffprobe on the PATH.
 
     Raises:
-        ValueError: if the split holds no song, or ffmpeg is missing.
+        ValueError: the split has no songs, or ffmpeg or ffprobe is missing.
     """
     if missing := [tool for tool in ("ffmpeg", "ffprobe") if not shutil.which(tool)]:
         raise ValueError(f"{SUFFIX} files need ffmpeg and ffprobe on the PATH. Missing: {', '.join(missing)}")
@@ -49,10 +49,10 @@ def stem_tracks(data: Path, split: str, seed: int) -> list[Track]:
 
 
 def wav_tracks(data: Path, split: str, seed: int) -> list[Track]:
-    """Songs of MUSDB18-HQ.
+    """Lists the songs of one split of MUSDB18-HQ.
 
     Raises:
-        ValueError: if the split holds no song.
+        ValueError: the split has no songs.
     """
     setup = _setup()
     root = _root(data, split)
@@ -75,7 +75,7 @@ def wav_tracks(data: Path, split: str, seed: int) -> list[Track]:
 
 
 def _setup() -> dict:
-    import musdb  # late: it imports ffmpeg and pyaml, which other data sets do not need
+    import musdb  # imported here: it imports ffmpeg and pyaml, which other data sets do not need
 
     return musdb.DB(root=".", subsets=[]).setup
 
@@ -85,7 +85,7 @@ def _root(data: Path, split: str) -> Path:
 
 
 def _names(names: list[str], split: str, setup: dict) -> list[str]:
-    """As `musdb.DB(subsets=…, split=…)` selects them."""
+    """Selects the songs of a split as `musdb.DB(subsets=…, split=…)` does."""
     if split == "test":
         return names
     return [name for name in names if (name in setup["validation_tracks"]) == (split == "valid")]

@@ -5,8 +5,9 @@ Feature Losses", ICASSP 2019: 130 songs of three data sets, 20 of them held out 
     <data>/MedleyDB    50 songs with vocals
     <data>/ccMixter    30 songs
 
-The paper does not name its songs: where there are more they are drawn by the seed, and so are the 20. Where there are
-fewer, 20/130 of what is there is held out, and stderr says so. Folder names may be written in any case.
+The paper does not name its songs. If a data set has more songs than the paper used, the seed draws them; it also draws
+the 20 songs for validation. If there are fewer than 130 songs, 20/130 of them are held out, with a note on stderr. Case
+does not matter in the names of the folders.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ PARTS: dict[str, tuple[int, Callable[[Path], list[Track]]]] = {
 
 
 def tracks(data: Path, split: str, seed: int) -> list[Track]:
-    """Songs of one split, each with the name of its own data set.
+    """Lists the songs of one split, each with the name of its data set.
 
     Raises:
-        ValueError: if a data set is missing, or too few songs are there to hold one out.
+        ValueError: a data set is missing, or there are too few songs to hold one out.
     """
     found = {folder.name.lower(): folder for folder in folders(data)}
     if missing := [name for name in PARTS if name.lower() not in found]:

@@ -1,4 +1,4 @@
-"""The names that stems have in the folder of a song, here and in other data sets and separators."""
+"""The names of stems in the folder of a song, here and in other data sets and separators."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ KNOWN = (VOCALS, *ACCOMPANIMENT, *PARTS, *MIXTURES)
 
 
 def audio_files(folder: Path) -> list[Path]:
-    """Audio files in a folder by name, without hidden ones (macOS leaves `._x` behind)."""
+    """Lists the audio files in a folder by name, without hidden ones (macOS leaves `._x` behind)."""
     files = (path for path in folder.iterdir() if path.suffix.lower() in AUDIO_SUFFIXES and path.name[0] != ".")
     return sorted(files)
 
 
 def stem_files(folder: Path) -> dict[str, list[Path]]:
-    """The files of a song to add up for its vocals and its accompaniment; names count in any capitalisation.
+    """Finds the files to add up for a song's vocals and for its accompaniment; case does not matter in their names.
 
-    The accompaniment is one file or, where there is none, the sum of its parts. A mixture is left out.
+    The accompaniment is one file or, without such a file, the sum of its parts. A mixture is left out.
 
     Raises:
-        ValueError: a name that is unknown or there twice, or a stem that is missing.
+        ValueError: a name is unknown or occurs twice, or a stem is missing.
     """
     named: dict[str, Path] = {}
     for file in audio_files(folder):

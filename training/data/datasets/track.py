@@ -1,4 +1,4 @@
-"""Tracks, as a reader lists them, with what to decode for each stem. Nothing here opens an audio file."""
+"""A track, as a reader lists it, with the files to decode for each stem; nothing here opens an audio file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Source:
-    """One signal of a stem: an audio file, or the audio stream `stream` of a container."""
+    """One signal of a stem: an audio file, or the audio stream `stream` of a container, multiplied by `gain`."""
 
     path: Path
     stream: int | None = None
@@ -26,17 +26,17 @@ class Source:
 
 @dataclass(frozen=True)
 class Track:
-    """A song, or one file of a pool, before decoding.
+    """A song, or a recording of a pool, before decoding.
 
     Args:
         name: of the song, or of the file without its suffix.
-        dataset: where it comes from, one of `training.data.datasets.DATASETS`.
-        kind: "song", or for a pool track "voice", "voice_melodised", "instrumental" or "instrument_track".
-        stems: what to sum for each stem. A song has "vocals" and "accompaniment"; a pool track has one, named
-            after its kind.
+        dataset: name of its data set, one of `training.data.datasets.DATASETS`.
+        kind: "song"; or for a pool "voice", "voice_melodised", "instrumental" or "instrument_track".
+        stems: signals to add up for each stem. A song has "vocals" and "accompaniment"; a recording of a pool has one,
+            named after its kind.
         licence: as the data set states it.
-        licence_family: "free", "nc", or "" where it is not known.
-        has_bleed: stems contain some of other instruments, as far as the data set says.
+        licence_family: "free", "nc", or "" if it is not known.
+        has_bleed: whether the data set says that stems contain some sound of other instruments.
         problem: why the track cannot be used; it is then named and skipped like an unreadable file.
     """
 
@@ -51,7 +51,7 @@ class Track:
 
 
 def label(sources: Sequence[Source], data: Path) -> str:
-    """Path of a stem below `data`, for manifests: "a/vocals.wav", "a/bass+drums.wav", "a.stem.mp4#1+2+3"."""
+    """Formats the path of a stem below `data` for manifests: "a/vocals.wav", "a/bass+drums.wav", "a.stem.mp4#1+2+3"."""
     paths = list(dict.fromkeys(source.path for source in sources))
     text = paths[0].relative_to(data).as_posix()
     if len(paths) > 1:
@@ -61,19 +61,19 @@ def label(sources: Sequence[Source], data: Path) -> str:
 
 
 def hold_out(items: Sequence[T], count: int, seed: int) -> tuple[list[T], list[T]]:
-    """(the rest, `count` items drawn by `seed`), both in the order of `items`."""
+    """Draws `count` items by `seed`; returns (the rest, the drawn items), both in the order of `items`."""
     drawn = set(np.random.default_rng(seed).permutation(len(items))[:count].tolist())
     kept = [item for index, item in enumerate(items) if index not in drawn]
     return kept, [item for index, item in enumerate(items) if index in drawn]
 
 
 def fifth(items: Sequence[T], seed: int) -> tuple[list[T], list[T]]:
-    """(four fifths, a fifth but at least one item), for data sets without a validation part of their own."""
+    """Draws a fifth, at least one item, by `seed`, for data sets without a validation part; returns as `hold_out`."""
     return hold_out(items, max(1, len(items) // 5), seed) if items else ([], [])
 
 
 def folders(path: Path) -> list[Path]:
-    """Folders in `path` by name, without hidden ones (macOS leaves `._x` behind); none if `path` is missing."""
+    """Lists the folders in `path` by name, without hidden ones (macOS leaves `._x` behind); [] if `path` is missing."""
     if not path.is_dir():
         return []
     return sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
