@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from training.evaluation.first_seconds import first_seconds_table
+    from training.evaluation.lead_in import first_seconds_table
 
     models = [current_preset(name) for name in args.models]
     print(first_seconds_table(models, args.data, args.split, args.cache))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.data.stems import Song, Stem, StemPool
-from training.evaluation import first_seconds
+from training.evaluation import lead_in
 from training.evaluation.methods import Method
 
 RATE = 1000
@@ -26,9 +26,9 @@ def song() -> Song:
 
 def table(monkeypatch, song: Song, separate) -> list[list[str]]:
     method = Method("model", "model", "model", separate, sample_rate=RATE)
-    monkeypatch.setattr(first_seconds.methods, "of_models", lambda names: ([method], RATE))
-    monkeypatch.setattr(first_seconds, "load_split", lambda *args: StemPool(songs=[song]))
-    lines = first_seconds.first_seconds_table(["model"], None, "valid", None).splitlines()
+    monkeypatch.setattr(lead_in.methods, "of_models", lambda names: ([method], RATE))
+    monkeypatch.setattr(lead_in, "load_split", lambda *args: StemPool(songs=[song]))
+    lines = lead_in.first_seconds_table(["model"], None, "valid", None).splitlines()
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
