@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -12,7 +13,14 @@ from pathlib import Path
 
 @contextmanager
 def written_beside(path: Path) -> Iterator[Path]:
-    """A name beside the target to write to, then renamed: a reader never sees half a file, nor a failure leaves one."""
+    """A name beside the target to write to, then renamed: a reader never sees half a file, nor a failure leaves one.
+
+    What a killed process has left of this file is removed first.
+    """
+    if any(path.parent.glob(f".{glob.escape(path.name)}.*.part")):
+        from keras_sep.audio import sweep_parts  # loads FFmpeg
+
+        sweep_parts(path.parent)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield part

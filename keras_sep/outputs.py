@@ -110,6 +110,17 @@ class OutputFiles:
         for writer in self._writers.values():
             writer.commit()
 
+    def keep(self) -> bool:
+        """Puts files that could not be completed in place, if their format can be read like that.
+
+        Returns:
+            Whether it can; if not, nothing is left of them.
+        """
+        if all(writer.keep() for writer in self._writers.values()):
+            return True
+        self.abort()
+        return False
+
     def abort(self) -> None:
         """Removes what is not in place, and the folders made for it."""
         for writer in self._writers.values():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-HELP = "hours of music through files: no drift, no NaN, silence from silence"
+HELP = "hours of music through files: no drift, no NaN, silence from silence, no more memory"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,9 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="holds test/songs/<song>/{vocals,accompaniment}.* (default: the example song)",
     )
+    parser.add_argument("--write", type=Path, metavar="FILE.md", help="keep the tables, as docs/results/endurance.md")
 
 
 def run(args: argparse.Namespace) -> None:
     from export.verification.endurance import endure
 
-    endure(args.paths, args.hours, args.data)
+    endure(args.paths, args.hours, args.data, args.write)

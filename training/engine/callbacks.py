@@ -59,6 +59,22 @@ class RefuseNan(keras.callbacks.Callback):
                 )
 
 
+class RefuseVanishedRun(keras.callbacks.Callback):
+    """Ends a run whose folder has been deleted, which TensorBoard would make anew without what says what the run is.
+
+    Raises:
+        ValueError: names the folder.
+    """
+
+    def __init__(self, run: Path):
+        super().__init__()
+        self.run = run
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not (self.run / "config.json").exists():
+            raise ValueError(f"{self.run}: expected the run's config.json. Received: none, it has been deleted")
+
+
 class SaveBestNetwork(keras.callbacks.Callback):
     """Writes the mask network whenever the validation loss is the lowest so far."""
 
