@@ -3,6 +3,9 @@ PYTHON ?= python3
 PYTHON311 ?= python3.11
 BIN := .venv/bin
 HOURS ?= 2
+SECONDS ?= 600
+SEED ?= 1
+CASES ?= 10
 PAGE := keras_sep/page/index.html
 PAGE_SOURCES := $(wildcard web_demo/*.html web_demo/*.ts web_demo/*.json web_demo/src/*.ts web_demo/src/*/*) \
   $(wildcard keras_sep/assets/*.json keras_sep/assets/*.LICENSE keras_sep/assets/*waveform*.tflite) \
@@ -14,7 +17,7 @@ NODE := $(shell node -e '$(NODE_IS_NEW)' 2>/dev/null && npm --version 2>/dev/nul
 PYTEST = $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(if $(CI),--durations=30)
 
 .PHONY: help demo web page android docs plugin test test-slow test-all test-android test-plugin coverage apk lint bench bench-browser
-.PHONY: bench-training bench-plugin endurance check-install check-runtimes check-arm system plugin-system node jdk clean
+.PHONY: bench-training bench-plugin endurance fuzz kills check-install check-runtimes check-arm system plugin-system node jdk clean
 
 help:
 	@echo "make demo           separate the example song: stems, figures and a picture in demo/"
@@ -35,6 +38,8 @@ help:
 	@echo "make bench-training time and memory of training (about 10 minutes; DATA=folder adds fit on its audio)"
 	@echo "make bench-plugin   docs/results/plugin.md: samples, latency and time of the plugin (about 20 minutes)"
 	@echo "make endurance      HOURS=2 of music through each shipped model (about 15 minutes; DATA=folder for its test songs)"
+	@echo "make fuzz           damaged audio and model files for SECONDS=600 each, with SEED=1; the next call goes on"
+	@echo "make kills          commands ended at random moments, CASES=10 of each; hours (root: it fills a small disk)"
 	@echo "make check-install  the wheel alone, in an empty environment"
 	@echo "make check-runtimes the files under tflite-runtime 2.14 (Python 3.11; MODELS=folder adds its files)"
 	@echo "make check-arm      the files on emulated ARM processors, on Debian (some minutes; MODELS=folder)"
@@ -109,6 +114,13 @@ bench-plugin: .venv/.demo plugin
 
 endurance: .venv/.demo
 	$(BIN)/python -m export endure --hours $(HOURS) $(if $(DATA),--data $(DATA))
+
+fuzz: .venv/.dev
+	$(BIN)/python -m fuzz audio --seconds $(SECONDS) --seed $(SEED)
+	$(BIN)/python -m fuzz models --seconds $(SECONDS) --seed $(SEED)
+
+kills: .venv/.dev
+	$(BIN)/python -m fuzz kills --cases $(CASES) --seed $(SEED)
 
 # What a user gets: no TensorFlow, no Keras, nothing of the checkout.
 check-install: .venv/.dev page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -15,7 +16,12 @@ def written_beside(path: Path) -> Iterator[Path]:
     """Yields a temporary path in the target's folder, and renames that file to the target at the end.
 
     A reader never sees half a file. After an exception the temporary file is deleted and the target is as it was.
+    What a killed process left of this file is removed first.
     """
+    if any(path.parent.glob(f".{glob.escape(path.name)}.*.part")):
+        from keras_sep.audio import sweep_parts  # loads FFmpeg
+
+        sweep_parts(path.parent)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield part

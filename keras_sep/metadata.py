@@ -48,15 +48,18 @@ def read_metadata(content: bytes, name: str = "model") -> dict[str, Any]:
     try:
         raw = _find(content)
         metadata = None if raw is None else json.loads(raw)
-    except (struct.error, UnicodeDecodeError, json.JSONDecodeError, IndexError) as error:
+    except (struct.error, IndexError) as error:
         raise ModelFileError(f"{name}: the .tflite file is damaged (its tables point outside the file)") from error
+    except (ValueError, RecursionError) as error:  # also: text that is not UTF-8, a number of thousands of digits
+        raise ModelFileError(f"{name}: the .tflite file is damaged (its metadata is not JSON)") from error
     if not isinstance(metadata, dict):
         raise ModelFileError(
             f"{name}: expected a .tflite file made by `python -m export`. Received: one without its spec"
         )
     if metadata.get("format") != FORMAT:
         raise ModelFileError(f"{name}: expected metadata format {FORMAT}. Received: {metadata.get('format')!r}")
-    if metadata.get("sha256") != content_digest(content, str(metadata.get("sha256"))):
+    digest = metadata.get("sha256")
+    if not (isinstance(digest, str) and digest.isascii() and digest == content_digest(content, digest)):
         raise ModelFileError(f"{name}: the .tflite file is damaged (its SHA-256 is not the one it carries)")
     return metadata
 

@@ -156,6 +156,17 @@ class OutputFiles:
         for writer in self._writers.values():
             writer.commit()
 
+    def keep(self) -> bool:
+        """Puts files that could not be completed in place, if their format can be read like that.
+
+        Returns:
+            Whether it can; if not, nothing is left of them.
+        """
+        if all(writer.keep() for writer in self._writers.values()):
+            return True
+        self.abort()
+        return False
+
     def abort(self) -> None:
         """Removes the part files, and the folders made for them."""
         for writer in self._writers.values():

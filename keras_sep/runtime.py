@@ -67,11 +67,13 @@ class StepModel:
             raise ModelFileError(f"{self.path}: cannot read the model: {error.strerror}") from error
         self.metadata = read_metadata(content, str(self.path))
         try:
-            self.spec = StreamSpec.from_dict(self.metadata["spec"])
-            self.graph: str = self.metadata["graph"]
-            self._input_name = _INPUT[self.graph]
-        except (KeyError, ValueError) as error:
+            self.spec = StreamSpec.from_dict(self.metadata.get("spec", {}))
+        except ValueError as error:
             raise ModelFileError(f"{self.path}: unusable metadata: {error}") from error
+        if (graph := self.metadata.get("graph")) not in list(_INPUT):
+            raise ModelFileError(f"{self.path}: expected the graph {' or '.join(_INPUT)}. Received: {graph!r}")
+        self.graph: str = graph
+        self._input_name = _INPUT[graph]
         try:
             self._interpreter: Any = _interpreter_class()(model_content=content, num_threads=1)
             self._interpreter.allocate_tensors()

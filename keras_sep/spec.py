@@ -16,6 +16,7 @@ import numpy as np
 WINDOWS = ("hann",)
 CHANNEL_VIEWS = {1: ("mono",), 2: ("left", "right")}
 MID_SIDE = ("mid", "side")
+MOST_CHANNELS = 64
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class StreamSpec:
 
     Args:
         sample_rate: Hz, 8000 to 192000.
-        num_channels: channels of the mixture and of every stem, ≥ 1.
+        num_channels: channels of the mixture and of every stem, 1 to 64.
         frame_length: samples of one STFT frame, even; 46.4 ms at the defaults.
         frame_step: samples from one frame to the next (the hop); divides `frame_length`.
         fft_length: points of the Fourier transform, even, ≥ `frame_length` (zero-padded behind).
@@ -62,11 +63,15 @@ class StreamSpec:
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
                 raise ValueError(f"StreamSpec: {name} must be an integer. Received: {name}={value!r}")
             object.__setattr__(self, name, int(value))
+        self._require(1 <= self.num_channels <= MOST_CHANNELS, "num_channels", f"from 1 to {MOST_CHANNELS}")
+        for name in ("sources", "views"):
+            value = getattr(self, name)
+            is_names = isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value)
+            self._require(is_names or (value is None and name == "views"), name, "a list of names")
         object.__setattr__(self, "sources", tuple(self.sources))
         channels = CHANNEL_VIEWS.get(self.num_channels, tuple(f"channel_{i + 1}" for i in range(self.num_channels)))
         object.__setattr__(self, "views", channels if self.views is None else tuple(self.views))
         self._require(8000 <= self.sample_rate <= 192000, "sample_rate", "from 8000 to 192000 Hz")
-        self._require(self.num_channels >= 1, "num_channels", "at least 1")
         self._require(
             self.frame_length >= 4 and self.frame_length % 2 == 0, "frame_length", "an even number of at least 4"
         )
@@ -87,7 +92,7 @@ class StreamSpec:
         self._require(
             len(self.sources) > 0
             and len(set(self.sources)) == len(self.sources)
-            and all(isinstance(s, str) and s.isidentifier() for s in self.sources),
+            and all(source.isidentifier() for source in self.sources),
             "sources",
             "distinct names made of letters, digits and _",
         )
@@ -155,6 +160,6 @@ class StreamSpec:
         """Makes a spec of what `to_json` returned; ValueError for anything else."""
         try:
             fields = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # also: a number of thousands of digits
             raise ValueError(f"StreamSpec: expected JSON. Received: {text[:80]!r}") from error
         return cls.from_dict(fields)

@@ -68,6 +68,7 @@ FLOORS: dict[str, set[str]] = {
     "export": {"common"},
     "benchmarks": {"common"},
     "plugin": {"common"},
+    "fuzz": {"common", "export", "tests", "training"},  # a tool of the tests, which ends every command
 }
 
 # Below tests/, but none of the tree's folders.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import statistics
 import time
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from benchmarks.measure.macs import multiplications
 from benchmarks.measure.step_inputs import empty_outputs, random_input
+from common.memory import resident_mb
 from common.step_files import open_step
 from keras_sep import runtime
 
@@ -30,12 +30,12 @@ def footprint(path: str) -> dict[str, Any]:
     else:
         runtime._interpreter_class()
     file.read_bytes()
-    before = _resident_mb()
+    before = resident_mb()
     step = open_step(file)
     x, out = random_input(step), empty_outputs(step)
     for _ in range(STEPS):
         step(x, out)
-    after = _resident_mb()
+    after = resident_mb()
     times = []
     for _ in range(LOADS):
         start = time.perf_counter()
@@ -46,12 +46,3 @@ def footprint(path: str) -> dict[str, Any]:
         "rss_mb": None if before is None or after is None else after - before,
         "macs": multiplications(file),
     }
-
-
-def _resident_mb() -> float | None:
-    try:
-        status = Path("/proc/self/status").read_text(encoding="utf-8")
-    except OSError:
-        return None
-    found = re.search(r"VmRSS:\s*(\d+)", status)
-    return int(found[1]) / 1024 if found else None

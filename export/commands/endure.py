@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-HELP = "stream hours of music through files: no drift, no NaN, silence from silence"
+HELP = "stream hours of music through files: no drift, no NaN, silence from silence, no growing memory"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,9 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder with test/songs/<song>/{vocals,accompaniment}.* (default: the example song)",
     )
+    parser.add_argument("--write", type=Path, metavar="FILE.md", help="keep the tables, as docs/results/endurance.md")
 
 
 def run(args: argparse.Namespace) -> None:
     from export.verification.endurance import endure
 
-    endure(args.paths, args.hours, args.data)
+    endure(args.paths, args.hours, args.data, args.write)

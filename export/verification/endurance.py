@@ -3,7 +3,8 @@
 The same music is repeated. In every round, a passage of every song is compared with the true stems, and with the output
 of a fresh stream that began `WARM_UP` seconds before the passage. These references never change, so a figure that falls
 is drift. The SNR to the fresh stream may fall for some minutes: a recurrent network can remember longer than the
-warm-up. It must stay the same separation (`MIN_SNR_DB`) and as good a one (`MAX_LOSS_DB`).
+warm-up. It must stay the same separation (`MIN_SNR_DB`), as good a one (`MAX_LOSS_DB`), and in the last hour as good as
+in the first (`MAX_DRIFT_DB`); neither a state nor memory may grow.
 Half way the stream gets input that must not harm it: a second of NaN, a step that is not finite, and a silence.
 """
 
@@ -21,7 +22,9 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from common import example_song
+from common.files import write_text
 from common.markdown import decibels, table
+from common.memory import resident_mb
 from common.scores import snr_db
 from export.data.song_stems import read_stems, song_folders
 from keras_sep.presets import DEFAULT_PRESET, get_preset
@@ -30,14 +33,25 @@ from keras_sep.spec import StreamSpec
 
 Array = npt.NDArray[np.float32]
 WARM_UP, COMPARED = 30.0, 10.0  # seconds
-ROW = 600.0  # seconds of audio that a row of the table covers
+ROW, MOST_ROWS = 600.0, 24  # seconds of audio that a row of the table covers, or more if there were too many rows
+HOUR = 3600.0  # seconds at the beginning and the end whose SDR is compared; half of the stream where that is shorter
 SILENCE = 10.0  # seconds
 MIN_ROUNDS = 3
 # Beyond these limits a stream has failed.
 MIN_SNR_DB = 10.0  # of the stems, against the fresh stream
 MAX_LOSS_DB = 1.0  # of SDR, against the fresh stream
-MAX_GROWTH = 2.0  # of a state's largest value; not nearer to 1, for it is sampled once a second and varies by chance
+MAX_DRIFT_DB = 0.1  # of SDR, from the first hour to the last one
+MAX_MORE_MB = 16.0  # of memory, from the first row to the last one
+MAX_GROWTH = 2.0  # of a state, looked at once a second: by chance its largest varies
 MAX_SILENCE = 1e-6  # −120 dB full scale
+
+
+_RECORD = """# Endurance
+
+Written by `python -m export endure --hours {hours:g} --write`. The same music goes round and round; at passages of it
+the stream is compared with one that begins there, and with the true stems. Each line is the worst of its time; SDR and
+SNR in dB. "MB" is the memory of the whole process.
+"""
 
 
 class EnduranceError(ValueError):
@@ -62,11 +76,12 @@ class Row:
     """The figures of one row of the table: of the rounds since the row before.
 
     Attributes:
-        snr_db: lowest SNR of any source in any round against the fresh stream, in dB.
-        sdr_db: lowest SDR of each source in any round against the true stems, in dB.
-        largest: largest absolute value of each state.
-        finite: whether all stems were finite.
-        times_ms: time of each step.
+        snr_db: against the fresh stream, of the worst source in the worst round.
+        sdr_db: against the true stems, of each source in its worst round.
+        largest: absolute value of each state.
+        finite: whether all stems were.
+        times_ms: of each step.
+        memory_mb: the least after a round.
     """
 
     snr_db: float = math.inf
@@ -74,69 +89,114 @@ class Row:
     largest: dict[str, float] = field(default_factory=dict)
     finite: bool = True
     times_ms: list[float] = field(default_factory=list)
+    memory_mb: float | None = None
 
 
-def endure(paths: list[Path], hours: float, data: Path | None = None) -> None:
+def endure(paths: list[Path], hours: float, data: Path | None = None, record: Path | None = None) -> None:
     """Streams hours of music through each file and prints a table; goes on to the next file after a failure.
 
     Args:
         paths: .tflite files and folders of them; none for the files of the default preset.
         hours: hours of audio, > 0; at least three rounds of the music are streamed.
         data: folder with `test/songs/<song>/{vocals,accompaniment}.*`; None for the example song.
+        record: document for the tables.
 
     Raises:
-        EnduranceError: in some file the stems drifted, were not finite or not silent, or a state grew.
-        ValueError: `hours` is not a number above 0, or there are no files or songs.
+        EnduranceError: the stems drifted, were not finite or not silent, or a state or memory grew.
     """
     if not 0 < hours < math.inf:
         raise ValueError(f"--hours: expected a number more than 0. Received: {hours:g}")
-    failures = []
+    failures, sections = [], []
     for path in _files(paths):
-        try:
-            stream(path, hours, data)
-        except EnduranceError as error:
-            tqdm.write(f"FAILED {error}")
-            failures.append(str(error))
+        result = stream(path, hours, data)
+        sections.append(result.text())
+        tqdm.write(f"\n{sections[-1]}")
+        if result.problems:
+            failures.append(f"{path.name}: {', '.join(result.problems)}")
+        if record is not None:
+            write_text(record, _RECORD.format(hours=hours) + "\n".join(f"\n{section}\n" for section in sections))
     if failures:
         raise EnduranceError("; ".join(failures))
 
 
-def stream(path: Path, hours: float, data: Path | None = None) -> list[Row]:
-    """Streams one file, prints its table and returns the rows; arguments and errors as of `endure`."""
+@dataclass
+class Endured:
+    """The stream of one file: what it was, its table, and what is wrong."""
+
+    name: str
+    rounds: int
+    round_s: float
+    step_s: float
+    fresh_sdr_db: Array
+    rows: list[Row]
+    first_sdr_db: Array  # mean of the rounds of the first hour, and of the last one
+    last_sdr_db: Array
+    repaired: int
+    recoveries: int
+    silence: float
+    problems: list[str] = field(default_factory=list)
+
+    def text(self) -> str:
+        """Returns a section of a document."""
+        heads = ["hours", "SNR to a fresh stream", "SDR of the stems", "largest state", "step p50", "worst", "MB"]
+        lines = [["fresh", "", _sdr_text(self.fresh_sdr_db), "", "", "", ""]]
+        steps = 0
+        for row in self.rows:
+            steps += len(row.times_ms)
+            lines.append(_cells(steps * self.step_s / 3600, row))
+        return (
+            f"## {self.name}\n\n{self.rounds} rounds of {self.round_s:.0f} s of music.\n\n{table(heads, lines)}\n\n"
+            f"SDR of the first hour {_sdr_text(self.first_sdr_db)} dB, of the last {_sdr_text(self.last_sdr_db)} dB. "
+            f"Half way {self.repaired} NaN samples repaired, {self.recoveries} steps undone; in silence a peak of "
+            f"{self.silence:g}. {'FAILED: ' + ', '.join(self.problems) if self.problems else 'Passed.'}"
+        )
+
+
+def stream(path: Path, hours: float, data: Path | None = None) -> Endured:
+    """Streams one file; arguments and errors as of `endure`."""
     # The reference has a separator to itself, so that the long stream goes on undisturbed.
     separator, fresh = StreamingSeparator(model=path, repair=True), StreamingSeparator(model=path)
     spec = separator.spec
     blocks, passages = _programme(data, spec)
     truth = np.concatenate([passage.truth for passage in passages], axis=1)
     reference = np.concatenate([_from_fresh(fresh, blocks, passage.steps) for passage in passages], axis=1)
-    expected_sdr_db = _ratio_db(truth, reference)
     step_s = spec.frame_step / spec.sample_rate
-    rounds = max(MIN_ROUNDS, math.ceil(hours * 3600 / (len(blocks) * step_s)))
+    round_s = len(blocks) * step_s
+    rounds = max(MIN_ROUNDS, math.ceil(hours * 3600 / round_s))
+    row_s = max(ROW, rounds * round_s / MOST_ROWS)
     rows, row, silence = [], Row(), math.nan
+    sdr_db: list[Array] = []  # of each round
     undone = 0
-    tqdm.write(f"\n{path.name}: {rounds} rounds of {len(blocks) * step_s:.0f} s of music")
-    heads = ["hours", "SNR to a fresh stream", f"SDR {' / '.join(spec.sources)}", "largest state", "step p50", "worst"]
-    lines = [["fresh", "", _sdr_text(expected_sdr_db), "", "", ""]]
-    with tqdm(total=round(rounds * len(blocks) * step_s), unit="s", desc=path.name, disable=None) as progress:
+    with tqdm(total=round(rounds * round_s), unit="s", desc=path.name, disable=None) as progress:
         for index in range(1, rounds + 1):
             stems = _round(separator, blocks, [passage.steps for passage in passages], row, progress)
             row.snr_db = min(row.snr_db, float(np.min(_ratio_db(reference, stems))))
-            row.sdr_db = np.minimum(row.sdr_db, _ratio_db(truth, stems))
+            sdr_db.append(_ratio_db(truth, stems))
+            row.sdr_db = np.minimum(row.sdr_db, sdr_db[-1])
+            del stems
+            if (memory := resident_mb()) is not None:
+                row.memory_mb = min(memory, row.memory_mb or memory)
             if index == rounds // 2:
                 silence, undone = _ordeal(separator, row)
-            if len(row.times_ms) * step_s >= ROW or index == rounds:
+            if len(row.times_ms) * step_s >= row_s or index == rounds:
                 rows.append(row)
-                lines.append(_cells(index * len(blocks) * step_s / 3600, row))
                 row = Row()
-    tqdm.write(table(heads, lines))
-    tqdm.write(
-        f"Half way {separator.repaired_samples} NaN samples repaired, {separator.recoveries} steps undone; "
-        f"in silence a peak of {silence:g}."
+    compared = max(1, min(round(HOUR / round_s), rounds // 2))
+    result = Endured(
+        path.name,
+        rounds,
+        round_s,
+        step_s,
+        _ratio_db(truth, reference),
+        rows,
+        np.mean(sdr_db[:compared], axis=0),
+        np.mean(sdr_db[-compared:], axis=0),
+        separator.repaired_samples,
+        separator.recoveries,
+        silence,
     )
-    problems = _problems(rows, expected_sdr_db, silence, separator.recoveries - undone)
-    if problems:
-        raise EnduranceError(f"{path.name}: {', '.join(problems)}")
-    return rows
+    result.problems = _problems(result, undone)
+    return result
 
 
 def _round(
@@ -208,6 +268,7 @@ def _cells(hours: float, row: Row) -> list[str]:
         f"{_network_state(row):.4f}",
         f"{statistics.median(row.times_ms):.3f} ms",
         f"{max(row.times_ms):.2f} ms",
+        "–" if row.memory_mb is None else f"{row.memory_mb:.1f}",
     ]
 
 
@@ -220,26 +281,34 @@ def _network_state(row: Row) -> float:
     return max(value for name, value in row.largest.items() if name.removeprefix("state_").isdigit())
 
 
-def _problems(rows: list[Row], expected_sdr_db: Array, silence: float, recoveries: int) -> list[str]:
-    first, problems = rows[0], []
+def _problems(result: Endured, undone: int) -> list[str]:
+    rows, problems = result.rows, []
     if not all(row.finite for row in rows):
         problems.append("stems are not finite")
-    if recoveries:
+    if recoveries := result.recoveries - undone:
         problems.append(f"expected a network that is finite on music. Received: {recoveries} steps undone")
     if not (lowest := min(row.snr_db for row in rows)) >= MIN_SNR_DB:
         problems.append(f"expected an SNR to a fresh stream of at least {MIN_SNR_DB:g} dB. Received: {lowest:.1f} dB")
     lowest_sdr_db = np.min(np.stack([np.asarray(row.sdr_db) for row in rows]), axis=0)
-    if not np.all(lowest_sdr_db >= expected_sdr_db - MAX_LOSS_DB):
+    if not np.all(lowest_sdr_db >= result.fresh_sdr_db - MAX_LOSS_DB):
         problems.append(
-            f"expected an SDR at most {MAX_LOSS_DB:g} dB below a fresh stream's {_sdr_text(expected_sdr_db)} dB. "
+            f"expected an SDR at most {MAX_LOSS_DB:g} dB below a fresh stream's {_sdr_text(result.fresh_sdr_db)} dB. "
             f"Received: {_sdr_text(lowest_sdr_db)} dB"
         )
-    for name, value in first.largest.items():
+    if not np.all(np.abs(result.last_sdr_db - result.first_sdr_db) <= MAX_DRIFT_DB):
+        problems.append(
+            f"expected an SDR of the last hour within {MAX_DRIFT_DB:g} dB of the first one's "
+            f"{_sdr_text(result.first_sdr_db)} dB. Received: {_sdr_text(result.last_sdr_db)} dB"
+        )
+    for name, value in rows[0].largest.items():
         largest = max(row.largest[name] for row in rows)
         if not largest <= MAX_GROWTH * value:
             problems.append(f"expected a {name} that stays within {MAX_GROWTH * value:.4g}. Received: {largest:.4g}")
-    if not silence <= MAX_SILENCE:
-        problems.append(f"expected silence from silence. Received: a peak of {silence:g}")
+    first, last = rows[0].memory_mb, rows[-1].memory_mb
+    if first is not None and last is not None and last > first + MAX_MORE_MB:
+        problems.append(f"expected memory that stays within {first + MAX_MORE_MB:.0f} MB. Received: {last:.0f} MB")
+    if not result.silence <= MAX_SILENCE:
+        problems.append(f"expected silence from silence. Received: a peak of {result.silence:g}")
     return problems
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -79,26 +80,38 @@ def links(file: BinaryIO) -> list[Link]:
 def _chunked(file: BinaryIO, wanted: bytes, order: str) -> Link:
     """Finds the sound of a wav or aiff file; a size that is missing or too small is replaced by what is there."""
     whole = file.seek(0, 2)
-    position, long_size, long_size_at = 12, 0, 0
-    while True:
-        head = _at(file, position, 8, whole)
-        if len(head) < 8:
-            return Link()
-        name, stated = struct.unpack(f"{order}4sI", head)
+    link, patches = Link(), {}
+    long_size = long_size_at = 0
+    for position, name, stated in _chunks(file, order, whole):
         start = position + 8
-        if name == wanted:
-            break
-        if name == b"ds64":  # RF64's 64-bit sizes: first the file's, then the sound's
+        if name == b"LIST" and start + stated > whole:  # FFmpeg would reserve as much memory for one of its tags
+            patches[position] = b"JUNK"
+        elif name == b"ds64":  # RF64's sizes of 64 bits: of the file, then of the sound
             long_size_at = start + 8
-            (long_size,) = struct.unpack(f"{order}Q", file.read(16)[8:].ljust(8, b"\0"))
-        position = start + stated + stated % 2
-    there = whole - start
-    if stated == _ALL_ONES and long_size_at:
-        return _sized(file, start, there, long_size, long_size > 0, {long_size_at: struct.pack(f"{order}Q", there)})
-    # "Unknown" is 0 after a loss of power, and from pipes the largest size (ffmpeg) or nearly 2 GiB (sox, arecord).
-    is_size = 0 < stated < 0xFFFFFF00 and not 0x7FFF0000 <= stated <= 0x80000000
-    patch = struct.pack(f"{order}I", min(there, _ALL_ONES))
-    return _sized(file, start, there, stated, is_size, {position + 4: patch})
+            (long_size,) = struct.unpack(f"{order}Q", _at(file, start, 16, whole)[8:].ljust(8, b"\0"))
+        elif name == wanted and link.sound_bytes is None:
+            there = whole - start
+            if stated == _ALL_ONES and long_size_at:
+                patch = {long_size_at: struct.pack(f"{order}Q", there)}
+                link = _sized(file, start, there, long_size, long_size > 0, patch)
+            else:
+                # Lost power leaves 0; pipes write the largest size (ffmpeg) or one just below 2 GiB (sox, arecord).
+                is_size = 0 < stated < 0xFFFFFF00 and not 0x7FFF0000 <= stated <= 0x80000000
+                patch = {position + 4: struct.pack(f"{order}I", min(there, _ALL_ONES))}
+                link = _sized(file, start, there, stated, is_size, patch)
+            if link.patches:  # the sound goes on to the end
+                break
+    link.patches |= patches
+    return link
+
+
+def _chunks(file: BinaryIO, order: str, whole: int) -> Iterator[tuple[int, bytes, int]]:
+    """Yields position, name and stated size of each chunk, as far as they follow each other."""
+    position = 12
+    while len(head := _at(file, position, 8, whole)) == 8:
+        name, stated = struct.unpack(f"{order}4sI", head)
+        yield position, name, stated
+        position += 8 + stated + stated % 2
 
 
 def _at(file: BinaryIO, position: int, size: int, whole: int) -> bytes:
@@ -150,6 +163,8 @@ def _goes_on(file: BinaryIO, position: int, whole: int) -> bool:
     for start in (position, position + position % 2):  # some programs omit the padding to an even position
         head = _at(file, start, 8, whole)
         if len(head) < 8:
+            return False
+        if head.startswith(b"LIST"):  # even if its end is missing
             return False
         sizes = (int.from_bytes(head[4:], "little"), int.from_bytes(head[4:], "big"))
         if all(0x20 <= byte < 0x7F for byte in head[:4]) and start + 8 + min(sizes) <= whole:

@@ -100,12 +100,12 @@ def _page(file: BinaryIO, position: int) -> Page | None:
     head = file.read(_HEADER.size)
     if len(head) < _HEADER.size or not head.startswith(_CAPTURE):
         return None
-    _, version, flags, granule, serial, _, checksum, segments = _HEADER.unpack(head)
+    _, version, flags, granule, serial, _, stated, segments = _HEADER.unpack(head)
     lacing = file.read(segments)
     if version or len(lacing) < segments:
         return None
     body = file.read(sum(lacing))
-    is_intact = len(body) == sum(lacing) and _crc(_without_checksum(head) + lacing + body) == checksum
+    is_intact = len(body) == sum(lacing) and checksum(_without_checksum(head) + lacing + body) == stated
     return Page(position, flags, granule, serial, lacing, is_intact)
 
 
@@ -208,7 +208,7 @@ class VorbisTagger:
 
     def _emit(self, flags: int, granule: int, lacing: bytes, body: bytes) -> None:
         head = _HEADER.pack(_CAPTURE, 0, flags, granule, 0, self._number, 0, len(lacing)) + lacing
-        self._file.write(head[:22] + struct.pack("<I", _crc(head + body)) + head[26:] + body)
+        self._file.write(head[:22] + struct.pack("<I", checksum(head + body)) + head[26:] + body)
         self._number += 1
 
 
@@ -216,8 +216,14 @@ def _without_checksum(head: bytes) -> bytes:
     return head[:22] + bytes(4) + head[26:]
 
 
-def _crc(data: bytes) -> int:
-    """Computes Ogg's CRC-32: zlib's with reversed bits, in every byte and in the result, and with the start value 0."""
+def checksum(data: bytes) -> int:
+    """Computes Ogg's CRC-32: zlib's with reversed bits, in every byte and in the result, and with the start value 0.
+
+    Examples:
+        >>> from keras_sep.audio.ogg import checksum
+        >>> hex(checksum(b"OggS"))
+        '0x5fb0a94f'
+    """
     reversed_crc = zlib.crc32(data.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{reversed_crc:032b}"[::-1], 2)
 

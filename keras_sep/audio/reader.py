@@ -261,7 +261,8 @@ class _Converter:
             self._rate, self._resample = rate, Resampler(rate, self._sample_rate, self._num_channels)
         channels = samples.shape[1]
         if channels == 1 or self._num_channels == 1:
-            samples = np.repeat(samples.mean(axis=1, keepdims=True), self._num_channels, axis=1)
+            with np.errstate(over="ignore", invalid="ignore"):  # what is no sound is refused later
+                samples = np.repeat(samples.mean(axis=1, keepdims=True), self._num_channels, axis=1)
         elif channels != self._num_channels:
             samples = np.pad(samples, ((0, 0), (0, max(0, self._num_channels - channels))))[:, : self._num_channels]
         yield self._resample(samples)

@@ -67,7 +67,7 @@ class WavEncoder:
         self._kind, self._info = _chunk(b"fmt ", kind), _info(tags)
         self._is_float = bits == 32
         self._samples = 0
-        file.write(self._header(num_samples))
+        self._start = file.write(self._header(num_samples))
 
     def write(self, block: Array) -> None:
         """Writes the next samples (n, channels); clips integer formats at ±1."""
@@ -88,6 +88,13 @@ class WavEncoder:
         if self._file.seekable():
             self._file.seek(0)
             self._file.write(self._header(self._samples))
+
+    def cut(self, file: BinaryIO) -> None:
+        """Completes a file, open for writing, that could not be written to its end: it ends with its last sample."""
+        samples = (file.seek(0, 2) - self._start) // self._frame
+        file.truncate(self._start + samples * self._frame)
+        file.seek(0)
+        file.write(self._header(samples))
 
     def _header(self, num_samples: int | None) -> bytes:
         size = _UNKNOWN if num_samples is None else num_samples * self._frame

@@ -173,6 +173,22 @@ class AudioWriter:
             self._part.replace(self.path)
             self._file.close()
 
+    def keep(self) -> bool:
+        """Puts a wav file in place that could not be written to its end, with all that is there.
+
+        Returns:
+            Whether it is one; another file is left as it is.
+        """
+        if not isinstance(self._encoder, WavEncoder) or self._is_stream or self._file is None:
+            return False
+        with contextlib.suppress(OSError):  # what could not be written cannot be now
+            self._file.close()
+        with self._failures():
+            with self._part.open("rb+") as file:
+                self._encoder.cut(file)
+            self._part.replace(self.path)
+        return True
+
     def abort(self) -> None:
         """Removes the part file; the target of a committed file stays."""
         with contextlib.suppress(OSError, av.FFmpegError, soundfile.LibsndfileError):  # a full disk fails again

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import queue
+import shutil
 import threading
 from pathlib import Path
 
@@ -16,12 +19,15 @@ from keras_sep.spec import StreamSpec
 
 Array = npt.NDArray[np.float32]
 ORIGINAL = "mixture"
+# What is kept free to complete a file: an encoder's buffers, and the index of an m4a, 8 bytes for 1024 samples.
+_SPARE_BYTES, _SPARE_SAMPLES_A_BYTE = 256 << 10, 128
 
 
 class Recorder:
     """Recorder of the stems and the mixture, aligned with each other, at the model's sample rate.
 
-    The files, `folder`/vocals.wav and so on, appear when `close` is called.
+    The files, `folder`/vocals.wav and so on, appear when `close` is called. Recording ends when the disk is
+    nearly full.
 
     Args:
         folder: folder for the files, made if needed.
@@ -58,10 +64,12 @@ class Recorder:
         writers = {
             name: AudioWriter(target, spec.sample_rate, spec.num_channels, format) for name, target in targets.items()
         }
+        self._folder, self._sample_rate = folder, spec.sample_rate
         self._files = OutputFiles(writers)
         self._queue: queue.SimpleQueue[dict[str, Array] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self.error: AudioError | None = None
+        self._is_incomplete = False
         self.num_samples = 0
         try:
             self._files.open()
@@ -81,32 +89,54 @@ class Recorder:
             Paths of the files; none if nothing was recorded.
 
         Raises:
-            AudioError: a file that could not be written; the recording is then discarded.
+            AudioError: what kept them from being written to the end. What was recorded up to then is in place, unless
+                the files could not be completed and their format is not wav.
         """
         try:
             self._queue.put(None)
             self._thread.join()
+            is_kept = bool(self.num_samples) and self._put_in_place()
             if self.error is not None:
-                raise self.error
-            if not self.num_samples:
-                self._abort()
-                return []
-            self._files.finish()
-            self._files.commit()
+                kept = f"; what was recorded up to then, {self.num_samples / self._sample_rate:.1f} s, is kept"
+                raise AudioError(f"{self.error}{kept if is_kept else ''}") from self.error
         except BaseException:
             self._abort()
             raise
-        return list(self._files.paths.values())
+        if not is_kept:
+            self._abort()
+        return list(self._files.paths.values()) if is_kept else []
+
+    def _put_in_place(self) -> bool:
+        if not self._is_incomplete:
+            try:
+                self._files.finish()
+            except AudioError as error:
+                self.error = self.error or error
+            else:
+                self._files.commit()
+                return True
+        return self._files.keep()
 
     def _run(self) -> None:
         while (blocks := self._queue.get()) is not None:
             if self.error is not None:
                 continue
             try:
+                self._require_space(len(blocks))
+                self._is_incomplete = True
                 self._files.write(blocks)
+                self._is_incomplete = False
                 self.num_samples += len(blocks[ORIGINAL])
             except AudioError as error:
                 self.error = error
+
+    def _require_space(self, num_files: int) -> None:
+        try:
+            free = shutil.disk_usage(self._folder).free
+        except OSError as error:
+            raise AudioError(f"{self._folder}: cannot write: {error.strerror}") from error
+        if free < num_files * (_SPARE_BYTES + self.num_samples // _SPARE_SAMPLES_A_BYTE):
+            raise AudioError(f"{self._folder}: cannot write: {os.strerror(errno.ENOSPC)}")
 
     def _abort(self) -> None:
         if self._thread.is_alive():  # close was interrupted

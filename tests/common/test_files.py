@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -25,6 +28,17 @@ def test_a_failure_leaves_what_was_there(tmp_path):
         fail()
     assert path.read_text(encoding="utf-8") == "one ≥ 0"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_has_left_is_removed(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    path = tmp_path / "a [1].txt"
+    (tmp_path / f".a [1].txt.{dead.pid}.part").write_text("half of t")
+    running = tmp_path / f".a [1].txt.{os.getppid()}.part"
+    running.write_text("somebody else's")
+    write_text(path, "two")
+    assert sorted(tmp_path.iterdir()) == sorted([path, running])
 
 
 def test_json_is_written_as_people_read_it(tmp_path):

@@ -24,6 +24,7 @@ from keras_sep.presets import DEFAULT_PRESET, presets
 from tests.support.commands import WAYS, here, process
 from tests.support.needs import needs_posix
 from tests.support.paths import GOLDEN, ROOT
+from tests.support.small_disk import small_disk
 
 UNIT = GOLDEN / "unit-mask-float32.tflite"
 STEMS = ["accompaniment.wav", "vocals.wav"]
@@ -453,29 +454,18 @@ def test_a_file_that_may_not_grow(music, tmp_path, format):
     assert names(tmp_path) == ["in.wav"]
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A real file system of 1 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("may not mount a small file system")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
 @pytest.mark.parametrize("run", WAYS)
 @pytest.mark.parametrize("format", ["wav", "flac"])
-def test_a_full_disk(music, tmp_path, small_disk, format, run):
+def test_a_full_disk(music, tmp_path, format, run):
     soundfile.write(tmp_path / "in.wav", music(8.0), 44100)
-    old = small_disk / "in" / f"vocals.{format}"
-    old.parent.mkdir()
-    old.write_text("the old one")
-    line = complaint(separate(tmp_path / "in.wav", "-o", small_disk, "--format", format, "--overwrite", run=run))
-    assert "cannot write: No space left on device" in line
-    assert names(small_disk) == ["in", f"in/vocals.{format}"]
-    assert old.read_text() == "the old one"
+    with small_disk(tmp_path / "disk", 1) as disk:
+        old = disk / "in" / f"vocals.{format}"
+        old.parent.mkdir()
+        old.write_text("the old one")
+        line = complaint(separate(tmp_path / "in.wav", "-o", disk, "--format", format, "--overwrite", run=run))
+        assert "cannot write: No space left on device" in line
+        assert names(disk) == ["in", f"in/vocals.{format}"]
+        assert old.read_text() == "the old one"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")

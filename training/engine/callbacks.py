@@ -59,6 +59,22 @@ class RefuseNan(keras.callbacks.Callback):
                 )
 
 
+class RefuseVanishedRun(keras.callbacks.Callback):
+    """End of a run whose folder was deleted, which TensorBoard would make anew without its configuration.
+
+    Raises:
+        ValueError: names the folder.
+    """
+
+    def __init__(self, run: Path):
+        super().__init__()
+        self.run = run
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not (self.run / "config.json").exists():
+            raise ValueError(f"{self.run}: expected the run's config.json. Received: none, it has been deleted")
+
+
 class SaveBestNetwork(keras.callbacks.Callback):
     """A callback that writes the mask network whenever the validation loss is the lowest so far.
 

@@ -195,6 +195,7 @@ def _callbacks(
     result: list[keras.callbacks.Callback] = [average] if average else []
     result += [
         callbacks.RefuseNan(),
+        callbacks.RefuseVanishedRun(run),
         callbacks.SaveBestNetwork(run / "best.keras", best, average),
         callbacks.History(path, config.frames_per_step, lambda: clock.seconds),
         callbacks.Checkpoint(run / "checkpoint.weights.h5"),

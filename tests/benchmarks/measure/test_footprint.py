@@ -20,14 +20,14 @@ from tests.support.tflite import module_to_tflite
 def test_what_a_file_takes(models, monkeypatch):
     path = models / "small-waveform-float32.tflite"
     resident, now, loads = iter([100.0, 130.5]), iter([0.0, 1.0, 10.0, 13.0, 20.0, 22.0]), []
-    monkeypatch.setattr(footprints, "_resident_mb", lambda: next(resident))
+    monkeypatch.setattr(footprints, "resident_mb", lambda: next(resident))
     monkeypatch.setattr(footprints, "LOADS", 3)
     monkeypatch.setattr(footprints, "open_step", lambda file: loads.append(file) or open_step(file))
     monkeypatch.setattr(footprints.time, "perf_counter", lambda: next(now))
     found = footprints.footprint(str(path))
     assert found == {"load_ms": 2000.0, "rss_mb": 30.5, "macs": macs.multiplications(path)}
     assert loads == [path] * 4
-    monkeypatch.setattr(footprints, "_resident_mb", lambda: None)
+    monkeypatch.setattr(footprints, "resident_mb", lambda: None)
     monkeypatch.setattr(footprints.time, "perf_counter", lambda: 0.0)
     assert footprints.footprint(str(path))["rss_mb"] is None
 

@@ -197,11 +197,14 @@ def short(monkeypatch, tmp_path, music):
 
 @pytest.mark.parametrize("kind", [("mask", "float32"), ("waveform", "dynamic_int8")], ids=" ".join)
 def test_endure_passes_a_sound_file(files, short, capsys, kind):
-    assert cli.main(["endure", str(files[kind]), "--data", str(short), "--hours", "0.0001"]) == 0
+    arguments = [str(files[kind]), "--data", str(short), "--hours", "0.0001", "--write", str(short / "endurance.md")]
+    assert cli.main(["endure", *arguments]) == 0
     out = capsys.readouterr().out
-    assert f"{files[kind].name}: 3 rounds of 2 s of music" in out
+    assert f"## {files[kind].name}\n\n3 rounds of 2 s of music" in out
     lines = [line for line in out.splitlines() if line.startswith("| 0.00")]
     assert len(lines) == 3
+    assert "\n".join(lines) in (short / "endurance.md").read_text()
+    assert out.rstrip().endswith("Passed.")
     assert "1 steps undone; in silence a peak of 0." in out
     assert f"{44100 // STEP * STEP * 2} NaN samples repaired" in out
 
@@ -223,6 +226,14 @@ class Broken(StreamingSeparator):
 class Fading(Broken):
     def harm(self, stems):
         return {source: stem * 0.9995**self.pushed for source, stem in stems.items()}
+
+
+class Quieter(Broken):
+    """In its last round."""
+
+    def harm(self, stems):
+        gain = np.float32(0.9 if self.pushed > 2800 else 1.0)
+        return {source: stem * gain for source, stem in stems.items()}
 
 
 class Noisy(Broken):
@@ -252,6 +263,7 @@ class Growing(StepModel):
     ("broken", "message"),
     [
         (Fading, "expected an SNR to a fresh stream of at least 10 dB"),
+        (Quieter, "expected an SDR of the last hour within 0.1 dB of the first one's"),
         (Noisy, "expected silence from silence. Received: a peak of 1e-05"),
         (Poisoned, "stems are not finite"),
         (Undone, "1 steps undone"),
@@ -276,6 +288,13 @@ def test_endure_fails_a_state_that_grows(files, short, monkeypatch, capsys):
     monkeypatch.setattr("keras_sep.separator.StepModel", Growing)
     assert cli.main(["endure", str(files["mask", "float32"]), "--data", str(short), "--hours", "0.0001"]) == 1
     assert "expected a state_0 that stays within" in capsys.readouterr().err
+
+
+def test_endure_fails_memory_that_grows(files, short, monkeypatch, capsys):
+    memory = iter([100.0, 100.0, 117.0])
+    monkeypatch.setattr(endurance, "resident_mb", lambda: next(memory))
+    assert cli.main(["endure", str(files["mask", "float32"]), "--data", str(short), "--hours", "0.0001"]) == 1
+    assert "expected memory that stays within 116 MB. Received: 117 MB" in capsys.readouterr().err
 
 
 def test_endure_says_what_it_cannot_do(files, short, capsys, monkeypatch):

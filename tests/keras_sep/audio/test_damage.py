@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
+import av
 import numpy as np
 import pytest
 import soundfile
 
 from keras_sep import AudioError
 from keras_sep.audio import AudioReader
+from keras_sep.audio.headers import links
 from tests.support.coded import FILE_KINDS, FileKind, lag, write_coded, write_kind
 
 RATE = 44100
@@ -276,3 +278,40 @@ def test_an_unknown_codec(music, tmp_path):
     (tmp_path / "a.wav").write_bytes(content)
     with pytest.raises(AudioError, match=r"a.wav: expected an audio file. Received: one of an unknown codec"):
         AudioReader(tmp_path / "a.wav")
+
+
+def test_a_stream_that_turns_up_late_does_not_disturb_the_other(music, tmp_path):
+    """One damaged bit names a stream that the container has not announced: PyAV fails at the file's end then."""
+    path, packet_size = tmp_path / "broadcast.ts", 188
+    write_kind(path, music(0.5), FILE_KINDS["broadcast.ts"])
+    whole, _ = read(path)
+    content = bytearray(path.read_bytes())
+    begins_sound = b"\x47\x41\x00"  # a packet of the stream 0x100 that begins a block of it
+    places = [at for at in range(0, len(content), packet_size) if content[at : at + 3] == begins_sound]
+    content[places[-1] + 2] ^= 1
+    path.write_bytes(content)
+    with av.open(path) as container, pytest.raises(IndexError):
+        list(container.demux(list(container.streams)))
+    y, _ = read(path)
+    assert 0.5 * len(whole) < len(y) < len(whole)
+    np.testing.assert_allclose(y[:-1152], whole[: len(y) - 1152], atol=1e-6)
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_tags_that_claim_more_than_the_file_are_not_read(music, tmp_path, behind):
+    """FFmpeg would reserve as much memory as the damaged size says."""
+    path = tmp_path / "tags.wav"
+    soundfile.write(path, music(0.2), RATE, subtype="FLOAT")
+    content = path.read_bytes()
+    tags = b"LIST\xf0\xff\xff\x7fINFOIART\xd0\xff\xff\x7fname"
+    path.write_bytes(content + tags if behind else content[:12] + tags + content[12:])
+    with path.open("rb") as file:
+        (link,) = links(file)
+    assert list(link.patches.values()) == [b"JUNK"]
+    if behind:
+        y, warnings = read(path)
+        np.testing.assert_array_equal(y, music(0.2))
+        assert warnings == []
+    else:
+        with pytest.raises(AudioError, match="expected an audio file"):
+            read(path)

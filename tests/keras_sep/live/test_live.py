@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from keras_sep.live.sound_card import Device, find_device
 from keras_sep.live.terminal import KEYS_HELP, Keys, Terminal, press, status_line, summary
 from keras_sep.presets import DEFAULT_PRESET
 from tests.support.commands import WAYS, here
+from tests.support.fake_sounddevice import PLAYING, SILENT
 from tests.support.needs import needs_posix
 from tests.support.paths import GOLDEN
 
@@ -721,22 +722,6 @@ def test_the_line_says_what_is_going_on(music):
 # The command's mistakes.
 
 
-@pytest.fixture
-def sounddevice(tmp_path, monkeypatch) -> Callable[[str], None]:
-    """sounddevice(code): the module of this name, for this process and those it starts."""
-    folder = tmp_path / "lib"
-    folder.mkdir()
-    monkeypatch.syspath_prepend(folder)
-    monkeypatch.setenv("PYTHONPATH", os.fspath(folder), prepend=os.pathsep)
-    monkeypatch.setitem(sys.modules, "sounddevice", None)  # so that it is forgotten again, or the real one is back
-
-    def write(code: str) -> None:
-        sys.modules.pop("sounddevice", None)
-        (folder / "sounddevice.py").write_text(code)
-
-    return write
-
-
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -779,25 +764,9 @@ def test_without_sounddevice_or_portaudio(sounddevice, tmp_path, run, code, expe
     assert not (tmp_path / "out").exists()
 
 
-FAKE_SOUNDDEVICE = """
-class default: device = (0, 1)
-class PortAudioError(Exception): pass
-def query_hostapis(): return [{"name": "Fake"}]
-def query_devices(index=None):
-    common = {"hostapi": 0, "default_samplerate": 44100.0,
-              "default_low_input_latency": 0.01, "default_low_output_latency": 0.01}
-    if index is not None: return common
-    return [{"index": 0, "name": "microphone", "max_input_channels": 2, "max_output_channels": 0, **common},
-            {"index": 1, "name": "speakers", "max_input_channels": 0, "max_output_channels": 2, **common}]
-class InputStream:
-    def __init__(self, **_): raise PortAudioError("Device\\nunavailable")
-OutputStream = InputStream
-"""
-
-
 @pytest.mark.parametrize("run", WAYS)
 def test_bad_inputs_are_one_line_and_leave_nothing(sounddevice, music, tmp_path, run):
-    sounddevice(FAKE_SOUNDDEVICE)
+    sounddevice(SILENT)
     song, there = tmp_path / "song.wav", tmp_path / "there"
     soundfile.write(song, music(0.1), RATE)
     there.mkdir()
@@ -825,27 +794,6 @@ def test_bad_inputs_are_one_line_and_leave_nothing(sounddevice, music, tmp_path,
         assert [path.name for path in there.iterdir()] == ["vocals.wav"]
 
 
-PLAYING_SOUNDDEVICE = (
-    FAKE_SOUNDDEVICE[: FAKE_SOUNDDEVICE.index("class InputStream")]
-    + """
-import threading, time, types
-import numpy as np
-class OutputStream:
-    latency = 0.01
-    def __init__(self, callback, channels, samplerate, **_):
-        self.callback, self.channels, self.rate, self.stopped = callback, channels, samplerate, threading.Event()
-    def start(self): threading.Thread(target=self.play, daemon=True).start()
-    def play(self):
-        times = types.SimpleNamespace(currentTime=0, outputBufferDacTime=0)
-        status = types.SimpleNamespace(output_underflow=False)
-        while not self.stopped.wait(512 / self.rate):
-            self.callback(np.zeros((512, self.channels), np.float32), 512, times, status)
-    def abort(self, ignore_errors): self.stopped.set()
-    def close(self, ignore_errors): pass
-"""
-)
-
-
 def take_terminal() -> None:
     """Makes standard input the terminal that controls a new session: who closes it ends the session."""
     import fcntl
@@ -862,7 +810,7 @@ SESSION = {"start_new_session": True, "preexec_fn": take_terminal}
 @pytest.mark.parametrize("stop", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_whatever_ends_it_keeps_the_recording(sounddevice, music, tmp_path, stop):
     """As a terminal that is closed does it, which then cannot be written to; and more of the kind change nothing."""
-    sounddevice(PLAYING_SOUNDDEVICE)
+    sounddevice(PLAYING)
     x, out = np.tile(music(1.0), (60, 1)), tmp_path / "out"
     soundfile.write(tmp_path / "song.wav", x, RATE, subtype="FLOAT")
     ours, terminal = os.openpty()
@@ -897,7 +845,7 @@ def test_whatever_ends_it_keeps_the_recording(sounddevice, music, tmp_path, stop
 @needs_posix
 def test_ctrl_c_while_the_recording_is_put_in_place(sounddevice, music, tmp_path, monkeypatch):
     """The song is over, and somebody waits no longer."""
-    sounddevice(PLAYING_SOUNDDEVICE)
+    sounddevice(PLAYING)
     close = Recorder.close
 
     def interrupted(recorder: Recorder) -> list[Path]:
@@ -915,7 +863,7 @@ def test_ctrl_c_while_the_recording_is_put_in_place(sounddevice, music, tmp_path
 @pytest.mark.command
 def test_a_terminal_that_goes_is_no_reason_to_stop(sounddevice, music, tmp_path):
     """Of what was told to ignore it, as by `nohup`."""
-    sounddevice(PLAYING_SOUNDDEVICE)
+    sounddevice(PLAYING)
     soundfile.write(tmp_path / "song.wav", music(3.0), RATE, subtype="FLOAT")
     ours, terminal = os.openpty()
     command = ["nohup", sys.executable, "-m", "keras_sep.cli", "live", "--file", tmp_path / "song.wav"]

@@ -23,6 +23,7 @@ from tests.support.paths import CONFIGS, ROOT
 from tests.support.runs import RATE, TINY_SPEC, manifest_row, options, settings, tiny_config, write_run
 from training.__main__ import main
 from training.commands.reproduction import METHODS
+from training.engine.callbacks import RefuseVanishedRun
 from training.engine.training_run import train
 from training.evaluation.methods import of_run
 from training.evaluation.songs import scored_songs
@@ -200,6 +201,14 @@ def test_other_data_are_refused(data, tmp_path):
 
 
 # --- what is refused
+
+
+def test_a_run_whose_folder_is_deleted_is_an_error(tmp_path):
+    check = RefuseVanishedRun(tmp_path)
+    with pytest.raises(ValueError, match=r"expected the run's config\.json\. Received: none, it has been deleted"):
+        check.on_epoch_end(0)
+    (tmp_path / "config.json").touch()
+    check.on_epoch_end(1)
 
 
 @pytest.mark.trains
@@ -383,6 +392,7 @@ else:
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from training.engine.config import TrainConfig
+from training.engine.callbacks import RefuseVanishedRun
 from training.engine.training_run import train
 config = TrainConfig.load(Path(sys.argv[2]), sys.argv[5:])
 for devices in (1, 2):

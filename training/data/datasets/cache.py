@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from common.files import sha256_of
+from common.files import sha256_of, write_json, written_beside
 from training.data.datasets.decode import BLOCK_SAMPLES, PADDING_S, Block, Unreadable, blocks
 from training.data.datasets.track import Source
 
@@ -70,21 +70,20 @@ class DecodeCache:
         """
         path = self._path(dataset, sources)
         self.folder.mkdir(parents=True, exist_ok=True)
-        part, raw = (path.with_suffix(f".{os.getpid()}.{suffix}") for suffix in ("part", "raw"))
-        try:
-            channels, peak = 1, 0.0
-            with raw.open("wb") as file:
-                for block in _sum(sources, self.sample_rate):
-                    channels, peak = block.shape[1], max(peak, float(np.abs(block).max(initial=0.0)))
-                    file.write(np.ascontiguousarray(block, np.float32).tobytes())
-            # A sum may exceed full scale, but int16 may not: the audio is scaled down, and the factor is stored.
-            scale = 1.0 if peak <= 1.0 else peak * 32768 / 32767
-            _quantise(raw, part, channels, scale)
+        raw = path.with_name(f".{path.name}.raw.{os.getpid()}.part")
+        with written_beside(path) as part:
+            try:
+                channels, peak = 1, 0.0
+                with raw.open("wb") as file:
+                    for block in _sum(sources, self.sample_rate):
+                        channels, peak = block.shape[1], max(peak, float(np.abs(block).max(initial=0.0)))
+                        file.write(np.ascontiguousarray(block, np.float32).tobytes())
+                # A sum may exceed full scale, which int16 cannot: it is kept smaller, and the factor beside it.
+                scale = 1.0 if peak <= 1.0 else peak * 32768 / 32767
+                _quantise(raw, part, channels, scale)
+            finally:
+                raw.unlink(missing_ok=True)
             hashes = {file_path: sha256_of(file_path) for file_path in {source.path for source in sources}}
-            part.replace(path)
-        finally:
-            raw.unlink(missing_ok=True)
-            part.unlink(missing_ok=True)
         rows = [
             {"path": str(s.path), "sha256": hashes[s.path], "stream": s.stream, "gain": s.gain} | _stat(s.path)
             for s in sources
@@ -94,8 +93,7 @@ class DecodeCache:
             recipe = [[row["sha256"], row["stream"], row["gain"]] for row in rows]
             sha256 = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()
         about = {"sha256": sha256, "scale": scale, "sample_rate": self.sample_rate, "sources": rows}
-        part.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        part.replace(path.with_suffix(".json"))
+        write_json(path.with_suffix(".json"), about)
         return Entry(np.load(path, mmap_mode="r"), scale, sha256)
 
     def _path(self, dataset: str, sources: Sequence[Source]) -> Path:
@@ -148,8 +146,9 @@ def _check_rest(
 def _quantise(raw: Path, out: Path, channels: int, scale: float) -> None:
     """Converts raw float32 samples to an int16 .npy file (samples, channels), divided by `scale`; block by block."""
     signal = np.memmap(raw, np.float32, mode="r").reshape(-1, channels)
-    audio = np.lib.format.open_memmap(out, mode="w+", dtype=np.int16, shape=signal.shape)
-    for start in range(0, len(signal), BLOCK_SAMPLES):
-        block = signal[start : start + BLOCK_SAMPLES] * np.float32(32768 / scale)
-        audio[start : start + BLOCK_SAMPLES] = np.clip(np.round(block), -32768, 32767).astype(np.int16)
-    audio.flush()
+    with out.open("wb") as file:  # not memory-mapped: on a full disk that would be a signal in place of an error
+        header = {"descr": "<i2", "fortran_order": False, "shape": signal.shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in range(0, len(signal), BLOCK_SAMPLES):
+            block = signal[start : start + BLOCK_SAMPLES] * np.float32(32768 / scale)
+            file.write(np.clip(np.round(block), -32768, 32767).astype("<i2").tobytes())
