@@ -240,6 +240,7 @@ class Separator:
         options: FileOptions = _DEFAULTS,
         *,
         progress: Progress | None = None,
+        written: Callable[[Mapping[Path, Array]], None] = lambda blocks: None,
         before_commit: Callable[[], None] = lambda: None,
     ) -> list[str]:
         """Separates a file into any files that its stems can be added up to.
@@ -248,6 +249,7 @@ class Separator:
             path: audio file, or "-" for standard input.
             outputs: what to write where; the song's tags and cover are carried over.
             progress: as for `separate_file`.
+            written: called with each block (n, channels) of each output, before it is clipped or rescaled.
             before_commit: called when all outputs are complete, before they are put in place.
 
         Returns:
@@ -287,7 +289,9 @@ class Separator:
                 ) as separated:
                     for part in separated:
                         stems = dict(zip(self.spec.sources, part, strict=True))
-                        files.write({str(output.path): _mix(stems, output.gains) for output in outputs})
+                        mixed = {output.path: _mix(stems, output.gains) for output in outputs}
+                        files.write({str(path): block for path, block in mixed.items()})
+                        written(mixed)
                         done += part.shape[1]
                         if progress:
                             progress(done, reader.num_samples, reader.sample_rate)

@@ -14,8 +14,8 @@ import pytest
 from tests.support.paths import ROOT
 from tests.support.pending import PENDING
 
-# Examples that convert or train a network take a few seconds.
-SLOW = ("keras_sep.tflite.", "keras_sep.separation.Separation")
+# Examples that convert or train a network, or start Ray, take a few seconds.
+SLOW = ("keras_sep.tflite.", "keras_sep.separation.Separation", "keras_sep.cluster.session")
 
 # A first word with which a phrase has no subject.
 VERBLESS = re.compile(
@@ -124,7 +124,7 @@ def _examples() -> Iterator[object]:
     for module, path in _modules():
         for node in _public(path):
             name = f"{module}.{node.name}"
-            marks = [pytest.mark.slow("converts or trains a network")] if name.startswith(SLOW) else []
+            marks = [pytest.mark.slow("converts or trains a network, or starts Ray")] if name.startswith(SLOW) else []
             yield pytest.param(module, node.name, id=name, marks=marks)
 
 

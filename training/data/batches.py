@@ -55,6 +55,7 @@ def random_batches(
     first_step: int = 0,
     prefetch: int = PREFETCH,
     workers: int = 0,
+    rows: range | None = None,
 ) -> Iterator[Batch]:
     """Endless batches from `first_step` on; a batch is a function of (seed, step), so a resumed run goes on alike.
 
@@ -68,6 +69,7 @@ def random_batches(
         first_step: number of the first batch.
         prefetch: batches that are ready or being made, ≥ 1.
         workers: processes that draw; 0 for none.
+        rows: of each batch, to make these alone; None for all.
 
     Yields:
         (x, y): x (B, T, F, V), and y, a dict of the sources' magnitudes (B, T, F, C).
@@ -77,15 +79,16 @@ def random_batches(
             "batches: expected counts of at least 1, and no fewer than 0 workers. Received: "
             f"batch_size={batch_size}, prefetch={prefetch}, workers={workers}"
         )
+    rows = rows or range(batch_size)
     with ExitStack() as stack:
         draw = _draw_here(mixer)
         if workers:
             # One batch more than `prefetch` is being made while the next one is waited for.
-            draw = stack.enter_context(drawing_processes(mixer, workers, (prefetch + 1) * batch_size))
+            draw = stack.enter_context(drawing_processes(mixer, workers, (prefetch + 1) * len(rows)))
 
         def make(step: int) -> Batch:
-            first = step % (prefetch + 1) * batch_size
-            return assemble(draw(first, [[seed, step, row] for row in range(batch_size)]))
+            first = step % (prefetch + 1) * len(rows)
+            return assemble(draw(first, [[seed, step, row] for row in rows]))
 
         threads = ThreadPoolExecutor(prefetch if workers else 1, thread_name_prefix="batches")
         stack.callback(threads.shutdown, wait=False, cancel_futures=True)

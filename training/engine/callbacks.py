@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import csv
 import math
+import tempfile
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
@@ -60,11 +62,11 @@ class RefuseNan(keras.callbacks.Callback):
 
 
 class SaveBestNetwork(keras.callbacks.Callback):
-    """Writes the mask network whenever the validation loss is the lowest so far."""
+    """Writes the mask network whenever the validation loss is the lowest so far; of several processes, the first."""
 
-    def __init__(self, path: Path, best: float, average: Average | None):
+    def __init__(self, path: Path, best: float, average: Average | None, writes: bool = True):
         super().__init__()
-        self.path, self.best, self.average = path, best, average
+        self.path, self.best, self.average, self.writes = path, best, average, writes
 
     def on_epoch_end(self, epoch, logs=None):
         if logs["val_loss"] < self.best:
@@ -72,7 +74,8 @@ class SaveBestNetwork(keras.callbacks.Callback):
             # Through the property: on JAX it brings the weights back into the model.
             network = self.model.network
             with _averaged(self.average):
-                save_network(network, self.path)
+                if self.writes:
+                    save_network(network, self.path)
 
 
 class History(keras.callbacks.Callback):
@@ -120,32 +123,42 @@ class History(keras.callbacks.Callback):
 class Checkpoint(keras.callbacks.Callback):
     """Everything that training goes on from, in one file, put in place by one rename.
 
-    Weights, optimizer (with the step count, and so the schedule), moving averages.
+    Weights, optimizer (with the step count, and so the schedule), moving averages. Of several processes the first one's
+    is kept; on JAX all have to gather the variables, and so to save.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, keeps: bool = True):
         super().__init__()
-        self.path = path
+        self.path, self.keeps = path, keeps
 
     def on_epoch_end(self, epoch, logs=None):
         part = self.path.with_name(f".part.{self.path.name}")  # Keras wants the suffix .weights.h5
-        self.model.save_weights(part, overwrite=True)
-        part.replace(self.path)
+        if self.keeps:
+            self.model.save_weights(part, overwrite=True)
+            part.replace(self.path)
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            self.model.save_weights(Path(folder) / part.name)
 
 
 class StopInTime(keras.callbacks.Callback):
-    """Ends this call of `fit` when another epoch like the last would go beyond the time; one is always trained."""
+    """Ends this call of `fit` when another epoch like the last would go beyond the time; one is always trained.
 
-    def __init__(self, deadline: float):
+    Args:
+        deadline: of `time.monotonic`.
+        agree: of several processes, returns what the first says.
+    """
+
+    def __init__(self, deadline: float, agree: Callable[[bool], bool] = bool):
         super().__init__()
-        self.deadline, self._begin = deadline, 0.0
+        self.deadline, self.agree, self._begin = deadline, agree, 0.0
 
     def on_epoch_begin(self, epoch, logs=None):
         self._begin = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
         now = time.monotonic()
-        if now + 1.1 * (now - self._begin) > self.deadline:
+        if self.agree(now + 1.1 * (now - self._begin) > self.deadline):
             self.model.stop_training = True
 
 
