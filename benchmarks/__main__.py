@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from benchmarks.commands import browser, costs, separators, steps
+from benchmarks.commands import browser, cluster, costs, separators, steps
 from common.command_line import run_command
 
-COMMANDS = (costs, separators, steps, browser)
+COMMANDS = (costs, separators, steps, browser, cluster)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

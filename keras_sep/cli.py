@@ -21,6 +21,7 @@ from keras_sep._version import __version__
 from keras_sep.errors import AudioError, DesktopError, ModelFileError, PageError
 
 if TYPE_CHECKING:
+    from keras_sep.batch.plan import Request
     from keras_sep.batch.template import NameTemplate
 
 T = TypeVar("T")
@@ -244,7 +245,6 @@ def _add_separate(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.add_argument(
         "inputs",
         nargs="*",
-        type=Path,
         metavar="INPUT",
         help="audio or film file (wav, flac, ogg, mp3, m4a, opus, mp4, webm and more); a folder, for all songs in it "
         "and in its subfolders; - for standard input",
@@ -255,7 +255,6 @@ def _add_separate(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.add_argument(
         "-o",
         "--out",
-        type=Path,
         required=True,
         metavar="OUTDIR",
         help="folder for the stems; - for standard output (one song and one stem, or --mix)",
@@ -348,6 +347,13 @@ def _add_separate(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     parser.add_argument(
         "--quiet", action="store_true", help="show neither a progress bar nor the outputs, only warnings and errors"
+    )
+    parser.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="separate on all machines of a Ray cluster: HOST:PORT, auto for the one that this machine is in, or local "
+        "for this machine alone. Inputs may then be lists (txt, csv, parquet), and inputs and OUTDIR URIs such as "
+        "s3://bucket/folder; OUTDIR/manifest.parquet says what was made. Needs the extra `cluster`",
     )
     parser.set_defaults(run=_separate, usage_error=parser.error)
 
@@ -443,18 +449,21 @@ def _separate(args: argparse.Namespace) -> int:
     from keras_sep.store import example
 
     if args.example:
-        args.inputs.append(example() / "mixture.flac")
+        args.inputs.append(str(example() / "mixture.flac"))
     if not args.inputs:
         args.usage_error("expected an INPUT, or --example. Received: none")
-    if STANDARD in args.inputs and len(args.inputs) > 1:
-        raise AudioError(f"-: expected standard input alone. Received: {len(args.inputs)} inputs")
+    inputs, out = [Path(text) for text in args.inputs], Path(args.out)
+    if STANDARD in inputs and len(inputs) > 1:
+        raise AudioError(f"-: expected standard input alone. Received: {len(inputs)} inputs")
+    if args.cluster and STANDARD in (out, *inputs):
+        raise AudioError("--cluster: expected files and folders. Received: -")
     format = FORMATS[args.format]
     format.require(format.highest_rate, 1, args.bitrate, "--bitrate")
     preset = args.preset or DEFAULT_PRESET
     separator = _open(lambda: Separator(preset, model=args.model))  # fails here, before any input is touched
     request = Request(
-        inputs=args.inputs,
-        out=args.out,
+        inputs=inputs,
+        out=out,
         mixes=_mixes(args, separator.spec.sources),
         template=args.name or NameTemplate(DEFAULT),
         suffix=format.suffix,
@@ -464,11 +473,32 @@ def _separate(args: argparse.Namespace) -> int:
         model=separator.metadata["sha256"],
         model_name=args.model.stem if args.model else FORMER_NAMES.get(preset, preset),
     )
+    if args.cluster:
+        return _separate_catalogue(args, request, separator.model.read_bytes())
     records = Records()
     plan = make_plan(request, records)
     if args.dry_run:
         return print_plan(plan)
     return run_plan(plan, separator, records, args.jobs, args.quiet)
+
+
+def _separate_catalogue(args: argparse.Namespace, request: Request, model: bytes) -> int:
+    try:
+        from keras_sep.cluster.separate import separate_catalogue
+    except ImportError as error:
+        raise AudioError('--cluster needs Ray: pip install "keras-sep[cluster]"') from error
+
+    return separate_catalogue(
+        args.inputs,
+        args.out,
+        request,
+        model,
+        cluster=args.cluster,
+        num_workers=args.jobs,
+        dry_run=args.dry_run,
+        quiet=args.quiet,
+        say=lambda kind, line: _complain(f"{kind}: {_one_line(line)}" if kind else line),
+    )
 
 
 def _open(make: Callable[[], T]) -> T:

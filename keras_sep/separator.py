@@ -270,6 +270,7 @@ class Separator:
         options: FileOptions = _DEFAULTS,
         *,
         progress: Progress | None = None,
+        written: Callable[[Mapping[Path, Array]], None] = lambda blocks: None,
         before_commit: Callable[[], None] = lambda: None,
     ) -> list[str]:
         """Separates a file into any sums of its stems.
@@ -279,6 +280,8 @@ class Separator:
             outputs: files to write; they get the song's tags and cover.
             options: options for reading and writing.
             progress: as for `separate_file`.
+            written: function that is called with each block (n, channels) of each output, before it is clipped or
+                rescaled.
             before_commit: function that is called when all outputs are complete, before they appear; an exception from
                 it discards them.
 
@@ -319,7 +322,9 @@ class Separator:
                 ) as separated:
                     for part in separated:
                         stems = dict(zip(self.spec.sources, part, strict=True))
-                        files.write({str(output.path): _mix(stems, output.gains) for output in outputs})
+                        mixed = {output.path: _mix(stems, output.gains) for output in outputs}
+                        files.write({str(path): block for path, block in mixed.items()})
+                        written(mixed)
                         done += part.shape[1]
                         if progress:
                             progress(done, reader.num_samples, reader.sample_rate)

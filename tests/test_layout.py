@@ -45,11 +45,13 @@ IMPORTS: dict[str, set[str]] = {
     "separator": {"audio", "engine", "errors", "outputs", "presets", "resampler", "runtime"},
     "live": {"audio", "errors", "live", "outputs", "resampler", "separator", "spec"},
     "batch": {"_version", "audio", "batch", "errors", "outputs", "separator"},
+    "cluster": {"_version", "audio", "batch", "cluster", "errors", "outputs", "separator"},
     "__init__": {"_version", "errors", "presets", "separator", "spec", "store"},
     "cli": {
         "_version",
         "audio",
         "batch",
+        "cluster",
         "desktop",
         "errors",
         "live",

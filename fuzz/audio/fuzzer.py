@@ -175,7 +175,7 @@ def damaged_file(seeds: dict[str, bytes], seed: int, number: int) -> tuple[str, 
 
 
 def _seed_files(folder: Path) -> dict[str, bytes]:
-    """The intact files, kept: some hold random numbers, and a damaged file is to be the same in the next call."""
+    """Returns the intact files, which are kept: some hold random numbers, and a damaged file is to be the same in the next call."""
     kept = folder / "intact"
     if not kept.exists():
         part = folder / f"intact.{os.getpid()}"
@@ -194,7 +194,7 @@ def _keep(findings: Path, found: str, name: str, content: bytes, answer: dict[st
 
 
 def _memory() -> str | None:
-    """A file system in memory, where there is one."""
+    """Returns a folder of a file system in memory, where there is one."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 

@@ -41,7 +41,7 @@ def _seal(data: bytes) -> bytes:
 
 
 def _place(rng: random.Random, data: bytes) -> int:
-    """A position, every other time in what is probably a header."""
+    """Draws a position, every other time in what is probably a header."""
     return rng.randrange(max(1, min(len(data), _HEAD) if rng.random() < 0.5 else len(data)))
 
 
@@ -54,7 +54,7 @@ def _flip(rng: random.Random, data: bytes, others: Sequence[bytes]) -> bytes:
 
 
 def _number(rng: random.Random, data: bytes, others: Sequence[bytes]) -> bytes:
-    """Another number of 1 to 8 bytes, of either byte order."""
+    """Makes another number of 1 to 8 bytes, of either byte order."""
     size, place = rng.choice((1, 2, 3, 4, 4, 8)), _place(rng, data)
     if rng.random() < 0.5:
         number = rng.choice(_NUMBERS)
@@ -91,7 +91,7 @@ def _insert(rng: random.Random, data: bytes, others: Sequence[bytes]) -> bytes:
 
 
 def _splice(rng: random.Random, data: bytes, others: Sequence[bytes]) -> bytes:
-    """The beginning of this file and the end of another one, or a part of another one in it."""
+    """Joins the beginning of this file and the end of another one, or a part of another one in it."""
     other = rng.choice(others)
     place, start = _place(rng, data), _place(rng, other)
     if rng.random() < 0.5:

@@ -57,7 +57,7 @@ def _sound(channels: int) -> np.ndarray:
 
 
 def _with_picture(flac: bytes) -> bytes:
-    """A flac file with a block of a picture behind its first block, of 34 bytes and a header of 4."""
+    """Makes a flac file with a block of a picture behind its first block, of 34 bytes and a header of 4."""
     picture, mime = png(), b"image/png"
     body = struct.pack(">II", 3, len(mime)) + mime + struct.pack(">IIIIII", 0, 16, 16, 24, 0, len(picture)) + picture
     head = struct.pack(">I", 6 << 24 | len(body))

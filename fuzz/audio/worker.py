@@ -43,7 +43,7 @@ _SPARE_FILES = 16  # open ones, that the garbage collector may not have come to
 
 
 class Checker:
-    """Separates files as `keras-sep separate` does, without its start, and says what is wrong with the outcome.
+    """Separation of files as by `keras-sep separate`, without its start, with a verdict on each outcome.
 
     Args:
         folder: for the outputs; emptied each time.
@@ -133,7 +133,7 @@ def options_for(content: bytes) -> FileOptions:
 
 
 def _length(stem: Path) -> int:
-    """Samples of a file, -1 where its header states another size than it has."""
+    """Returns the samples of a file, -1 where its header states another size than it has."""
     with stem.open("rb") as file:
         head = file.read(8)
     if head.startswith(b"RIFF") and int.from_bytes(head[4:], "little") + 8 != stem.stat().st_size:

@@ -1,4 +1,4 @@
-"""Commands that are ended at random moments, and given again.
+"""A bench on which commands are ended at random moments, and given again.
 
 What they had finished by then must be whole, what they had not must be absent, or be cleared away by the next run; and
 the command given again must end as an undisturbed one.
@@ -33,7 +33,7 @@ _INTERRUPTED = 130
 
 
 class Process:
-    """A fork of this process that runs a command, in a session of its own.
+    """A fork of this process that runs a command, in a separate session.
 
     Args:
         run: returns the exit status.
@@ -176,7 +176,7 @@ class Bench:
 
     Args:
         place: an empty folder.
-        can_fill: the output folder is on a file system of its own.
+        can_fill: the output folder is on a separate file system.
     """
 
     def __init__(self, scenario: Scenario, place: Path, can_fill: bool):
@@ -233,7 +233,7 @@ class Bench:
         return Process(lambda: self._scenario.command(self._inputs, self._out), self._messages)
 
     def _after(self, process: Process, end: str, status: int | None) -> str | None:
-        """What is wrong with what a disturbed command has left, or None."""
+        """Returns what is wrong with the files that a disturbed command has left, or None."""
         if status is None:
             process.end()
             return f"no end within {_LONGEST_S:g} s"

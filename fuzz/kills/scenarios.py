@@ -1,4 +1,4 @@
-"""Commands that are killed: how each is called, and what it must have made."""
+"""The scenarios: how each command that is killed is called, and what it must have made."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Scenario:
 
     Attributes:
         inputs: makes what the command reads, in a folder.
-        command: (folder of the inputs, output folder) → the exit status; run in a process of its own.
+        command: (folder of the inputs, output folder) → the exit status; run in a separate process.
         results: what is in place in an output folder: by the names of files something that is equal for equal results.
             It raises an exception for a file that is not whole.
         is_part_of: whether results of a command that was ended early may be those, with the complete ones to compare.
@@ -97,7 +97,7 @@ def _separate(*options: str) -> Callable[[Path, Path], int]:
 
 
 def _stems(folder: Path) -> dict[str, Any]:
-    """The bytes of each stem; a record of what they were made of may come before them."""
+    """Reads the bytes of each stem; a record of what they were made of may come before them."""
     results: dict[str, Any] = {}
     for name, file in files_in(folder).items():
         if file.name == ".keras-sep.json":
@@ -257,7 +257,7 @@ def _scores(folder: Path) -> dict[str, Any]:
 
 
 def _is_evaluation(found: dict[str, Any], complete: dict[str, Any]) -> bool:
-    """What is said of songs and rows changes on the way; the scores do not."""
+    """Reads the scores; the texts about songs and rows may differ after an interruption."""
     scores = {
         name: value for name, value in found.items() if name.startswith(("v4/", "songs/", "excerpts/", "summary"))
     }

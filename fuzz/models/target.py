@@ -1,4 +1,4 @@
-"""A target of atheris, in a process of its own: `python -m fuzz.models.target TARGET OPTIONS…`, libFuzzer's options.
+"""A target of atheris, in a separate process: `python -m fuzz.models.target TARGET OPTIONS…`, libFuzzer's options.
 
 An input that raises anything but the error that users are told of ends the process, as one does that takes too long.
 """

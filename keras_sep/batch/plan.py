@@ -138,7 +138,7 @@ def make_plan(request: Request, records: Records) -> list[Job | Skipped]:
             "-o -: expected one song, and one stem of it (--stems NAME, or --mix). "
             f"Received: {len(jobs)} songs, {len(request.mixes)} stems"
         )
-    _require_distinct(jobs)
+    require_distinct([(str(job.song), [output.path for output in job.outputs]) for job in jobs])
     _require_no_input(jobs)
     for job in jobs:
         _compare(job, request, records)
@@ -170,23 +170,33 @@ def _outputs(song: Song, request: Request) -> list[Output]:
     return outputs
 
 
-def _require_distinct(jobs: Sequence[Job]) -> None:
-    owners: dict[str, Path] = {}
-    for job in jobs:
-        for output in job.outputs:
-            name = os.path.normpath(output.path)
+def require_distinct(made: Sequence[tuple[str, Sequence[Path]]]) -> None:
+    """Raises AudioError where two outputs, of one song or of two, have the same name.
+
+    Args:
+        made: each song with the paths of its outputs.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from keras_sep.batch.plan import require_distinct
+        >>> require_distinct([("a.mp3", [Path("a.wav")]), ("a.flac", [Path("a.wav")])])  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        keras_sep.errors.AudioError: a.mp3 and a.flac would both be written to a.wav: ...
+    """
+    owners: dict[str, int] = {}
+    for number, (song, paths) in enumerate(made):
+        for path in paths:
+            name = os.path.normpath(path)
             if sys.platform in ("darwin", "win32"):  # where "Song" and "song" name the same file
                 name = unicodedata.normalize("NFC", name).casefold()
-            owner = owners.setdefault(name, job.song)
-            if owner is not job.song:
+            owner = owners.setdefault(name, number)
+            if owner != number:
                 raise AudioError(
-                    f"{owner} and {job.song} would both be written to {output.path}: "
+                    f"{made[owner][0]} and {song} would both be written to {path}: "
                     "choose another OUTDIR for one, or a --name that tells them apart, as by {suffix}"
                 )
-        if len({output.path for output in job.outputs}) < len(job.outputs):
-            raise AudioError(
-                f"{job.song}: all of its stems would be written to {job.outputs[0].path}: expected {{stem}} in --name"
-            )
+        if len(set(paths)) < len(paths):
+            raise AudioError(f"{song}: all of its stems would be written to {paths[0]}: expected {{stem}} in --name")
 
 
 def _require_no_input(jobs: Sequence[Job]) -> None:

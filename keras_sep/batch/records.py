@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,27 @@ def made_of(song: Path, output: Output, options: FileOptions, model: str, model_
         "song": _relative(song, output.path.parent) if status else "-",
         "bytes": status and status.st_size,
         "mtime_ns": status and status.st_mtime_ns,
+        **made_by(output.gains, options, model, model_name),
+    }
+
+
+def made_by(gains: Mapping[str, Any], options: FileOptions, model: str, model_name: str) -> Entry:
+    """Returns what an output depends on besides its song.
+
+    Args:
+        gains: of the stems in it.
+        options, model, model_name: as for `made_of`.
+
+    Example:
+        >>> from keras_sep.batch.records import made_by
+        >>> from keras_sep.outputs import FileOptions
+        >>> made_by({"vocals": 1.0}, FileOptions(), "0123", "base")["format"]
+        'wav'
+    """
+    return {
         "model": model,
         "model_name": model_name,
-        "gains": dict(output.gains),
+        "gains": dict(gains),
         **{field: value for field, value in dataclasses.asdict(options).items() if field != "strict"},
         "version": __version__,
     }

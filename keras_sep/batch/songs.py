@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 # Suffixes of songs in folders; a file that is named by itself may have any suffix.
 SUFFIXES = frozenset(
@@ -120,18 +120,34 @@ def _reason_against(
 ) -> str | None:
     if not stat.S_ISREG(status.st_mode):
         return "not a file"
-    if not include and path.suffix[1:].lower() not in SUFFIXES:
+    return reason_against_name(below, include) or ("made by keras-sep" if is_output(path) else None)
+
+
+def reason_against_name(below: PurePath, include: Sequence[str]) -> str | None:
+    """Returns why a file below a folder is not taken for a song, by its name; None where it is.
+
+    Args:
+        below: path below the input folder.
+        include: as for `find_songs`.
+
+    Examples:
+        >>> from pathlib import PurePath
+        >>> from keras_sep.batch.songs import reason_against_name
+        >>> reason_against_name(PurePath("live/cover.jpg"), [])
+        'not an audio or film file by its suffix (--include takes others)'
+    """
+    if not include and below.suffix[1:].lower() not in SUFFIXES:
         return "not an audio or film file by its suffix (--include takes others)"
     if include and not any(_matches(below, pattern) for pattern in include):
         return "not in --include"
-    return "made by keras-sep" if is_output(path) else None
+    return None
 
 
 def _unreadable(path: Path, error: OSError) -> Skipped:
     return Skipped(path, f"cannot read: {error.strerror or error}", failed=True)
 
 
-def _matches(below: Path, pattern: str) -> bool:
+def _matches(below: PurePath, pattern: str) -> bool:
     return fnmatch.fnmatchcase((below.as_posix() if "/" in pattern else below.name).lower(), pattern.lower())
 
 

@@ -1,4 +1,4 @@
-"""Measures the plugin and writes docs/results/plugin.md: python -m plugin.checks [--minutes 10]
+"""Measurement of the plugin, which writes docs/results/plugin.md: `python -m plugin.checks [--minutes 10]`.
 
 Builds into plugin/build. Takes `--minutes` for the two instances, and some minutes for everything else.
 """
@@ -90,7 +90,7 @@ def two_instances(build: Path, scratch: Path, minutes: float) -> Iterator[list[o
 
 
 def resamplers() -> Iterator[list[object]]:
-    """44.1 kHz and back at 48 kHz: what is lost of sines up to 19 kHz, what is held back, what it takes."""
+    """Measures 44.1 kHz and back at 48 kHz: what is lost of sines up to 19 kHz, what is held back, what it takes."""
     rate, count = 48000, 2 * 48000
     generator = np.random.default_rng(0)
     clock = np.arange(count)[:, np.newaxis] / rate

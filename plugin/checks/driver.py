@@ -29,7 +29,7 @@ QUALITY = 7  # of speexdsp, as in resampler.c
 
 
 def missing() -> list[str]:
-    """Debian packages without which the plugin, or its host for tests, cannot be built here."""
+    """Returns the Debian packages without which the plugin, or its host for tests, cannot be built here."""
     packages = {"cc": "gcc", "make": "make", "pkg-config": "pkg-config"}
     absent = [package for program, package in packages.items() if not shutil.which(program)]
     if absent or not sys.platform.startswith("linux"):
@@ -58,7 +58,7 @@ def build(folder: Path, *targets: str, **variables: str) -> Path:
 
 @dataclass
 class Result:
-    """What `host` printed, and what it recorded of one instance.
+    """The output of `host`, and what it recorded of one instance.
 
     Attributes:
         report: latency (samples), latency_changes, underruns (of all instances), model (its path, as told last),
@@ -133,7 +133,7 @@ class SpeexResampler:
 
 
 def resampled(waveform: Array, rate_in: int, rate_out: int) -> Array:
-    """A waveform at another sample rate, as the plugin resamples, aligned to its first sample."""
+    """Returns a waveform at another sample rate, as the plugin resamples, aligned to its first sample."""
     if rate_in == rate_out:
         return waveform
     resampler = SpeexResampler(rate_in, rate_out, waveform.shape[1])
@@ -143,7 +143,7 @@ def resampled(waveform: Array, rate_in: int, rate_out: int) -> Array:
 
 
 def stems_of(waveform: Array, rate: int, model: Path | None = None) -> Array:
-    """Python's stems of a waveform at the host's rate, (samples, 4), aligned to it; as many as its samples give."""
+    """Returns Python's stems of a waveform at the host's rate, (samples, 4), aligned to it; as many as its samples give."""
     separator = StreamingSeparator(model=model) if model else StreamingSeparator(graph="waveform")
     mixture = resampled(waveform, rate, separator.spec.sample_rate)
     parts = [separator.push(mixture), separator.flush()]

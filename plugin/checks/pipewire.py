@@ -1,4 +1,4 @@
-"""A PipeWire session of its own: sound server, session manager, a sink without a sound card, and a home."""
+"""A private PipeWire session: sound server, session manager, a sink without a sound card, and a home."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def missing() -> list[str]:
 
 
 class Session(contextlib.ExitStack):
-    """Runs PipeWire until it is closed.
+    """The session, which runs until it is closed.
 
     Args:
         folder: for its sockets, logs and home; a short path.
@@ -113,7 +113,7 @@ class Heard:
     """A stem as it was recorded and as Python computes it, (samples, 2) each, aligned.
 
     Attributes:
-        silence: samples by which the sink's stream began before the song: the network has heard them, too.
+        silence: samples by which the sink's stream began before the song: the network has got them, too.
         difference: the largest one.
     """
 
@@ -152,5 +152,5 @@ def compare(recorded: Array, song: Array, stem: str) -> Heard:
 
 
 def sdr(reference: Array, estimate: Array) -> float:
-    """Energy of the reference over that of the error, dB."""
+    """Returns the energy of the reference over that of the error, dB."""
     return float(10 * np.log10(np.sum(reference**2) / np.sum((reference - estimate) ** 2)))

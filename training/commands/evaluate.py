@@ -5,12 +5,18 @@ same --out adds the scores that are missing, and rows of another model."""
 from __future__ import annotations
 
 import argparse
+import functools
+import operator
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from keras_sep.presets import DEFAULT_PRESET
 from keras_sep.spec import StreamSpec
 from training.commands.options import add_data_options, add_scoring_options, add_split, current_preset
+
+if TYPE_CHECKING:
+    from training.evaluation.methods import Method
 
 HELP = "score a model, or stems of another system"
 
@@ -48,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "mono,mp3_128k,noise_-80db,dc_10percent",
     )
     add_scoring_options(parser, protocols="v4,v3")
+    parser.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="score on a Ray cluster in place of --jobs: HOST:PORT, auto, or local; model files, runs and estimates "
+        "are there under the same paths (extra cluster)",
+    )
     parser.add_argument("--save-estimates", action="store_true", help="write the stems to DIR/estimates")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace scores of other weights or of other versions of the tools"
@@ -76,14 +88,26 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("--exclude-shared: expected a model that says what it was trained on. Received: --estimates")
     exposure = TrainingExposure()
     if args.run:
-        method, exposure = methods.of_run(args.run, name=args.name), TrainingExposure.of_run(args.run)
+        make = functools.partial(methods.of_run, args.run.resolve(), name=args.name)
+        method, exposure = make(), TrainingExposure.of_run(args.run)
     elif args.estimates:
-        method = methods.of_estimates(args.estimates, name=args.name)
+        make = functools.partial(methods.of_estimates, args.estimates.resolve(), name=args.name)
+        method = make()
     else:
-        preset = current_preset(args.preset)
-        method, provenance = methods.of_file(preset, args.model, args.graph, args.precision, name=args.name)
+        file = (current_preset(args.preset), args.model and args.model.resolve(), args.graph, args.precision)
+        make = functools.partial(_method_of_file, *file, name=args.name)
+        method, provenance = methods.of_file(*file, name=args.name)
         exposure = exposure_of_file(provenance, method.row)
     rate = method.sample_rate or StreamSpec().sample_rate
+    elsewhere = None
+    if args.cluster:
+        from training.cluster.scoring_tasks import on_cluster
+
+        makers: dict[str, Any] = {
+            **{name: functools.partial(operator.getitem, methods.REFERENCES, name) for name in references},
+            method.row: make,
+        }
+        elsewhere = on_cluster(args.cluster, makers, rate, args.excerpt, args.save_estimates)
     with scored_songs(
         args.data,
         args.split,
@@ -107,9 +131,16 @@ def run(args: argparse.Namespace) -> int:
             split=args.split,
             save_estimates=args.save_estimates,
             overwrite=args.overwrite,
+            elsewhere=elsewhere,
         )
     print(write_summary(args.out))
     failed = sum(len(row["failed"]) for row in summary["rows"])
     if failed:
         print(f"error: {failed} scores are missing, see above", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _method_of_file(*file: Any, name: str | None) -> Method:
+    from training.evaluation import methods
+
+    return methods.of_file(*file, name=name)[0]

@@ -28,6 +28,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="run folder; an interrupted run in it is resumed (default with --init-preset: runs/NAME-fine-tuned)",
     )
     add_training_options(parser)
+    hosts = parser.add_argument_group("several hosts, on JAX")
+    which = hosts.add_mutually_exclusive_group()
+    which.add_argument(
+        "--distributed",
+        action="store_true",
+        help="this is one of several processes that a launcher has started: SLURM, Open MPI, or any that sets "
+        "JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID",
+    )
+    which.add_argument(
+        "--cluster", metavar="ADDRESS", help="start them on a Ray cluster: HOST:PORT, auto, or local (extra cluster)"
+    )
+    hosts.add_argument("--hosts", type=int, default=1, metavar="N", help="processes of --cluster (default: 1)")
+    hosts.add_argument("--gpus", type=int, default=0, metavar="N", help="GPUs of each of them (default: 0)")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -41,4 +54,14 @@ def run(args: argparse.Namespace) -> None:
             raise ValueError(f"train: expected {name}, which only --init-preset makes optional. Received: none")
     out = args.out or Path("runs") / f"{preset}-fine-tuned"
     settings = (overrides_of(preset) if preset else []) + args.set
-    train(TrainConfig.load(args.config or FINE_TUNE, settings), args.data, out, **training_options(args))
+    config = TrainConfig.load(args.config or FINE_TUNE, settings)
+    if args.cluster:
+        from training.cluster.hosts import train_on_hosts
+
+        train_on_hosts(args.cluster, args.hosts, config, args.data, out, gpus=args.gpus, **training_options(args))
+        return
+    if args.distributed:
+        from training.engine.distributed import join
+
+        join()
+    train(config, args.data, out, **training_options(args))

@@ -62,6 +62,7 @@ def random_batches(
     first_step: int = 0,
     prefetch: int = PREFETCH,
     workers: int = 0,
+    rows: range | None = None,
 ) -> Iterator[Batch]:
     """Yields batches from `first_step` on, without end; finish it with `end`.
 
@@ -76,6 +77,7 @@ def random_batches(
         first_step: number of the first batch, ≥ 0.
         prefetch: number of batches that are ready or being made, ≥ 1.
         workers: number of processes that draw; 0 for none.
+        rows: rows of each batch that are made; None for all.
 
     Yields:
         (x, y): x, views of the mixtures (B, T, F, V); y, magnitudes (B, T, F, C) by source. Linear, ≥ 0.
@@ -88,15 +90,16 @@ def random_batches(
             "batches: expected counts of at least 1, and no fewer than 0 workers. Received: "
             f"batch_size={batch_size}, prefetch={prefetch}, workers={workers}"
         )
+    rows = rows or range(batch_size)
     with ExitStack() as stack:
         draw = _draw_here(mixer)
         if workers:
             # While the consumer waits, one batch more than `prefetch` is in the making.
-            draw = stack.enter_context(drawing_processes(mixer, workers, (prefetch + 1) * batch_size))
+            draw = stack.enter_context(drawing_processes(mixer, workers, (prefetch + 1) * len(rows)))
 
         def make(step: int) -> Batch:
-            first = step % (prefetch + 1) * batch_size
-            return assemble(draw(first, [[seed, step, row] for row in range(batch_size)]))
+            first = step % (prefetch + 1) * len(rows)
+            return assemble(draw(first, [[seed, step, row] for row in rows]))
 
         threads = ThreadPoolExecutor(prefetch if workers else 1, thread_name_prefix="batches")
         stack.callback(threads.shutdown, wait=False, cancel_futures=True)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import csv
 import math
+import tempfile
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
@@ -82,11 +84,12 @@ class SaveBestNetwork(keras.callbacks.Callback):
         path: .keras file to write.
         best: lowest validation loss of earlier calls of `fit`, or infinity.
         average: callback with the moving average, which is saved instead of the weights; None for the weights.
+        writes: whether this process writes; of several, only the first does.
     """
 
-    def __init__(self, path: Path, best: float, average: Average | None):
+    def __init__(self, path: Path, best: float, average: Average | None, writes: bool = True):
         super().__init__()
-        self.path, self.best, self.average = path, best, average
+        self.path, self.best, self.average, self.writes = path, best, average, writes
 
     def on_epoch_end(self, epoch, logs=None):
         if logs["val_loss"] < self.best:
@@ -94,7 +97,8 @@ class SaveBestNetwork(keras.callbacks.Callback):
             # `self.model` is read before the swap: on JAX, reading it copies the trained weights back into the model.
             network = self.model.network
             with _averaged(self.average):
-                save_network(network, self.path)
+                if self.writes:
+                    save_network(network, self.path)
 
 
 class History(keras.callbacks.Callback):
@@ -148,16 +152,21 @@ class Checkpoint(keras.callbacks.Callback):
     """A callback that writes everything that training continues from to one file, put in place by one rename.
 
     The file holds weights, the state of the optimizer (with the step count, hence the schedule) and moving averages.
+    On JAX every process has to take part in saving, because variables are gathered; the first one's file is kept.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, keeps: bool = True):
         super().__init__()
-        self.path = path
+        self.path, self.keeps = path, keeps
 
     def on_epoch_end(self, epoch, logs=None):
         part = self.path.with_name(f".part.{self.path.name}")  # Keras requires the suffix .weights.h5
-        self.model.save_weights(part, overwrite=True)
-        part.replace(self.path)
+        if self.keeps:
+            self.model.save_weights(part, overwrite=True)
+            part.replace(self.path)
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            self.model.save_weights(Path(folder) / part.name)
 
 
 class StopInTime(keras.callbacks.Callback):
@@ -165,18 +174,19 @@ class StopInTime(keras.callbacks.Callback):
 
     Args:
         deadline: value of `time.monotonic()` in s.
+        agree: function that returns, in each of several processes, what the first one says.
     """
 
-    def __init__(self, deadline: float):
+    def __init__(self, deadline: float, agree: Callable[[bool], bool] = bool):
         super().__init__()
-        self.deadline, self._begin = deadline, 0.0
+        self.deadline, self.agree, self._begin = deadline, agree, 0.0
 
     def on_epoch_begin(self, epoch, logs=None):
         self._begin = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
         now = time.monotonic()
-        if now + 1.1 * (now - self._begin) > self.deadline:
+        if self.agree(now + 1.1 * (now - self._begin) > self.deadline):
             self.model.stop_training = True
 
 

@@ -27,7 +27,9 @@ def data_parallel(count: int) -> Iterator[None]:
     if backend == "jax":
         devices = keras.distribution.list_devices()
         _require(devices, count)
-        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices[:count]))
+        keras.distribution.set_distribution(
+            keras.distribution.DataParallel(devices=devices[:count], auto_shard_dataset=False)
+        )
         try:
             yield
         finally:

@@ -23,8 +23,9 @@ from training.data.datasets.leakage import pool_songs, refuse_shared, stem_hashe
 from training.data.mixing import RandomMixer
 from training.data.stems import StemPool, hold_out
 from training.engine import callbacks
-from training.engine.build import build
+from training.engine.build import build, build_separation
 from training.engine.config import TrainConfig
+from training.engine.distributed import Processes, these_processes
 from training.engine.parallel import data_parallel, distributable
 from training.engine.warm_start import (
     exposure_of,
@@ -77,7 +78,7 @@ def train(
         ValueError: `run` holds a run of another configuration or other recordings; training and validation share songs;
             the configuration, the data or the devices do not fit; or the loss is not finite any more.
     """
-    begin = time.monotonic()
+    begin, processes = time.monotonic(), these_processes()
     run.mkdir(parents=True, exist_ok=True)
     facts = {**config.to_dict(), "dataset": dataset, **_teacher_facts(config), **init_facts(config.model.init)}
     _check_same_run(facts, run)
@@ -88,14 +89,29 @@ def train(
     exposure = exposure_of(config.model.init)
     if config.loss.teacher:  # songs that the teacher was trained on count as training songs of this run, too
         exposure |= TrainingExposure.of_run(Path(config.loss.teacher))
+    if not processes.is_first:
+        processes.wait("data are decoded")
     train_pool, valid_pool = _load_data(
         config, data, cache or run / "cache", exposure, dataset=dataset, exclude_shared=exclude_shared, strict=strict
     )
+    if processes.is_first:
+        processes.wait("data are decoded")
     manifest = (TrainingExposure(_rows(train_pool), _rows(valid_pool)) | exposure).to_dict()
     _check_same_data(manifest, run)
+    if processes.count > 1:
+        devices = len(keras.distribution.list_devices())
     _require_divisible(config, devices)
     if workers < 0:
         raise ValueError(f"--workers: expected a number of processes, or 0. Received: {workers}")
+    validation = validation_segments(
+        valid_pool, config.spec, config.data.segment_frames, config.data.validation_segments
+    )
+    if processes.count > 1:
+        if has_folded_normalisation(config.model.init):
+            raise ValueError(f"--distributed: expected a Keras network to begin with. Received: {config.model.init}")
+        if processes.is_first:
+            _write_constant_masks(build_separation(config), validation, config, run)
+            keras.utils.set_random_seed(config.data.seed)
     with data_parallel(devices), ExitStack() as streams:
         model = build(config, devices)
         step = _restore(model, run / "checkpoint.weights.h5")
@@ -104,42 +120,57 @@ def train(
         if has_folded_normalisation(config.model.init) and not step:
             restore_normalisation(model.network, _first_mixtures(mixer, config))
         # All checks have passed. From here on the folder belongs to this run, which is not finished.
-        if not (run / "config.json").exists():
-            write_json(run / "config.json", {**facts, "commit": _commit()})
-        write_json(run / "manifest.json", manifest)
-        (run / "last.keras").unlink(missing_ok=True)
-        history = callbacks.cut_history(run / "history.csv", step)
-        validation = validation_segments(
-            valid_pool, config.spec, config.data.segment_frames, config.data.validation_segments
-        )
+        if processes.is_first:
+            if not (run / "config.json").exists():
+                write_json(run / "config.json", {**facts, "commit": _commit()})
+            write_json(run / "manifest.json", manifest)
+            (run / "last.keras").unlink(missing_ok=True)
+            callbacks.cut_history(run / "history.csv", step)
+            if processes.count == 1:
+                _write_constant_masks(model, validation, config, run)
+        processes.wait("the run is begun")
+        history = read_history(run)
 
         def batches() -> Iterator[Any]:
             timed = clock.timed(
-                random_batches(mixer, config.data.batch_size, config.data.seed, first_step=step, workers=workers)
+                random_batches(
+                    mixer,
+                    config.data.batch_size,
+                    config.data.seed,
+                    first_step=step,
+                    workers=workers,
+                    rows=processes.share(config.data.batch_size),
+                )
             )
             streams.callback(end, timed)
             return timed
 
-        if not (run / "constant_masks.json").exists():
-            write_json(run / "constant_masks.json", _constant_masks(model, validation, config.data.batch_size))
         deadline = None if max_minutes is None else begin + 60 * max_minutes
         model.fit(
             distributable(batches, devices),
             steps_per_epoch=config.data.steps_per_epoch,
             initial_epoch=step // config.data.steps_per_epoch,
             epochs=config.epochs,
-            validation_data=validation,
-            validation_batch_size=config.data.batch_size,
-            callbacks=_callbacks(config, run, history, clock, deadline),
+            validation_data=processes.shares(validation, config.data.batch_size),
+            validation_batch_size=config.data.batch_size // processes.count,
+            callbacks=_callbacks(config, run, history, clock, deadline, processes),
             shuffle=False,
-            verbose=2,
+            verbose=2 if processes.is_first else 0,
         )
         # If weights are averaged, `fit` ends with the averages in the model.
-        callbacks.save_network(model.network, run / "last.keras")
+        network = model.network
+        if processes.is_first:
+            callbacks.save_network(network, run / "last.keras")
+        processes.wait("the run is written")
     finished = _is_finished(config, run)
     if not finished:
         print(f"{run}: stopped after step {callbacks.steps_done(model)}; run the same command again to continue")
     return finished
+
+
+def _write_constant_masks(model: Separation, validation: tuple[Any, Any], config: TrainConfig, run: Path) -> None:
+    if not (run / "constant_masks.json").exists():
+        write_json(run / "constant_masks.json", _constant_masks(model, validation, config.data.batch_size))
 
 
 def _constant_masks(model: Separation, validation: tuple[Any, Any], batch_size: int) -> dict[str, float]:
@@ -187,7 +218,12 @@ def _restore(model: Separation, checkpoint: Path) -> int:
 
 
 def _callbacks(
-    config: TrainConfig, run: Path, history: list[Row], clock: WaitClock, deadline: float | None
+    config: TrainConfig,
+    run: Path,
+    history: list[Row],
+    clock: WaitClock,
+    deadline: float | None,
+    processes: Processes,
 ) -> list[keras.callbacks.Callback]:
     average = callbacks.Average() if config.optimizer.ema_momentum else None
     best = min((float(row["val_loss"]) for row in history), default=float("inf"))
@@ -196,14 +232,15 @@ def _callbacks(
     result += [
         callbacks.RefuseNan(),
         callbacks.RefuseVanishedRun(run),
-        callbacks.SaveBestNetwork(run / "best.keras", best, average),
-        callbacks.History(path, config.frames_per_step, lambda: clock.seconds),
-        callbacks.Checkpoint(run / "checkpoint.weights.h5"),
+        callbacks.SaveBestNetwork(run / "best.keras", best, average, writes=processes.is_first),
     ]
+    if processes.is_first:
+        result.append(callbacks.History(path, config.frames_per_step, lambda: clock.seconds))
+    result.append(callbacks.Checkpoint(run / "checkpoint.weights.h5", keeps=processes.is_first))
     if keras.backend.backend() == "tensorflow":
         result.append(keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False))
     if deadline is not None:
-        result.append(callbacks.StopInTime(deadline))
+        result.append(callbacks.StopInTime(deadline, processes.agree))
     return result
 
 

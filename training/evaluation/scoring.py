@@ -11,8 +11,9 @@ import hashlib
 import json
 import platform
 import sys
+import tempfile
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from common.files import written_beside
 from keras_sep import __version__
 from training.data.stems import Song
 from training.evaluation import validity
@@ -46,6 +48,8 @@ from training.evaluation.summary import summarise
 # Packages whose version may change a score.
 TOOLS = ["museval", "musdb", "numpy", "scipy", "librosa", "soundfile", "soxr", "ai-edge-litert", "keras"]
 TOOLS += ["tensorflow", "jax"]
+# Files of a result folder, by their paths in it; or the reason why there are none.
+Scores = tuple[dict[str, bytes], str | None]
 # Errors of one song or one method; an error of the machine (OSError) ends the evaluation.
 FAILURES = (ValueError, RuntimeError, ArithmeticError, LookupError)
 
@@ -64,6 +68,7 @@ def evaluate(
     split: str = "test",
     save_estimates: bool = False,
     overwrite: bool = False,
+    elsewhere: Elsewhere | None = None,
 ) -> dict[str, Any]:
     """Scores songs by every method into a result folder (see `results`), and returns its summary.
 
@@ -82,6 +87,8 @@ def evaluate(
         dataset, split: names that are recorded in the result folder.
         save_estimates: writes the stems, as float wav.
         overwrite: replaces scores of other weights or versions; otherwise they are an error.
+        elsewhere: function that scores pairs of a song and a row on other machines, see
+            `training.cluster.scoring_tasks`; None scores here.
 
     Raises:
         ValueError: an argument is out of range, there are no songs, or `out` holds scores of other songs, weights or
@@ -110,9 +117,27 @@ def evaluate(
     if any(wanted for _, wanted in todo):
         (out / "summary.json").unlink(missing_ok=True)  # it is out of date until all scores are there
         run.write_data(songs, dataset, split)
-        run.score(todo, jobs)
+        if elsewhere:
+            run.score_elsewhere(todo, elsewhere)
+        else:
+            run.score(todo, jobs)
         run.write_data(songs, dataset, split)
     return summarise(run.results)
+
+
+def score_pair(pair: Pair, method: Method, sample_rate: int, excerpt: int | None, save_estimates: bool) -> Scores:
+    """Scores one song by one method in this process; returns the files that a result folder has of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        run = _Evaluation(ResultFolder(out), sample_rate, tuple(PROTOCOLS), excerpt, save_estimates)
+        row = Row(method, pair.condition)
+        run.write_rows([row])
+        run.score([(pair.song, {row: pair.protocols})], jobs=0)
+        failed = read_json(run.results.row_file(row.name), "failed")["failed"]
+        if failed:
+            return {}, failed[0]["error"]
+        files = (path for path in out.rglob("*") if path.is_file() and path.parent != out / "rows")
+        return {path.relative_to(out).as_posix(): path.read_bytes() for path in files}, None
 
 
 def require_counts(excerpt: int | None, jobs: int) -> None:
@@ -156,6 +181,20 @@ class Row:
         about = [FORMAT, version("museval"), sample_rate, excerpt, self.condition, dict(self.method.about)]
         about += [self.method.about_song(song.name), *(stem.sha256 for stem in (song.vocals, song.accompaniment))]
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A song to be scored by a row: its method's name, its condition, and the protocols that are missing."""
+
+    song: Song
+    method: str
+    condition: str
+    protocols: tuple[str, ...]
+
+
+# Yields the number of each pair and its scores, as they end.
+Elsewhere = Callable[[Sequence[Pair]], Iterator[tuple[int, Scores]]]
 
 
 @dataclass(frozen=True)
@@ -278,6 +317,33 @@ class _Evaluation:
                     "a scoring process was killed, most likely for lack of memory; try fewer --jobs"
                 ) from error
 
+    def score_elsewhere(self, todo: list[tuple[Song, dict[Row, tuple[str, ...]]]], elsewhere: Elsewhere) -> None:
+        """Scores as `score` does, by whoever else separates and scores; the folder holds the same files."""
+        pairs = [(song, row, protocols) for song, rows in todo for row, protocols in rows.items()]
+        asked = [Pair(song, row.method.row, row.condition, protocols) for song, row, protocols in pairs]
+        with self.results.work_folder(), tqdm(total=len(pairs), desc="score", disable=None) as bar:
+            for index, (files, problem) in elsewhere(asked):
+                song, row, _ = pairs[index]
+                if problem is not None:
+                    self.fail(row, song, ValueError(problem))
+                else:
+                    last = self.results.song_file(row.name, song.name).relative_to(self.results.path).as_posix()
+                    for name in sorted(files, key=lambda name: name == last):
+                        path = self.results.path / name
+                        path.parent.mkdir(parents=True, exist_ok=True)
+                        with written_beside(path) as part:
+                            part.write_bytes(files[name])
+                    self._say_scored(row, song)
+                bar.update()
+
+    def _say_scored(self, row: Row, song: Song) -> None:
+        """Clears an earlier failure, and prints the song's scores."""
+        self.fail(row, song, None)
+        frames = self.results.frames("v4", row.name, song.name)
+        sdr = [values[np.isfinite(values)] for source in SOURCES if frames for values in [frames[source]["SDR"]]]
+        text = " / ".join(f"{np.median(values):.2f}" if len(values) else "–" for values in sdr)
+        tqdm.write(f"{row.label}: {song.name}: median SDR V / A {text} dB", file=sys.stderr)
+
     def _cost(self, song: Song, protocol: str) -> float:
         """Returns the length of all windows in s, for the progress bar."""
         samples = len(song.vocals.audio)
@@ -372,10 +438,7 @@ class _Evaluation:
             "excerpts": excerpts,
         }
         results.write(results.song_file(row.name, song.name), about)
-        self.fail(row, song, None)
-        sdr = [values[np.isfinite(values)] for source in SOURCES if frames for values in [frames[source]["SDR"]]]
-        text = " / ".join(f"{np.median(values):.2f}" if len(values) else "–" for values in sdr)
-        tqdm.write(f"{row.label}: {song.name}: median SDR V / A {text} dB", file=sys.stderr)
+        self._say_scored(row, song)
 
 
 @dataclass
