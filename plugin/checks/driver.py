@@ -143,7 +143,7 @@ def resampled(waveform: Array, rate_in: int, rate_out: int) -> Array:
 
 
 def stems_of(waveform: Array, rate: int, model: Path | None = None) -> Array:
-    """Returns Python's stems of a waveform at the host's rate, (samples, 4), aligned to it; as many as its samples give."""
+    """Returns Python's stems (samples, 4) of a waveform at the host's rate, aligned to it, as far as its samples go."""
     separator = StreamingSeparator(model=model) if model else StreamingSeparator(graph="waveform")
     mixture = resampled(waveform, rate, separator.spec.sample_rate)
     parts = [separator.push(mixture), separator.flush()]
