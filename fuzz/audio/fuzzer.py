@@ -175,7 +175,7 @@ def damaged_file(seeds: dict[str, bytes], seed: int, number: int) -> tuple[str, 
 
 
 def _seed_files(folder: Path) -> dict[str, bytes]:
-    """Returns the intact files, which are kept, as some hold random numbers: a damaged file is the same in every call."""
+    """Returns the intact files, which are kept, as some hold random numbers: damage is the same in every call."""
     kept = folder / "intact"
     if not kept.exists():
         part = folder / f"intact.{os.getpid()}"

@@ -24,7 +24,7 @@ def test_a_folder(songs):
     assert [item.name for item in items if isinstance(item, CatalogueSong)] == ["a", "live/b", "live/c [1]"]
     assert {item.path.name: item.reason for item in items if isinstance(item, Skipped)} == {
         ".hidden.wav": "hidden",
-        "cover.jpg": "not the suffix of a song (--include takes others)",
+        "cover.jpg": "not an audio or film file by its suffix (--include takes others)",
     }
     first = next(item for item in items if isinstance(item, CatalogueSong))
     status = (songs / "a.wav").stat()

@@ -49,7 +49,9 @@ def test_a_dry_run_says_what_would_be_made(songs, tmp_path):
     result = separate(songs, "-o", tmp_path / "out", "--cluster", "local", "--dry-run", "--stems", "vocals")
     assert result.returncode == 0
     assert f"{songs}/live/b.flac -> {tmp_path}/out/live/b/vocals.wav" in result.stdout.splitlines()
-    assert f"{songs}/cover.jpg: skipped: not the suffix of a song (--include takes others)" in result.stdout
+    assert (
+        f"{songs}/cover.jpg: skipped: not an audio or film file by its suffix (--include takes others)" in result.stdout
+    )
     assert not (tmp_path / "out").exists()
 
 
