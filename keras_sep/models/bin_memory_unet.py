@@ -60,9 +60,9 @@ class BinMemoryUnet(OrUnet):
     masks_sum_to_one = True
     SIZES: ClassVar[Mapping[str, BinMemoryUnetConfig]] = {
         "tiny": BinMemoryUnetConfig((6, 8, 10), (10, 8, 6), 4, 12, 6, memory_units=7),
-        "s": BinMemoryUnetConfig((16, 24, 32, 48, 64), (48, 32, 24, 16, 12), 16, 208, 24),
-        "m": BinMemoryUnetConfig((24, 32, 48, 64, 96), (64, 48, 32, 24, 16), 24, 448, 48),
-        "l": BinMemoryUnetConfig((48, 64, 96, 128, 192), (128, 96, 64, 48, 32), 48, 960, 96),
+        "s": BinMemoryUnetConfig((16, 24, 32, 48, 64, 80), (64, 48, 32, 24, 16, 12), 16, 208, 24),
+        "m": BinMemoryUnetConfig((24, 32, 48, 64, 96, 128), (96, 64, 48, 32, 24, 16), 24, 448, 48),
+        "l": BinMemoryUnetConfig((48, 64, 96, 128, 192, 256), (192, 128, 96, 64, 48, 32), 48, 960, 96),
     }
 
     def make_layers(self):

@@ -52,7 +52,7 @@ def build_separation(config: TrainConfig) -> Separation:
     """
     first = config.model
     if first.init:
-        network = begin_with(first.init, first.architecture, config.spec)
+        network = begin_with(first.init, first.architecture, first.size, config.spec)
     else:
         network = build_network(first.architecture, first.size, config.spec)
     if config.data.segment_frames % network.least_frames:

@@ -29,7 +29,8 @@ class ModelConfig:
 
     Args:
         architecture: one of `keras_sep.models.ARCHITECTURES`.
-        size: of the network, "tiny", "s", "m" or "l"; ignored with `init`, whose size counts.
+        size: of the network, "tiny", "s", "m" or "l"; with `init` its size counts, unless the spec has more views
+            than it: then its weights are carried over (`training.engine.carry_over`).
         init: source of the initial weights: a preset of the package, a run folder, or "" for random weights.
         freeze_normalisation: whether batch normalisations keep the statistics, scales and shifts of `init`.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,9 +14,10 @@ import numpy as np
 from common.exposure import TrainingExposure
 from common.files import sha256_of
 from common.runs import load_best
-from keras_sep.models import ARCHITECTURES, MaskNetwork, load_network
+from keras_sep.models import ARCHITECTURES, BinMemoryUnet, MaskNetwork, load_network
 from keras_sep.presets import presets
 from keras_sep.spec import StreamSpec
+from training.engine.carry_over import carry_over
 
 
 def require_init(init: str) -> Path:
@@ -40,19 +42,27 @@ def load_init(init: str) -> MaskNetwork:
     return load_network(path) if init in presets() else load_best(Path(init))
 
 
-def begin_with(init: str, architecture: str, spec: StreamSpec) -> MaskNetwork:
-    """Loads the network that `init` names, of any size, to train it further.
+def begin_with(init: str, architecture: str, size: str, spec: StreamSpec) -> MaskNetwork:
+    """Loads the network that `init` names, to train it further.
+
+    It keeps its sizes, whatever `size` is; but if `spec` has more views, its weights are carried over to a new network
+    of that size, which sees them, and today's bands.
 
     Raises:
-        ValueError: as of `require_init`; or the network has another architecture or spec.
+        ValueError: as of `require_init`; or the network has another architecture or spec, or cannot be carried over.
     """
     network = load_init(init)
-    same_spec({"the configuration": spec, init: network.spec})
     if type(network) is not ARCHITECTURES.get(architecture):
         found = {kind: name for name, kind in ARCHITECTURES.items()}.get(type(network))
         raise ValueError(
             f"init: expected the architecture of the configuration, {architecture}. Received: {init}, {found}"
         )
+    if isinstance(network, BinMemoryUnet) and spec.num_views > network.spec.num_views:
+        same_spec({"the configuration": spec, init: dataclasses.replace(network.spec, views=spec.views)})
+        more = BinMemoryUnet(size, spec)
+        carry_over(network, more)
+        return more
+    same_spec({"the configuration": spec, init: network.spec})
     return network
 
 

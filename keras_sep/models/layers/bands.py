@@ -65,6 +65,11 @@ class Bands(layers.Layer):
         if not 0 <= dc_bins <= self._parts[0][0] * self._parts[0][1]:
             raise ValueError(f"Bands: expected dc_bins within the first share. Received: {dc_bins}")
 
+    def edges(self) -> np.ndarray:
+        """Returns the first bin of each band, and P' behind the last: P + 1 integers."""
+        widths = np.concatenate([np.full(bands, width) for bands, width in self._parts])
+        return np.concatenate([[0], np.cumsum(widths)])
+
     def call(self, magnitude):
         parts, first = [], 0
         for bands, width in self._parts:
