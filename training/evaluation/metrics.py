@@ -60,6 +60,11 @@ def bss_eval(
     """
     import museval
 
+    # museval looks for this module, which NumPy 2.4 has no longer, whenever its equations cannot be solved, and whenever
+    # an interruption meets it there.
+    if not hasattr(np.linalg, "linalg"):
+        np.linalg.linalg = np.linalg  # type: ignore[attr-defined]
+
     chosen = PROTOCOLS[protocol]
     values = museval.evaluate(
         np.asarray(references, np.float64),
