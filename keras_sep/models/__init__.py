@@ -53,7 +53,7 @@ def build_network(architecture: str, size: Any = "m", spec: StreamSpec | None = 
     Examples:
         >>> from keras_sep.models import build_network
         >>> build_network("or_unet", "s").count_params()
-        372956
+        376100
     """
     if architecture not in ARCHITECTURES:
         raise ValueError(

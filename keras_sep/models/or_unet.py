@@ -84,9 +84,9 @@ class OrUnet(OnlineNetwork):
 
     SIZES: ClassVar[Mapping[str, OrUnetConfig]] = {
         "tiny": OrUnetConfig((6, 8, 10), (10, 8, 6), squeeze_channels=4, gru_units=12, expand_channels=6),
-        "s": OrUnetConfig((16, 24, 32, 48, 64), (48, 32, 24, 16, 12), 16, 208, 24),
-        "m": OrUnetConfig((24, 32, 48, 64, 96), (64, 48, 32, 24, 16), 24, 448, 48),
-        "l": OrUnetConfig((48, 64, 96, 128, 192), (128, 96, 64, 48, 32), 48, 960, 96),
+        "s": OrUnetConfig((16, 24, 32, 48, 64, 80), (64, 48, 32, 24, 16, 12), 16, 208, 24),
+        "m": OrUnetConfig((24, 32, 48, 64, 96, 128), (96, 64, 48, 32, 24, 16), 24, 448, 48),
+        "l": OrUnetConfig((48, 64, 96, 128, 192, 256), (192, 128, 96, 64, 48, 32), 48, 960, 96),
     }
 
     def make_layers(self):
@@ -134,8 +134,8 @@ def require_halvings(name: str, num_bands: int, depth: int) -> int:
 
     Examples:
         >>> from keras_sep.models.or_unet import require_halvings
-        >>> require_halvings("OrUnet", 320, 5)
-        10
+        >>> require_halvings("OrUnet", 320, 6)
+        5
     """
     if num_bands % 2**depth:
         raise ValueError(

@@ -52,18 +52,19 @@ def begin_with(init: str, architecture: str, size: str, spec: StreamSpec) -> Mas
         ValueError: as of `require_init`; or the network has another architecture or spec, or cannot be carried over.
     """
     network = load_init(init)
+    carries = isinstance(network, BinMemoryUnet) and spec.num_views > network.spec.num_views
+    seen = dataclasses.replace(network.spec, views=spec.views) if carries else network.spec
+    same_spec({"the configuration": spec, init: seen})
     if type(network) is not ARCHITECTURES.get(architecture):
         found = {kind: name for name, kind in ARCHITECTURES.items()}.get(type(network))
         raise ValueError(
             f"init: expected the architecture of the configuration, {architecture}. Received: {init}, {found}"
         )
-    if isinstance(network, BinMemoryUnet) and spec.num_views > network.spec.num_views:
-        same_spec({"the configuration": spec, init: dataclasses.replace(network.spec, views=spec.views)})
-        more = BinMemoryUnet(size, spec)
-        carry_over(network, more)
-        return more
-    same_spec({"the configuration": spec, init: network.spec})
-    return network
+    if not carries:
+        return network
+    more = BinMemoryUnet(size, spec)
+    carry_over(network, more)
+    return more
 
 
 def same_spec(specs: Mapping[str, StreamSpec]) -> StreamSpec:

@@ -60,8 +60,8 @@ def bss_eval(
     """
     import museval
 
-    # museval looks for this module, which NumPy 2.4 has no longer, whenever its equations cannot be solved, and whenever
-    # an interruption meets it there.
+    # museval looks for this module, which NumPy 2.4 has no longer, where its equations have no solution, and where it
+    # is interrupted while it solves them.
     if not hasattr(np.linalg, "linalg"):
         np.linalg.linalg = np.linalg  # type: ignore[attr-defined]
 

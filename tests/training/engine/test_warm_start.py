@@ -76,11 +76,11 @@ def test_it_may_have_other_sizes_than_any_that_has_a_name(tmp_path):
 
 def test_another_architecture_is_refused(tmp_path):
     run = write_run(tmp_path / "run", "optimizer.total_steps=2")
-    assert type(begin_with(str(run), "or_unet", SPEC)) is OrUnet
+    assert type(begin_with(str(run), "or_unet", "tiny", SPEC)) is OrUnet
     for name in ("bin_memory_unet", "lstm"):
         message = f"init: expected the architecture of the configuration, {name}. Received: .*run, or_unet$"
         with pytest.raises(ValueError, match=message):
-            begin_with(str(run), name, SPEC)
+            begin_with(str(run), name, "tiny", SPEC)
 
 
 def test_what_a_preset_sets_is_a_configuration():
