@@ -27,6 +27,8 @@ def publish(
 ) -> dict[str, Any]:
     """Copies files of `convert` into the assets and writes their entry in presets.json.
 
+    Files of a former entry of this name that the new one does not have are removed.
+
     Args:
         converted: folder with `<name>.json` and the files it lists.
         name: name of the preset, and of the list.
@@ -78,10 +80,18 @@ def publish(
         entry["network"] = network
     path = assets / "presets.json"
     presets = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    before = _file_names(presets.get(name, {}))
     presets[name] = entry
     # The default preset comes first: pages and applications begin with it.
     write_json(path, {key: presets[key] for key in sorted(presets, key=lambda key: (key != DEFAULT_PRESET, key))})
+    for file_name in before.difference(*map(_file_names, presets.values())):
+        (assets / file_name).unlink(missing_ok=True)
     return entry
+
+
+def _file_names(entry: dict[str, Any]) -> set[str]:
+    files = [*entry.get("files", []), *([entry["network"]] if "network" in entry else [])]
+    return {file["file"] for file in files}
 
 
 def _verified(folder: Path, file: dict[str, Any]) -> bytes:

@@ -229,6 +229,11 @@ def test_publish_takes_what_passed(verified, tmp_path):
     path.write_text(json.dumps(dict.fromkeys(("small", "a", DEFAULT_PRESET), published)))
     publish(out, "small", ["mask-int8"], "small one", "CC0-1.0", licence, assets)
     assert list(json.loads(path.read_text())) == [DEFAULT_PRESET, "a", "small"]
+    # Files of former weights do not stay, but for those that another preset has, too.
+    assert (assets / "small.keras").exists()
+    path.write_text(json.dumps({"small": published}))
+    publish(out, "small", ["mask-float32"], "small one", "CC0-1.0", licence, assets)
+    assert {path.name for path in assets.iterdir()} == {"presets.json", "small.LICENSE", "small-mask-float32.tflite"}
 
 
 @pytest.fixture(scope="module")
