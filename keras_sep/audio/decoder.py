@@ -11,7 +11,7 @@ import numpy as np
 from av.codec.context import Flags2
 
 from keras_sep.audio.headers import Link
-from keras_sep.audio.lengths import ROUNDED_S, STAMPED, TIMED, is_exact, stated_s
+from keras_sep.audio.lengths import OGG_COUNTED_S, ROUNDED_S, STAMPED, TIMED, is_exact, stated_s
 from keras_sep.audio.limits import Array
 from keras_sep.audio.mp3 import frame_count, id3_size, samples_per_frame
 from keras_sep.audio.tags import Cover, carried
@@ -130,8 +130,10 @@ class Decoder:
         if is_exact(name, codec):
             missing = (self.stated_s or 0.0) - self.decoded_s
             # Some encoders count the counting frame, too.
-            least = 1.5 * samples_per_frame(self.sample_rate) if name == "mp3" else 0.5
-            return missing if missing > least / self.sample_rate else 0.0
+            least_s = (1.5 * samples_per_frame(self.sample_rate) if name == "mp3" else 0.5) / self.sample_rate
+            if name == "ogg" and self._link.broken_at is None and not self._link.is_cut:
+                least_s = OGG_COUNTED_S
+            return missing if missing > least_s else 0.0
         if self.stated_s is not None:
             missing = self.stated_s - self.decoded_s
         elif name in TIMED and self._container.duration is not None and self._ends_s:

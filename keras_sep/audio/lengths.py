@@ -17,6 +17,8 @@ STAMPED = {"flac", "ogg", "mp3", "wv", "tta"}
 # Containers that state a rounded length, or one that includes the picture. For all others, FFmpeg guesses from sizes.
 TIMED = {"matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "asf", "flv", "avi", "ape"}
 ROUNDED_S = 0.1  # more than any codec's padding and any container's rounding
+# Shorter than a page. In an Ogg stream that begins in mid-block, FFmpeg and libvorbis count up to 3 ms differently.
+OGG_COUNTED_S = 0.01
 
 
 def is_exact(container: str, codec: str) -> bool:

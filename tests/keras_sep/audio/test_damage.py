@@ -12,6 +12,7 @@ import soundfile
 from keras_sep import AudioError
 from keras_sep.audio import AudioReader
 from keras_sep.audio.headers import links
+from keras_sep.audio.ogg import checksum
 from tests.support.coded import FILE_KINDS, FileKind, lag, write_coded, write_kind
 
 RATE = 44100
@@ -217,6 +218,25 @@ def test_ogg_without_its_end(music, tmp_path):
     path.write_bytes(content[: content.rindex(b"OggS")])
     y, (warning,) = read(path)
     assert warning == f"{path}: the file is cut off after {len(y) / RATE:.3f} s; it does not say how much is missing"
+
+
+@pytest.mark.parametrize(("more", "warns"), [(0, False), (124, False), (5000, True)])
+def test_ogg_whose_length_is_counted_differently(music, tmp_path, more, warns):
+    """A few milliseconds are what decoders disagree about; more is missing."""
+    path = tmp_path / "a.ogg"
+    soundfile.write(path, music(3.0), RATE)
+    content = path.read_bytes()
+    start = content.rindex(b"OggS")
+    page = bytearray(content[start:])
+    page[6:14] = (3 * RATE + more).to_bytes(8, "little")
+    page[22:26] = bytes(4)
+    page[22:26] = checksum(bytes(page)).to_bytes(4, "little")
+    path.write_bytes(content[:start] + page)
+    y, warnings = read(path)
+    assert len(y) <= 3 * RATE + more
+    assert len(warnings) == warns
+    for warning in warnings:
+        assert missing_s(warning) == pytest.approx((3 * RATE + more - len(y)) / RATE, abs=0.0006)
 
 
 def test_a_broken_link_of_a_chain_is_left_out(music, tmp_path):
