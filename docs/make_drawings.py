@@ -6,6 +6,7 @@ The option `--mixture` also draws one training mixture, made of the example song
 from __future__ import annotations
 
 import argparse
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from keras_sep.spec import StreamSpec
 from keras_sep.store import example
 
 IMAGES = Path(__file__).parent / "images"
+CURVES = Path(__file__).parent / "results" / "curves"
 
 FREQUENCY, TIME, MASK, DATA = "#d9e6f4", "#fbdcc0", "#dcefd8", "#f1f1f1"
 STYLE = """<style>
@@ -232,6 +234,39 @@ def draw_presets() -> str:
     return picture.svg()
 
 
+def draw_curves() -> str:
+    """Draws the validation loss l_0 of the presets' trainings, of which each has a history in docs/results/curves."""
+    picture = Drawing(760, 420, "Validation loss of the presets along their training")
+    picture.text(380, 32, "l_0 of 48 validation segments, by million frames of training", "title")
+    curves = {path.stem: _curve(path) for path in sorted(CURVES.glob("*.csv"))}
+    points = [point for curve in curves.values() for point in curve]
+    most = max(frames for frames, _ in points)
+    low, high = (0.05 * step for step in (int(min(y for _, y in points) / 0.05), -(-max(y for _, y in points) // 0.05)))
+
+    def place(frames: float, loss: float) -> tuple[float, float]:
+        return 70 + 560 * frames / most, 370 - 310 * (loss - low) / (high - low)
+
+    for million in range(int(most) + 1):
+        picture.text(place(million, low)[0], 394, f"{million}", "small")
+    for step in range(round((high - low) / 0.05) + 1):
+        y = place(0, low + 0.05 * step)[1]
+        picture.parts.append(f'<path d="M70 {y:.1f}H630" stroke="#d5dbe1"/>')
+        picture.text(60, round(y + 4, 1), f"{low + 0.05 * step:.2f}", "small", "end")
+    colours = ("#1f6fb2", "#d9822b", "#3a9a4e", "#8e4bb0")
+    for (name, curve), colour in zip(curves.items(), colours, strict=False):
+        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in curve))
+        picture.parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        x, y = place(*curve[-1])
+        picture.text(round(x + 8, 1), round(y + 4, 1), name, "", "start")
+    return picture.svg()
+
+
+def _curve(path: Path) -> list[tuple[float, float]]:
+    """Reads (million frames, l_0) from the histories of runs that went on from each other, one after the other."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [(float(row["frames"]) / 1e6, float(row["val_spectrogram_loss"])) for row in csv.DictReader(file)]
+
+
 def draw_mixture(path: Path, seed: int = 20) -> None:
     """Draws one training mixture, and its two sources, as spectrograms; the song is the example."""
     import matplotlib
@@ -286,6 +321,7 @@ def drawings() -> dict[str, str]:
         "bin-memory-unet.svg": draw_network(BinMemoryUnet("m", four_views)),
         "time-line.svg": draw_time_line(StreamSpec()),
         "quality-and-size.svg": draw_presets(),
+        "learning-curves.svg": draw_curves(),
     }
 
 

@@ -16,7 +16,7 @@ from common.markdown import table
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 CARD, NETWORK = ROOT / "MODEL_CARD.md", ROOT / "docs" / "explain" / "network.md"
-SCORES = ROOT / "docs" / "results" / "scores.md"
+SCORES, SPEED = ROOT / "docs" / "results" / "scores.md", ROOT / "docs" / "results" / "speed.md"
 SECTIONS = ("test", "validation", "robustness")
 COLUMNS = ("V SDR", "V SIR", "V SAR", "A SDR", "A SIR", "A SAR")
 
@@ -60,17 +60,33 @@ def size_table() -> str:
     return table(["size", *(f"`{kind.__name__}`" for kind in kinds)], rows)
 
 
-def choice_table(scores: str) -> str:
-    """Makes the README's table of presets: size, SDR of the test songs (median of medians) and licence."""
+def choice_table(scores: str, speed: str) -> str:
+    """Makes the README's table of presets: size, SDR of the test songs (median of medians), speed and licence."""
     from keras_sep.presets import list_presets
 
     by_name, column = scores_by_row(scores)
+    milliseconds = times_by_preset(speed)
     rows = []
     for preset in list_presets():
         sdr = [by_name[preset.name][column[name]].split(" ")[0] for name in ("V SDR", "A SDR")]
         smallest = min(file.bytes for file in preset.files)
-        rows.append([f"`{preset.name}`", f"{smallest / 1e6:.1f} MB", " / ".join(sdr), preset.licence])
-    return table(["preset", "size", "voice / accompaniment, dB", "licence"], rows)
+        cells = [f"`{preset.name}`", f"{smallest / 1e6:.1f} MB", " / ".join(sdr)]
+        rows.append([*cells, f"{1000 / milliseconds[preset.name]:.0f} × real time", preset.licence])
+    return table(["preset", "size", "voice / accompaniment, dB", "speed", "licence"], rows)
+
+
+def times_by_preset(speed: str) -> dict[str, float]:
+    """Reads each preset's fastest time from docs/results/speed.md, in ms of a core per second of audio.
+
+    It is that of a file with the Fourier transforms inside, or else of the network alone.
+    """
+    lines = [line for line in between(speed, "separators").splitlines() if line.startswith("|")]
+    head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
+    place, result = head.index("ms of a core per s of audio"), {}
+    for scope in ("network", "whole"):
+        times = [(row[0], float(row[place])) for row in rows if row[1] == scope]
+        result |= {name: min(time for other, time in times if other == name) for name, _ in times}
+    return result
 
 
 def scores_by_row(scores: str) -> tuple[dict[str, list[str]], dict[str, int]]:
@@ -101,7 +117,9 @@ def pages(scores: str | None = None) -> dict[Path, str]:
     scores = SCORES.read_text(encoding="utf-8") if scores is None else scores
     card = fill(CARD.read_text(encoding="utf-8"), "presets", preset_table())
     return {
-        README: fill(README.read_text(encoding="utf-8"), "presets", choice_table(scores)),
+        README: fill(
+            README.read_text(encoding="utf-8"), "presets", choice_table(scores, SPEED.read_text(encoding="utf-8"))
+        ),
         SCORES: scores,
         CARD: fill(card, "evaluation", evaluation_table(scores)),
         NETWORK: fill(NETWORK.read_text(encoding="utf-8"), "sizes", size_table()),

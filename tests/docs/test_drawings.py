@@ -53,6 +53,22 @@ def test_every_preset_is_drawn():
             assert text.count(f">{name}, {precision}<") == 1
 
 
+def test_every_curve_is_drawn(tmp_path, monkeypatch):
+    for name, losses in (("base", (0.41, 0.36, 0.33)), ("small", (0.46, 0.42))):
+        rows = "".join(f"{1_000_000 * (i + 1)},{loss}\n" for i, loss in enumerate(losses))
+        (tmp_path / f"{name}.csv").write_text(f"frames,val_spectrogram_loss\n{rows}")
+    monkeypatch.setattr(make_drawings, "CURVES", tmp_path)
+    text = make_drawings.draw_curves()
+    ElementTree.fromstring(text)
+    lines = [line.split('"')[1].split() for line in text.splitlines() if line.startswith("<polyline")]
+    assert [len(line) for line in lines] == [3, 2]
+    places = [tuple(map(float, point.split(","))) for point in lines[0]]
+    assert places == sorted(places)  # to the right and down
+    assert places[-1][0] == 630
+    # 0.30 is at the bottom, 0.50 at the top.
+    assert places[-1][1] == pytest.approx(370 - 310 * 0.03 / 0.2, abs=0.1)
+
+
 @pytest.mark.slow("mixes and draws")
 def test_a_mixture_is_drawn(tmp_path):
     make_drawings.draw_mixture(tmp_path / "mixture.png")

@@ -31,10 +31,15 @@ def test_scores_of_an_evaluation_take_their_place(tmp_path, monkeypatch):
     card.write_text(
         "<!-- presets: begin -->\n<!-- presets: end -->\n<!-- evaluation: begin -->\n<!-- evaluation: end -->\n"
     )
-    readme = tmp_path / "README.md"
+    readme, speed = tmp_path / "README.md", tmp_path / "speed.md"
+    times = "".join(f"| {name} | network | 9.0 |\n| {name} | whole | 20.4 |\n" for name in presets())
+    speed.write_text(
+        "<!-- separators: begin -->\n\n| separator | measured | ms of a core per s of audio |\n|---|---|---|\n"
+        f"{times}| Spleeter | network | 50.0 |\n\n<!-- separators: end -->"
+    )
     readme.write_text("<!-- presets: begin -->\n<!-- presets: end -->\n")
     network.write_text("<!-- sizes: begin -->\n<!-- sizes: end -->\n")
-    for name, path in (("CARD", card), ("SCORES", scores), ("NETWORK", network), ("README", readme)):
+    for name, path in (("CARD", card), ("SCORES", scores), ("NETWORK", network), ("README", readme), ("SPEED", speed)):
         monkeypatch.setattr(make_tables, name, path)
     monkeypatch.setattr(make_tables, "size_table", lambda: "| size |\n|---|")
     rows = ["mixture, unprocessed", *(f"{name} (online)" for name in presets()), "IRM1 oracle"]
@@ -52,7 +57,7 @@ def test_scores_of_an_evaluation_take_their_place(tmp_path, monkeypatch):
     assert "### Voice-active frames" in make_tables.between(scores.read_text(encoding="utf-8"), "test")
     assert "| base | 0.00 (0.50) | 1.00 (1.50)" in make_tables.between(card.read_text(encoding="utf-8"), "evaluation")
     assert make_tables.between(scores.read_text(encoding="utf-8"), "validation") == ""
-    assert "| `base` | 2.0 MB | 0.00 / 3.00 |" in make_tables.between(readme.read_text(encoding="utf-8"), "presets")
+    assert " MB | 0.00 / 3.00 | 49 × real time |" in make_tables.between(readme.read_text(encoding="utf-8"), "presets")
 
 
 def test_a_file_without_markers_is_refused():
