@@ -16,13 +16,14 @@ NODE := $(shell node -e '$(NODE_IS_NEW)' 2>/dev/null && npm --version 2>/dev/nul
 # Every core runs tests of its own, a file's on one of them; CI prints the slowest.
 PYTEST = $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(if $(CI),--durations=30)
 
-.PHONY: help demo web page android docs plugin test test-slow test-all test-android test-plugin coverage apk lint bench bench-browser
+.PHONY: help demo web page page-picture android docs plugin test test-slow test-all test-android test-plugin coverage apk lint bench bench-browser
 .PHONY: bench-training bench-plugin endurance fuzz kills check-install check-runtimes check-arm system plugin-system node jdk clean
 
 help:
 	@echo "make demo           separate the example song: stems, figures and a picture in demo/"
 	@echo "make web            build the page that separates in the browser, and open it (Node.js 20.19 or newer)"
 	@echo "make page           build it only, into keras_sep/page: for a wheel, or for any static host"
+	@echo "make page-picture   web_demo/page.png, the README's picture of it (Chromium)"
 	@echo "make android        what the Android project is built from: models, a song, golden vectors"
 	@echo "make docs           the documentation, into build/docs"
 	@echo "make plugin         the LV2 and LADSPA plugin for Linux: plugin/build/lv2, and a tarball of it"
@@ -51,6 +52,9 @@ web: .venv/.demo page
 	$(BIN)/keras-sep web
 
 page: node $(PAGE)
+
+page-picture: .venv/.dev page
+	$(BIN)/python -m docs.make_page_picture
 
 android: .venv/.dev
 	$(BIN)/python -m export android

@@ -228,9 +228,8 @@ def draw_presets() -> str:
         smallest = {file.precision: file for file in sorted(preset.files, key=lambda file: -file.bytes)}
         for precision, file in smallest.items():
             x, y = place(file.bytes / 1e6, file.quality["sdr_db"]["vocals"])
-            below = name == "small"  # as large and as good as small-l1
             picture.parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6" fill="#d9822b"/>')
-            picture.text(round(x, 1), round(y + (22 if below else -12), 1), f"{name}, {precision}", "small")
+            picture.text(round(x, 1), round(y - 12, 1), f"{name}, {precision}", "small")
     return picture.svg()
 
 

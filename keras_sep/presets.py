@@ -14,8 +14,8 @@ from keras_sep.errors import ModelFileError
 from keras_sep.spec import StreamSpec
 
 DEFAULT_PRESET = "base"
-# What the first release called them.
-FORMER_NAMES = {"or-unet-df": "base", "or-unet-df-s": "small", "or-unet": "small-l1", "or-unet-df-free": "base-free"}
+# What the first release called them; `or-unet` was a stage of `small`, which is what its users get.
+FORMER_NAMES = {"or-unet-df": "base", "or-unet-df-s": "small", "or-unet": "small", "small-l1": "small", "or-unet-df-free": "base-free"}
 # What is taken of a preset where nothing else is said: fast and small first, then exact.
 PREFERENCE = ("dynamic_int8", "float32", "float16", "int8")
 _GRAPHS = ("mask", "waveform")  # the faster one first
@@ -119,7 +119,7 @@ def presets() -> dict[str, Preset]:
     Examples:
         >>> from keras_sep.presets import presets
         >>> sorted(presets())
-        ['base', 'base-free', 'lstm', 'small', 'small-l1']
+        ['base', 'base-free', 'lstm', 'small']
     """
     path = store.ASSETS / "presets.json"
     try:
@@ -139,7 +139,7 @@ def list_presets() -> list[Preset]:
     Examples:
         >>> import keras_sep
         >>> [preset.name for preset in keras_sep.list_presets()]
-        ['base', 'base-free', 'lstm', 'small', 'small-l1']
+        ['base', 'base-free', 'lstm', 'small']
     """
     return sorted(presets().values(), key=lambda preset: (preset.name != DEFAULT_PRESET, preset.name))
 

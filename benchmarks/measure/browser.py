@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import statistics
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,26 @@ _FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backgrou
 _FLAGS += ["--disable-component-update", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
 
+@contextlib.contextmanager
+def page_in_chromium(*flags: str) -> Iterator[tuple[Browser, str]]:
+    """Serves the page and starts Chromium without a window, with further flags; yields the browser and the address.
+
+    Raises:
+        ValueError: Chromium or the files of the page are missing.
+    """
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        raise ValueError("expected Chromium: `apt install chromium`")
+    with PageServer(0) as server, sync_playwright() as playwright:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        browser = playwright.chromium.launch(executable_path=chromium, args=[*_FLAGS, *flags])
+        try:
+            yield browser, server.url
+        finally:
+            browser.close()
+            server.shutdown()
+
+
 def measure_page(rounds: int, live_seconds: int, write: Path | None = None) -> list[dict[str, Any]]:
     """Measures the page, prints the table and puts it into a document.
 
@@ -40,26 +62,20 @@ def measure_page(rounds: int, live_seconds: int, write: Path | None = None) -> l
     Raises:
         ValueError: Chromium, the files of the page or the markers are missing.
     """
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        raise ValueError("expected Chromium: `apt install chromium`")
     if write:
         require_markers(write, "browser")
-    with tempfile.TemporaryDirectory() as folder, PageServer(0) as server, sync_playwright() as playwright:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        song = song_file(Path(folder) / "song.wav", SONG_SECONDS)
-        flags = [*_FLAGS, f"--use-file-for-fake-audio-capture={song}"]
-        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
-        rows: list[dict[str, Any]] = [{"precision": precision, "walls": [], "python": []} for precision in PRECISIONS]
-        for _ in range(rounds):
+    rows: list[dict[str, Any]] = [{"precision": precision, "walls": [], "python": []} for precision in PRECISIONS]
+    with tempfile.TemporaryDirectory() as folder:
+        song = Path(folder) / "song.wav"
+        with page_in_chromium(f"--use-file-for-fake-audio-capture={song}") as (browser, url):
+            song_file(song, SONG_SECONDS)
+            for _ in range(rounds):
+                for row in rows:
+                    _separate(browser, url, song, row)
+                    row["python"].append(_python(song, row["precision"], Path(folder) / "stems"))
             for row in rows:
-                _separate(browser, server.url, song, row)
-                row["python"].append(_python(song, row["precision"], Path(folder) / "stems"))
-        for row in rows:
-            _live(browser, server.url, live_seconds, row)
-        version = browser.version
-        browser.close()
-        server.shutdown()
+                _live(browser, url, live_seconds, row)
+            version = browser.version
     text = browser_table(rows, f"Chromium {version}, headless, {machine()}", live_seconds)
     print(text)
     if write:
