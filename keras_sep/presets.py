@@ -15,7 +15,13 @@ from keras_sep.spec import StreamSpec
 
 DEFAULT_PRESET = "base"
 # What the first release called them; `or-unet` was a stage of `small`, which is what its users get.
-FORMER_NAMES = {"or-unet-df": "base", "or-unet-df-s": "small", "or-unet": "small", "small-l1": "small", "or-unet-df-free": "base-free"}
+FORMER_NAMES = {
+    "or-unet-df": "base",
+    "or-unet-df-s": "small",
+    "or-unet": "small",
+    "small-l1": "small",
+    "or-unet-df-free": "base-free",
+}
 # What is taken of a preset where nothing else is said: fast and small first, then exact.
 PREFERENCE = ("dynamic_int8", "float32", "float16", "int8")
 _GRAPHS = ("mask", "waveform")  # the faster one first
