@@ -16,7 +16,7 @@ NODE := $(shell node -e '$(NODE_IS_NEW)' 2>/dev/null && npm --version 2>/dev/nul
 # Every core runs tests of its own, a file's on one of them; CI prints the slowest.
 PYTEST = $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(if $(CI),--durations=30)
 
-.PHONY: help demo web page page-picture android docs plugin test test-slow test-all test-android test-plugin coverage apk lint bench bench-browser
+.PHONY: help demo web page page-picture android android-picture docs plugin test test-slow test-all test-android test-plugin coverage apk lint bench bench-browser
 .PHONY: bench-training bench-plugin endurance fuzz kills check-install check-runtimes check-arm system plugin-system node jdk clean
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make page           build it only, into keras_sep/page: for a wheel, or for any static host"
 	@echo "make page-picture   web_demo/page.png, the README's picture of it (Chromium)"
 	@echo "make android        what the Android project is built from: models, a song, golden vectors"
+	@echo "make android-picture android_demo/screen.png, the application's screen with the example song (JDK 17, Maven, aapt)"
 	@echo "make docs           the documentation, into build/docs"
 	@echo "make plugin         the LV2 and LADSPA plugin for Linux: plugin/build/lv2, and a tarball of it"
 	@echo "make test           the tests of a few minutes, and the whole job once"
@@ -58,6 +59,11 @@ page-picture: .venv/.dev page
 
 android: .venv/.dev
 	$(BIN)/python -m export android
+
+android-picture: android jdk
+	$(BIN)/python android_demo/checks test MainActivityTest
+	cp android_demo/checks/target/screenshots/phone-playing-light.png android_demo/.screen.png.part
+	mv android_demo/.screen.png.part android_demo/screen.png
 
 # Offline, and any warning is an error. The banner of MkDocs is about its next release, not about our pages.
 docs: .venv/.dev

@@ -25,6 +25,7 @@ import org.junit.runner.RunWith
 import org.kerassep.core.Latency
 import org.kerassep.demo.audio.Mix
 import org.kerassep.demo.audio.Problem
+import org.kerassep.demo.audio.SongFile
 import org.kerassep.demo.audio.SourceKind
 import org.kerassep.demo.fakes.keep
 import org.kerassep.demo.fakes.pictureOf
@@ -51,19 +52,19 @@ class MainActivityTest {
     private val player get() = application.player
 
     /**
-     * A song that plays, with numbers as a phone might give them. Its spectrograms ask for every frame, so that nothing
-     * is ever idle: from here on time passes when the test says so.
+     * The example song, playing, with numbers as a phone might give them. Its spectrograms ask for every frame, so that
+     * nothing is ever idle: from here on time passes when the test says so.
      */
     private fun playing() {
         rule.waitForIdle()
         rule.mainClock.autoAdvance = false
         player.meters = Meters(
-            positionMs = 83_000, p50Ms = 2.4f, p99Ms = 4.1f, stepMs = 11.6f, load = 0.22f,
+            positionMs = 11_000, p50Ms = 2.4f, p99Ms = 4.1f, stepMs = 11.6f, load = 0.22f,
             Latency(0.0, 0.0, 2.2, 46.4, 31.0, 18.5), underruns = 0, overruns = 0,
         )
         player.state.value = player.state.value.copy(
-            phase = Phase.PLAYING, source = SourceKind.FILE, title = "Music Delta – Country1",
-            durationMs = 214_000, mix = Mix(-60f, 1f),
+            phase = Phase.PLAYING, source = SourceKind.FILE, title = SongFile.EXAMPLE_TITLE,
+            durationMs = 25_000, mix = Mix(-60f, 1f),
         )
         var columns = 0
         player.spectrum = { into ->
@@ -110,12 +111,12 @@ class MainActivityTest {
     @Test
     fun `a song that plays can be paused, stopped and sought`() {
         playing()
-        rule.onNodeWithText("Music Delta – Country1").assertIsDisplayed()
-        rule.onNodeWithText("1:23").assertExists()
+        rule.onNodeWithText(SongFile.EXAMPLE_TITLE).assertIsDisplayed()
+        rule.onNodeWithText("0:11").assertExists()
         rule.onNodeWithContentDescription("Pause").performClick()
         level("Position").performSemanticsAction(SemanticsActions.SetProgress) { it(0.5f) }
         rule.onNodeWithContentDescription("Stop").performClick()
-        assertEquals(listOf("pause", "seek 107000", "stop"), player.calls)
+        assertEquals(listOf("pause", "seek 12500", "stop"), player.calls)
     }
 
     @Test
@@ -142,7 +143,7 @@ class MainActivityTest {
         rule.activityRule.scenario.recreate()
         pass(500)
         rule.onNodeWithText("Hear other apps").assertIsDisplayed()
-        rule.onNodeWithText("Music Delta – Country1").assertExists()
+        rule.onNodeWithText(SongFile.EXAMPLE_TITLE).assertExists()
         assertTrue("nothing was opened or stopped", player.calls.isEmpty())
     }
 

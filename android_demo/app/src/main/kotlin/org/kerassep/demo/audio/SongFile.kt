@@ -59,8 +59,8 @@ class SongFile(private val context: Context) {
             null
         }
 
-    private companion object {
-        const val EXAMPLE = "example/example.flac"
+    internal companion object {
+        private const val EXAMPLE = "example/example.flac"
         const val EXAMPLE_TITLE = "Music Delta – Country1"
     }
 }
