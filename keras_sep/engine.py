@@ -100,8 +100,8 @@ class MaskEngine:
         >>> engine = MaskEngine(StepModel(get_preset("small").file("mask", "dynamic_int8").path()))
         >>> spectrum, magnitude = engine.analyse(np.zeros((1024, 2), np.float32))
         >>> spectrum, masks = engine.infer((spectrum, magnitude))
-        >>> magnitude.shape, masks[0].shape
-        ((2, 1025, 2), (2, 1025, 2))
+        >>> magnitude.shape, masks[0].shape  # four views of the mixture, masks for two channels
+        ((2, 1025, 4), (2, 1025, 2))
     """
 
     def __init__(self, step: StepModel):

@@ -173,7 +173,7 @@ def get_preset(name: str) -> Preset:
     Examples:
         >>> from keras_sep.presets import get_preset
         >>> get_preset("base").parameters
-        1896140
+        1304516
     """
     try:
         return presets()[current_name(name)]

@@ -20,7 +20,7 @@ from tests.support.paths import EXAMPLE
 from training.evaluation.metrics import bss_eval, si_sdr
 
 SOURCES = ("vocals", "accompaniment")
-FILES = (("mask", "dynamic_int8"), ("waveform", "dynamic_int8"), ("mask", "float16"))
+FILES = tuple((graph, precision) for precision in ("dynamic_int8", "float16") for graph in ("mask", "waveform"))
 ALL_FILES = [(name, file.graph, file.precision) for name, preset in presets().items() for file in preset.files]
 EXCERPT_S = 4
 
