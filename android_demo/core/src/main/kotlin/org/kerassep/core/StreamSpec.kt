@@ -5,7 +5,7 @@ package org.kerassep.core
  * checks and messages are the same.
  *
  * @property sampleRate Hz, 8000 to 192000.
- * @property numChannels channels of the mixture and of every stem, ≥ 1.
+ * @property numChannels channels of the mixture and of every stem, 1 to 64.
  * @property frameLength samples of one STFT frame, even; 2048 = 46.4 ms at 44100 Hz in the shipped models.
  * @property frameStep samples from one frame to the next; divides [frameLength], at most a third of it.
  * @property fftLength points of the Fourier transform, even, ≥ [frameLength] (zero-padded behind).
@@ -47,6 +47,7 @@ data class StreamSpec(
     val algorithmicLatencyMs: Double get() = 1000.0 * algorithmicLatency / sampleRate
 
     companion object {
+        private const val MOST_CHANNELS = 64
         private val INTEGERS = listOf("sample_rate", "num_channels", "frame_length", "frame_step", "fft_length")
         private const val VIEWS = "views"
         private val FIELDS = (INTEGERS + listOf("window", "sources", VIEWS)).sorted()
@@ -101,7 +102,7 @@ data class StreamSpec(
         private fun check(integers: List<Long>, window: Any?, sources: List<*>, views: List<*>?) {
             val (sampleRate, numChannels, frameLength, frameStep, fftLength) = integers
             check(sampleRate in 8000..192000, "sample_rate", "from 8000 to 192000 Hz") { "$sampleRate" }
-            check(numChannels >= 1, "num_channels", "at least 1") { "$numChannels" }
+            check(numChannels in 1..MOST_CHANNELS, "num_channels", "from 1 to $MOST_CHANNELS") { "$numChannels" }
             check(frameLength >= 4 && frameLength % 2 == 0L, "frame_length", "an even number of at least 4") {
                 "$frameLength"
             }

@@ -8,7 +8,7 @@ class GoldenModel(entry: Map<String, Any?>) {
     val graph = entry["graph"] as String
     val precision = entry["precision"] as String
     val metadata = Golden.fields(entry["metadata"])
-    val seesMidSide = file.name.startsWith("views")
+    val seesMidSide = "mid" in (Golden.fields(metadata["spec"])["views"] as? List<*>).orEmpty()
 
     /** By source: the stems of the whole mixture and of the flush. */
     val stems: Map<String, FloatArray> = Golden.fields(entry["stems"]).mapValues { Golden.floats(it.value) }
