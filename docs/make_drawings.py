@@ -203,34 +203,55 @@ def draw_time_line(spec: StreamSpec) -> str:
     return picture.svg()
 
 
-def draw_presets() -> str:
-    """Draws the voice's SDR of every shipped file against its size."""
+def draw_presets(costs: dict[tuple[str, str], float], ticks: tuple[float, ...], title: str, unit: str) -> str:
+    """Draws the voice's SDR of every preset and precision against a cost.
+
+    Args:
+        costs: by preset and precision.
+        ticks: costs to write on the logarithmic axis, from its beginning to its end.
+        title: of the picture.
+        unit: of the costs.
+    """
     import math
 
     from keras_sep.presets import presets
 
-    picture = Drawing(760, 420, "Voice SDR against file size")
-    picture.text(380, 32, "Shipped files: voice SDR against size", "title")
-    sizes, decibels = (0.5, 1, 2, 4, 8), range(1, 9)
+    picture = Drawing(760, 420, title)
+    picture.text(380, 32, title, "title")
 
-    def place(megabytes: float, sdr: float) -> tuple[float, float]:
-        return 80 + 620 * math.log(megabytes / sizes[0]) / math.log(sizes[-1] / sizes[0]), 370 - 60 * (
-            sdr - decibels[0]
-        )
+    def place(cost: float, sdr: float) -> tuple[float, float]:
+        return 80 + 620 * math.log(cost / ticks[0]) / math.log(ticks[-1] / ticks[0]), 370 - 60 * (sdr - 1)
 
-    for size in sizes:
-        picture.text(place(size, 1)[0], 394, f"{size:g} MB", "small")
-    for value in decibels:
-        y = place(1, value)[1]
+    for tick in ticks:
+        picture.text(round(place(tick, 1)[0], 1), 394, f"{tick:g} {unit}", "small")
+    for value in range(1, 7):
+        y = place(ticks[0], value)[1]
         picture.parts.append(f'<path d="M80 {y:g}H700" stroke="#d5dbe1"/>')
         picture.text(70, y + 4, f"{value} dB", "small", "end")
-    for name, preset in presets().items():
-        smallest = {file.precision: file for file in sorted(preset.files, key=lambda file: -file.bytes)}
-        for precision, file in smallest.items():
-            x, y = place(file.bytes / 1e6, file.quality["sdr_db"]["vocals"])
-            picture.parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6" fill="#d9822b"/>')
-            picture.text(round(x, 1), round(y - 12, 1), f"{name}, {precision}", "small")
+    for (name, precision), cost in costs.items():
+        quality = next(file.quality for file in presets()[name].files if file.precision == precision)
+        x, y = place(cost, quality["sdr_db"]["vocals"])
+        picture.parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6" fill="#d9822b"/>')
+        picture.text(round(x, 1), round(y - 12, 1), f"{name}, {precision}", "small")
     return picture.svg()
+
+
+def sizes_of_presets() -> dict[tuple[str, str], float]:
+    """Returns the megabytes of each preset's smallest file of each precision."""
+    from keras_sep.presets import presets
+
+    files = [(name, file) for name, preset in presets().items() for file in preset.files]
+    files.sort(key=lambda item: -item[1].bytes)
+    return {(name, file.precision): file.bytes / 1e6 for name, file in files}
+
+
+def times_of_presets() -> dict[tuple[str, str], float]:
+    """Returns ms of a core per second of audio of each preset and precision, from docs/results/speed.md."""
+    from docs.make_tables import SPEED, times_by_file
+    from keras_sep.presets import presets
+
+    times = times_by_file(SPEED.read_text(encoding="utf-8"))
+    return {key: milliseconds for key, milliseconds in times.items() if key[0] in presets()}
 
 
 def draw_curves() -> str:
@@ -319,7 +340,12 @@ def drawings() -> dict[str, str]:
         "or-unet.svg": draw_network(OrUnet("m")),
         "bin-memory-unet.svg": draw_network(BinMemoryUnet("m", four_views)),
         "time-line.svg": draw_time_line(StreamSpec()),
-        "quality-and-size.svg": draw_presets(),
+        "quality-and-size.svg": draw_presets(
+            sizes_of_presets(), (0.5, 1, 2, 4, 8), "Voice SDR of the presets against the size of their files", "MB"
+        ),
+        "quality-and-time.svg": draw_presets(
+            times_of_presets(), (5, 10, 20, 40, 80), "Voice SDR of the presets against ms of a core per second", "ms"
+        ),
         "learning-curves.svg": draw_curves(),
     }
 

@@ -65,28 +65,28 @@ def choice_table(scores: str, speed: str) -> str:
     from keras_sep.presets import list_presets
 
     by_name, column = scores_by_row(scores)
-    milliseconds = times_by_preset(speed)
+    times = times_by_file(speed)
     rows = []
     for preset in list_presets():
         sdr = [by_name[preset.name][column[name]].split(" ")[0] for name in ("V SDR", "A SDR")]
         smallest = min(file.bytes for file in preset.files)
         cells = [f"`{preset.name}`", f"{smallest / 1e6:.1f} MB", " / ".join(sdr)]
-        rows.append([*cells, f"{1000 / milliseconds[preset.name]:.0f} × real time", preset.licence])
+        fastest = min(time for (name, _), time in times.items() if name == preset.name)
+        rows.append([*cells, f"{1000 / fastest:.0f} × real time", preset.licence])
     return table(["preset", "size", "voice / accompaniment, dB", "speed", "licence"], rows)
 
 
-def times_by_preset(speed: str) -> dict[str, float]:
-    """Reads each preset's fastest time from docs/results/speed.md, in ms of a core per second of audio.
+def times_by_file(speed: str) -> dict[tuple[str, str], float]:
+    """Reads the time of each preset and precision from docs/results/speed.md, in ms of a core per second of audio.
 
-    It is that of a file with the Fourier transforms inside, or else of the network alone.
+    It is that of the file with the Fourier transforms inside, or else of the network alone.
     """
     lines = [line for line in between(speed, "separators").splitlines() if line.startswith("|")]
     head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
-    place, result = head.index("ms of a core per s of audio"), {}
-    for scope in ("network", "whole"):
-        times = [(row[0], float(row[place])) for row in rows if row[1] == scope]
-        result |= {name: min(time for other, time in times if other == name) for name, _ in times}
-    return result
+    place, precision = head.index("ms of a core per s of audio"), head.index("precision")
+    return {
+        (row[0], row[precision]): float(row[place]) for scope in ("network", "whole") for row in rows if row[1] == scope
+    }
 
 
 def scores_by_row(scores: str) -> tuple[dict[str, list[str]], dict[str, int]]:

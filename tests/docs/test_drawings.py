@@ -46,8 +46,10 @@ def test_the_time_line_has_the_specs_numbers():
     ElementTree.fromstring(text)
 
 
-def test_every_preset_is_drawn():
-    text = make_drawings.draw_presets()
+@pytest.mark.parametrize("costs", [make_drawings.sizes_of_presets, make_drawings.times_of_presets])
+def test_every_preset_is_drawn(costs):
+    text = make_drawings.draw_presets(costs(), (1, 10, 100), "title", "MB")
+    ElementTree.fromstring(text)
     for name, preset in presets().items():
         for precision in {file.precision for file in preset.files}:
             assert text.count(f">{name}, {precision}<") == 1

@@ -32,10 +32,11 @@ def test_scores_of_an_evaluation_take_their_place(tmp_path, monkeypatch):
         "<!-- presets: begin -->\n<!-- presets: end -->\n<!-- evaluation: begin -->\n<!-- evaluation: end -->\n"
     )
     readme, speed = tmp_path / "README.md", tmp_path / "speed.md"
-    times = "".join(f"| {name} | network | 9.0 |\n| {name} | whole | 20.4 |\n" for name in presets())
+    times = "".join(f"| {name} | network | int8 | 9.0 |\n| {name} | whole | int8 | 20.4 |\n" for name in presets())
     speed.write_text(
-        "<!-- separators: begin -->\n\n| separator | measured | ms of a core per s of audio |\n|---|---|---|\n"
-        f"{times}| Spleeter | network | 50.0 |\n\n<!-- separators: end -->"
+        "<!-- separators: begin -->\n\n| separator | measured | precision | ms of a core per s of audio |\n"
+        "|---|---|---|---|\n"
+        f"{times}| Spleeter | network | int8 | 50.0 |\n\n<!-- separators: end -->"
     )
     readme.write_text("<!-- presets: begin -->\n<!-- presets: end -->\n")
     network.write_text("<!-- sizes: begin -->\n<!-- sizes: end -->\n")
