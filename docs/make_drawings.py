@@ -228,11 +228,21 @@ def draw_presets(costs: dict[tuple[str, str], float], ticks: tuple[float, ...], 
         y = place(ticks[0], value)[1]
         picture.parts.append(f'<path d="M80 {y:g}H700" stroke="#d5dbe1"/>')
         picture.text(70, y + 4, f"{value} dB", "small", "end")
+    taken: list[tuple[float, float, float]] = []  # left, right and baseline of each label
     for (name, precision), cost in costs.items():
         quality = next(file.quality for file in presets()[name].files if file.precision == precision)
         x, y = place(cost, quality["sdr_db"]["vocals"])
         picture.parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6" fill="#d9822b"/>')
-        picture.text(round(x, 1), round(y - 12, 1), f"{name}, {precision}", "small")
+        label = f"{name}, {precision}"
+        left, right = x - 3.3 * len(label), x + 3.3 * len(label)
+        # Above the point, or else below, or further away: where no other label is.
+        baseline = next(
+            y + shift
+            for shift in (-12, 22, -28, 38, -44)
+            if all(abs(y + shift - other) > 14 or left > end or right < begin for begin, end, other in taken)
+        )
+        taken.append((left, right, baseline))
+        picture.text(round(x, 1), round(baseline, 1), label, "small")
     return picture.svg()
 
 
@@ -341,7 +351,7 @@ def drawings() -> dict[str, str]:
         "bin-memory-unet.svg": draw_network(BinMemoryUnet("m", four_views)),
         "time-line.svg": draw_time_line(StreamSpec()),
         "quality-and-size.svg": draw_presets(
-            sizes_of_presets(), (0.5, 1, 2, 4, 8), "Voice SDR of the presets against the size of their files", "MB"
+            sizes_of_presets(), (0.25, 0.5, 1, 2, 4, 8), "Voice SDR of the presets against the size of their files", "MB"
         ),
         "quality-and-time.svg": draw_presets(
             times_of_presets(), (5, 10, 20, 40, 80), "Voice SDR of the presets against ms of a core per second", "ms"
