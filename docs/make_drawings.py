@@ -351,7 +351,10 @@ def drawings() -> dict[str, str]:
         "bin-memory-unet.svg": draw_network(BinMemoryUnet("m", four_views)),
         "time-line.svg": draw_time_line(StreamSpec()),
         "quality-and-size.svg": draw_presets(
-            sizes_of_presets(), (0.25, 0.5, 1, 2, 4, 8), "Voice SDR of the presets against the size of their files", "MB"
+            sizes_of_presets(),
+            (0.25, 0.5, 1, 2, 4, 8),
+            "Voice SDR of the presets against the size of their files",
+            "MB",
         ),
         "quality-and-time.svg": draw_presets(
             times_of_presets(), (5, 10, 20, 40, 80), "Voice SDR of the presets against ms of a core per second", "ms"
