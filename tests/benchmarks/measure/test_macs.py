@@ -30,9 +30,9 @@ def test_multiplications_against_a_count_by_hand(tmp_path):
     assert macs.multiplications(path) == 60 * 27 + 60 * 9 + 60 * 8 + 96 * 7
 
 
-def products(config, positions: int) -> int:
-    """Of a `BinMemoryUnet` with this many positions and two views, counted from its configuration."""
-    total, channels = 0, 2
+def products(config, positions: int, views: int) -> int:
+    """Of a `BinMemoryUnet` with this many positions and views, counted from its configuration."""
+    total, channels = 0, views
     for filters in config.encoder_channels:
         positions //= 2
         total += positions * filters * config.encoder_kernel * channels
@@ -50,14 +50,14 @@ def products(config, positions: int) -> int:
                 total += positions * (3 * units * (own + units) + units * own)
         total += positions * 2 * filters * config.decoder_kernel * (channels + skip)
         positions, channels, level = 2 * positions, filters, level - 1
-    # Four positions at once: a kernel of 3 over 4 · (channels + 2), three quarters of them zeros, to 4 · 4 masks.
-    return total + positions // 4 * (4 * 4) * 3 * (4 * (channels + 2))
+    # Four positions at once: a kernel of 3 over 4 · (channels + views), three quarters of them zeros, to 4 · 4 masks.
+    return total + positions // 4 * (4 * 4) * 3 * (4 * (channels + views))
 
 
 @pytest.mark.whole_size
 def test_multiplications_of_the_shipped_files_are_those_of_the_architecture():
     network = load_network(ASSETS / f"{DEFAULT_PRESET}.keras")
-    total = products(network.config, 1024)
+    total = products(network.config, network.bands.num_bands, network.spec.num_views)
     assert {file.label: macs.multiplications(file.path) for file in shipped()} == {
         file.label: total for file in shipped()
     }

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from keras_sep.presets import DEFAULT_PRESET
+from keras_sep.presets import DEFAULT_PRESET, get_preset
 from tests.support.runs import write_data, write_run
 from training.__main__ import main
 
@@ -23,9 +24,9 @@ def runs(tmp_path_factory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory) -> Path:
-    """A run at the sample rate and the frames of the presets."""
-    preset = ("spec.sample_rate=44100", "spec.frame_length=2048", "spec.frame_step=512", "spec.fft_length=2048")
-    return write_run(tmp_path_factory.mktemp("runs") / "wide", "optimizer.total_steps=2", *preset)
+    """A run of the stream format of the default preset."""
+    spec = [f"spec.{name}={json.dumps(value)}" for name, value in get_preset(DEFAULT_PRESET).spec.to_dict().items()]
+    return write_run(tmp_path_factory.mktemp("runs") / "wide", "optimizer.total_steps=2", *spec)
 
 
 @pytest.fixture
