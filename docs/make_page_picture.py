@@ -39,8 +39,8 @@ def draw_page(path: Path) -> None:
         page.locator("#mixture-view").evaluate(_FILL)
         box = page.locator("#spectrograms").bounding_box()
         assert box
-        clip = {"x": 0, "y": 0, "width": WIDTH, "height": box["y"] + box["height"] + MARGIN}
-        page.screenshot(path=path, clip=clip, full_page=True)
+        height = box["y"] + box["height"] + MARGIN
+        page.screenshot(path=path, clip={"x": 0, "y": 0, "width": WIDTH, "height": height}, full_page=True)
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """Tables of the documentation, between markers in its files: `python -m docs.make_tables`.
 
 The tables of presets, of sizes and of the model card follow from the shipped files, the networks and docs/results. The
-scores come from `python -m training evaluate`: `--scores test scores/summary.md` puts them into docs/results/scores.md.
+scores come from `python -m training evaluate`: `--scores test scores/summary.md` puts them into docs/results/scores.md;
+and `--paper test RUNS/table_test.md` those of `python -m training run-paper` into docs/results/paper.md.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 CARD, NETWORK = ROOT / "MODEL_CARD.md", ROOT / "docs" / "explain" / "network.md"
 SCORES, SPEED = ROOT / "docs" / "results" / "scores.md", ROOT / "docs" / "results" / "speed.md"
+PAPER = ROOT / "docs" / "results" / "paper.md"
 SECTIONS = ("test", "validation", "robustness")
+PAPER_SECTIONS = ("test", "validation", "curves", "gradients")
 COLUMNS = ("V SDR", "V SIR", "V SAR", "A SDR", "A SIR", "A SAR")
 
 
@@ -137,12 +140,27 @@ def main(argv: list[str] | None = None) -> None:
         metavar=("NAME", "SUMMARY.md"),
         help=f"scores of `python -m training evaluate`, for one of {', '.join(SECTIONS)}",
     )
+    parser.add_argument(
+        "--paper",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "TABLE.md"),
+        help=f"a table of the paper's methods, for one of {', '.join(PAPER_SECTIONS)}",
+    )
+    args = parser.parse_args(argv)
+    for option, known, given in (("--scores", SECTIONS, args.scores), ("--paper", PAPER_SECTIONS, args.paper)):
+        if unknown := [name for name, _ in given if name not in known]:
+            parser.error(f"{option}: expected one of {', '.join(known)}. Received: {unknown[0]}")
     scores = SCORES.read_text(encoding="utf-8")
-    for name, path in parser.parse_args(argv).scores:
-        if name not in SECTIONS:
-            parser.error(f"--scores: expected one of {', '.join(SECTIONS)}. Received: {name}")
+    for name, path in args.scores:
         text = Path(path).read_text(encoding="utf-8")
         scores = fill(scores, name, re.sub(r"^#+ ", "### ", text[text.index("\n## ") :], flags=re.MULTILINE))
+    if args.paper:
+        paper = PAPER.read_text(encoding="utf-8")
+        for name, path in args.paper:
+            paper = fill(paper, name, Path(path).read_text(encoding="utf-8"))
+        write_text(PAPER, paper)
     for path, text in pages(scores).items():
         write_text(path, text)
 

@@ -61,9 +61,10 @@ class Result:
     """The output of `host`, and what it recorded of one instance.
 
     Attributes:
-        report: latency (samples), latency_changes, underruns (of all instances), model (its path, as told last),
-            answers (how often), run_us and step_ms (count, p50, p99, worst), and calls made within `run`: memory,
-            locks, system_calls (None where they cannot be counted).
+        report: latency (samples), latency_changes, underruns (of all instances), xruns (of a sound card: in real time,
+            how often the audio thread was woken too late for it), model (its path, as told last), answers (how often),
+            run_us and step_ms (count, p50, p99, worst), and calls made within `run`: memory, locks, system_calls (None
+            where they cannot be counted).
         mix: (samples, 2).  stems: (samples, 4).
     """
 

@@ -53,7 +53,14 @@ def test_scores_of_an_evaluation_take_their_place(tmp_path, monkeypatch):
         + "\n".join(f"| {row} | {cells} |" for row in rows)
     )
 
-    make_tables.main(["--scores", "test", str(summary)])
+    paper, table = tmp_path / "paper.md", tmp_path / "table_test.md"
+    paper.write_text("<!-- test: begin -->\n<!-- test: end -->\n")
+    table.write_text("test songs, dB.\n\n| method |\n|---|\n")
+    monkeypatch.setattr(make_tables, "PAPER", paper)
+
+    make_tables.main(["--scores", "test", str(summary), "--paper", "test", str(table)])
+
+    assert make_tables.between(paper.read_text(encoding="utf-8"), "test") == table.read_text().strip()
 
     assert "### Voice-active frames" in make_tables.between(scores.read_text(encoding="utf-8"), "test")
     assert "| base | 0.00 (0.50) | 1.00 (1.50)" in make_tables.between(card.read_text(encoding="utf-8"), "evaluation")

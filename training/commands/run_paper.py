@@ -12,7 +12,10 @@ HELP = "train and score the four methods of the paper"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, required=True, help="folder for the four runs and table.md")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the runs, their scores and tables")
+    parser.add_argument(
+        "--seeds", type=int, default=1, metavar="N", help="train the two OR-U-Nets with N seeds each (default: 1)"
+    )
     add_training_options(parser)
     add_split(parser)
     add_scoring_options(parser, protocols="v4")
@@ -21,5 +24,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from training.commands.reproduction import run_paper
 
-    options = training_options(args) | {"protocols": args.protocols.split(",")}
+    options = training_options(args) | {"protocols": args.protocols.split(","), "seeds": args.seeds}
     print(run_paper(args.out, args.data, args.set, args.split, args.excerpt, args.jobs, **options))

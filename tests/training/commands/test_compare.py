@@ -85,6 +85,29 @@ def test_the_gap_has_a_row_for_each_origin(runs, options, capsys):
     assert "Received: nothing" in capsys.readouterr().err
 
 
+def test_each_term_of_the_loss_with_its_gradient(runs, options, tmp_path, capsys):
+    teacher, more = write_run(tmp_path / "unet", name="paper/unet"), ["--frames", "8", "--count", "5"]
+    assert main(["losses", str(runs[0]), "--teacher", str(teacher), *options, *more]) == 0
+    _, _, first, *taps = table(capsys)
+    assert [row[0] for row in taps] == ["down_1", "down_2", "down_3", "up_2", "up_1"]
+    assert first[0] == "l_0"
+    assert first[2:5] == ["1.000", "1.000", "1.00"]  # beside itself
+    assert float(first[-1]) == pytest.approx(1, abs=0.03)  # each segment is divided by its mean
+    for i, row in enumerate(taps):
+        value, gradient = float(row[1]), float(row[2])
+        assert value > 0
+        assert gradient > 0
+        # Of N = 3, as this U-Net has three taps in its encoder: 3/4, 2/4 and 1/4 of the weight of l_0.
+        weighted = gradient * (0.75, 0.5, 0.25)[i] if i < 3 else None
+        assert row[3] == "–" if weighted is None else float(row[3]) == pytest.approx(weighted, abs=1e-3)
+        assert -1 <= float(row[4].replace("−", "-")) < 1
+        assert sum(numbers(row[5])) == pytest.approx(100, abs=1)
+    assert main(["losses", str(runs[0]), "--teacher", str(runs[1]), *options, *more]) == 1
+    assert "--teacher: expected a run of a U-Net. Received:" in capsys.readouterr().err
+    assert main(["losses", str(runs[0]), "--teacher", str(teacher), *options, "--frames", "12"]) == 1
+    assert "--frames: expected a multiple of 8. Received: 12" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["compare", "gap"])
 def test_networks_of_different_specs_are_not_put_side_by_side(runs, options, tmp_path, capsys, command):
     faster = write_run(tmp_path / "faster", "optimizer.total_steps=2", "spec.sample_rate=16000")

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from common.exposure import TrainingExposure
+from common.markdown import decibels
 from common.runs import load_best, read_history
 from keras_sep.models import build_network, load_network
 from keras_sep.spec import StreamSpec
@@ -363,10 +364,10 @@ def test_the_papers_four_methods_by_one_command(data, tmp_path, capsys):
     out = tmp_path / "paper"
     # The smallest U-Net has three levels.
     settings = options("optimizer.total_steps=2", "loss.num_taps=2")
-    command = ["run-paper", "--data", str(data), "--out", str(out), *settings]
+    command = ["run-paper", "--data", str(data), "--out", str(out), "--seeds", "2", *settings]
     result = subprocess.run([sys.executable, "-m", "training", *command], capture_output=True, text=True, cwd=ROOT)
     assert result.returncode == 0, result.stderr
-    table = (out / "table.md").read_text()
+    table = (out / "table_test.md").read_text()
     assert table.strip() in result.stdout
     rows = {line.split(" | ")[0]: line for line in table.splitlines()}
     assert {"| mixture", "| U-Net", "| LSTM", "| OR-U-Net", "| OR-U-Net_df"} <= set(rows)
@@ -377,9 +378,15 @@ def test_the_papers_four_methods_by_one_command(data, tmp_path, capsys):
     assert "feature_loss_down_2" in read_history(out / "or_unet_df")[0]
     for method in METHODS:  # trained and scored at one sample rate
         assert json.loads((out / method / "config.json").read_text())["spec"] == SPEC.to_dict()
+    scores = json.loads((out / "scores/test/summary.json").read_text())["rows"]
+    sdr = {row["row"]: row["scores"]["v4_active"]["vocals"]["SDR"]["mean_of_means"] for row in scores}
+    one, other = sdr["or_unet"], sdr["or_unet_2"]
+    assert abs(one - other) > 0.01  # another seed is another network
+    assert f"({decibels((one + other) / 2)} ± {decibels(abs(one - other) / 2)})" in rows["| OR-U-Net"]
+    assert "±" not in rows["| LSTM"]
     # Once more: nothing is trained or scored again.
     assert main(command) == 0
-    assert capsys.readouterr().out.count("nothing to do") == 4
+    assert capsys.readouterr().out.count("nothing to do") == 6
 
 
 TWO_DEVICES = """
