@@ -553,7 +553,7 @@ def _live(args: argparse.Namespace) -> int:
 
     separator = _open(lambda: StreamingSeparator(args.preset or DEFAULT_PRESET, model=args.model, repair=True))
     spec = separator.spec
-    levels = {source: getattr(args, source, 0.0) for source in spec.sources}
+    gains_db = {source: getattr(args, source, 0.0) for source in spec.sources}
     source = FileSource(args.file, spec.num_channels, loop=args.loop) if args.file else None
     with contextlib.ExitStack() as stack:
         recorder = Recorder(args.record, spec, format=args.format, overwrite=args.overwrite) if args.record else None
@@ -565,7 +565,7 @@ def _live(args: argparse.Namespace) -> int:
         session = LiveSession(
             separator,
             sound_card,
-            Mixer(spec.sample_rate, levels),
+            Mixer(spec.sample_rate, gains_db),
             source=source,
             input_device=args.input_device,
             output_device=args.output_device,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
+from keras_sep.environment import variables_set
 from keras_sep.errors import AudioError
 
 # Rows of tables pass through it, never audio.
@@ -43,7 +43,7 @@ def ray_session(
         2
     """
     is_loopback = cluster == "local" or _is_loopback(cluster)
-    with _environment(_OURS | (_LOOPBACK if is_loopback else {})):
+    with variables_set(_OURS | (_LOOPBACK if is_loopback else {})):
         try:
             import ray
             from ray.data import DataContext
@@ -64,20 +64,6 @@ def ray_session(
             yield ray
         finally:
             ray.shutdown()
-
-
-@contextlib.contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _is_loopback(address: str) -> bool:

@@ -69,7 +69,7 @@ class Mixer:
 
     Args:
         sample_rate: Hz.
-        levels_db: gain of each source in dB, up to LOUDEST_DB; MUTE_DB or below is silence.
+        gains_db: gain of each source in dB, up to LOUDEST_DB; MUTE_DB or below is silence.
 
     Attributes:
         bypass: whether the original song is passed instead of the mix.
@@ -82,35 +82,35 @@ class Mixer:
         >>> mix = mixer(np.zeros((512, 2), np.float32), stems)
         >>> round(float(mix[0, 0]), 3)
         0.1
-        >>> mixer.change_level("accompaniment", -3.0)
-        >>> mixer.level_db("accompaniment")
+        >>> mixer.change_gain("accompaniment", -3.0)
+        >>> mixer.gain_db("accompaniment")
         17.0
     """
 
-    def __init__(self, sample_rate: int, levels_db: dict[str, float]):
+    def __init__(self, sample_rate: int, gains_db: dict[str, float]):
         ramp = round(RAMP_S * sample_rate)
-        self._levels, self._muted = dict(levels_db), dict.fromkeys(levels_db, False)
-        self._gains = {source: Ramp(to_gain(level), ramp) for source, level in levels_db.items()}
+        self._gains_db, self._muted = dict(gains_db), dict.fromkeys(gains_db, False)
+        self._gains = {source: Ramp(to_gain(gain), ramp) for source, gain in gains_db.items()}
         self._bypass = Ramp(0.0, ramp)
 
-    def level_db(self, source: str) -> float:
+    def gain_db(self, source: str) -> float:
         """Returns the gain of a source in dB; MUTE_DB while it is muted."""
-        return MUTE_DB if self._muted[source] else self._levels[source]
+        return MUTE_DB if self._muted[source] else self._gains_db[source]
 
-    def set_level(self, source: str, decibels: float) -> None:
+    def set_gain(self, source: str, decibels: float) -> None:
         """Sets the gain of a source, limited to MUTE_DB … LOUDEST_DB, and ends its muting."""
-        self._levels[source] = min(LOUDEST_DB, max(MUTE_DB, decibels))
+        self._gains_db[source] = min(LOUDEST_DB, max(MUTE_DB, decibels))
         self._muted[source] = False
-        self._gains[source].target = to_gain(self._levels[source])
+        self._gains[source].target = to_gain(self._gains_db[source])
 
-    def change_level(self, source: str, decibels: float) -> None:
+    def change_gain(self, source: str, decibels: float) -> None:
         """Adds decibels to the gain that a source has, or had before it was muted."""
-        self.set_level(source, self._levels[source] + decibels)
+        self.set_gain(source, self._gains_db[source] + decibels)
 
     def toggle_mute(self, source: str) -> None:
         """Mutes a source, or gives it its gain back."""
         self._muted[source] = not self._muted[source]
-        self._gains[source].target = to_gain(self.level_db(source))
+        self._gains[source].target = to_gain(self.gain_db(source))
 
     @property
     def bypass(self) -> bool:

@@ -190,14 +190,14 @@ def press(mixer: Mixer, key: str) -> None:
         >>> from keras_sep.live.terminal import press
         >>> mixer = Mixer(44100, {"vocals": 0.0, "accompaniment": 0.0})
         >>> press(mixer, "down")
-        >>> mixer.level_db("vocals")
+        >>> mixer.gain_db("vocals")
         -1.0
     """
     voice, accompaniment = "vocals", "accompaniment"
     if key in ("up", "down"):
-        mixer.change_level(voice, 1.0 if key == "up" else -1.0)
+        mixer.change_gain(voice, 1.0 if key == "up" else -1.0)
     elif key in ("right", "left"):
-        mixer.change_level(accompaniment, 1.0 if key == "right" else -1.0)
+        mixer.change_gain(accompaniment, 1.0 if key == "right" else -1.0)
     elif key in ("v", "V"):
         mixer.toggle_mute(voice)
     elif key in ("a", "A"):
@@ -205,8 +205,8 @@ def press(mixer: Mixer, key: str) -> None:
     elif key == " ":
         mixer.bypass = not mixer.bypass
     elif key == "0":
-        mixer.set_level(voice, 0.0)
-        mixer.set_level(accompaniment, 0.0)
+        mixer.set_gain(voice, 0.0)
+        mixer.set_gain(accompaniment, 0.0)
 
 
 def status_line(stats: LiveStats, mixer: Mixer) -> str:
@@ -229,8 +229,8 @@ def status_line(stats: LiveStats, mixer: Mixer) -> str:
         return f"{_time(stats)} waiting for the device"
     meters = [
         f"in {_meter(stats.peaks[ORIGINAL])}",
-        f"voice {_meter(stats.peaks['vocals'])} {_level(mixer, 'vocals')}",
-        f"acc. {_meter(stats.peaks['accompaniment'])} {_level(mixer, 'accompaniment')}",
+        f"voice {_meter(stats.peaks['vocals'])} {_gain(mixer, 'vocals')}",
+        f"acc. {_meter(stats.peaks['accompaniment'])} {_gain(mixer, 'accompaniment')}",
         f"out {_meter(stats.peaks[OUTPUT])}{' ORIGINAL' if mixer.bypass else ''}",
     ]
     return " ".join([_time(stats), *meters, f"{stats.latency_ms:.0f} ms", f"load {stats.load:.0%}", _counts(stats)])
@@ -276,9 +276,9 @@ def _counts(stats: LiveStats) -> str:
     return f"under {stats.underruns} over {stats.overruns}"
 
 
-def _level(mixer: Mixer, source: str) -> str:
-    level = mixer.level_db(source)
-    return " muted" if level <= MUTE_DB else f"{level:+3.0f} dB"
+def _gain(mixer: Mixer, source: str) -> str:
+    gain = mixer.gain_db(source)
+    return " muted" if gain <= MUTE_DB else f"{gain:+3.0f} dB"
 
 
 def _meter(peak: float) -> str:

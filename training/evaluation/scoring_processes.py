@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from common.processes import process_pool
+from keras_sep.environment import variables_set
 from training.evaluation.metrics import Values, bss_eval, bss_eval_window
 
 # A process reads these when it starts. One thread of linear algebra; and glibc keeps freed memory, because returning
@@ -53,14 +53,5 @@ def processes(jobs: int) -> Iterator[Executor]:
     if not jobs:
         yield _InThisProcess()
         return
-    before = {name: os.environ.get(name) for name in ENVIRONMENT}
-    os.environ.update(ENVIRONMENT)
-    try:
-        with process_pool(jobs) as pool:
-            yield pool
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    with variables_set(ENVIRONMENT), process_pool(jobs) as pool:
+        yield pool

@@ -84,9 +84,9 @@ class FakeCard:
         return out
 
 
-def make_session(card: FakeCard, *, model: Path = UNIT, levels: dict[str, float] | None = None, **options):
+def make_session(card: FakeCard, *, model: Path = UNIT, gains_db: dict[str, float] | None = None, **options):
     separator = StreamingSeparator(model=model, repair=True)
-    mixer = Mixer(RATE, levels or {"vocals": 0.0, "accompaniment": 0.0})
+    mixer = Mixer(RATE, gains_db or {"vocals": 0.0, "accompaniment": 0.0})
     session = LiveSession(separator, card, mixer, clock=lambda: card.now, **options)
     session.open()
     return session
@@ -154,7 +154,7 @@ def test_the_shipped_model_as_well(music):
 @pytest.mark.parametrize("rate", [48000, 16000, 96000])
 def test_a_device_of_another_rate(music, rate):
     card, x = FakeCard(rate=rate), music(2.0, rate)
-    session = make_session(card, levels={"vocals": 0.0, "accompaniment": MUTE_DB})
+    session = make_session(card, gains_db={"vocals": 0.0, "accompaniment": MUTE_DB})
     played = through(session, card, x, 512)
     stats = session.stats()
     assert (stats.underruns, stats.overruns) == (0, 0)
@@ -450,22 +450,22 @@ def test_levels():
         return mixer(original, {"vocals": vocals, "accompaniment": accompaniment})
 
     np.testing.assert_array_equal(mix(), vocals)
-    mixer.set_level("accompaniment", 0.0)
+    mixer.set_gain("accompaniment", 0.0)
     ramp = round(RAMP_S * RATE)
     moving = mix()
     assert np.abs(moving[:1] - vocals[:1]).max() < 0.01  # begins where it was
     np.testing.assert_array_equal(moving[ramp:], (vocals + accompaniment)[ramp:])
     np.testing.assert_array_equal(mix(), vocals + accompaniment)
-    mixer.change_level("vocals", -6.0)
+    mixer.change_gain("vocals", -6.0)
     mix()
     np.testing.assert_allclose(mix(), np.float32(10 ** (-6 / 20)) * vocals + accompaniment, atol=1e-6)
     mixer.toggle_mute("vocals")
     mix()
     np.testing.assert_array_equal(mix(), accompaniment)
     mixer.toggle_mute("vocals")
-    assert mixer.level_db("vocals") == -6.0
-    mixer.change_level("vocals", 100.0)
-    assert mixer.level_db("vocals") == 20.0
+    assert mixer.gain_db("vocals") == -6.0
+    mixer.change_gain("vocals", 100.0)
+    assert mixer.gain_db("vocals") == 20.0
     mixer.bypass = True
     assert np.abs(mix()[-1] - original[-1]).max() == 0
     np.testing.assert_array_equal(mix(), original)
@@ -485,7 +485,7 @@ def test_a_ramp_is_a_line_however_it_is_cut():
 def test_the_original_is_heard_in_time(music):
     """A/B: what is switched to lies where the stems lay."""
     card, x = FakeCard(), music(1.0)
-    session = make_session(card, levels={"vocals": 0.0, "accompaniment": -60.0})
+    session = make_session(card, gains_db={"vocals": 0.0, "accompaniment": -60.0})
     played = through(session, card, x[:22050], 512)
     session.mixer.bypass = True
     played = np.concatenate([played, through(session, card, x[22050:], 512)])
@@ -630,14 +630,14 @@ def test_keys_change_the_mix():
     mixer = Mixer(RATE, {"vocals": 0.0, "accompaniment": 0.0})
     for key in ("up", "up", "left", "x"):
         press(mixer, key)
-    assert (mixer.level_db("vocals"), mixer.level_db("accompaniment")) == (2.0, -1.0)
+    assert (mixer.gain_db("vocals"), mixer.gain_db("accompaniment")) == (2.0, -1.0)
     press(mixer, "v")
     press(mixer, "a")
-    assert (mixer.level_db("vocals"), mixer.level_db("accompaniment")) == (-60.0, -60.0)
+    assert (mixer.gain_db("vocals"), mixer.gain_db("accompaniment")) == (-60.0, -60.0)
     press(mixer, "v")
-    assert mixer.level_db("vocals") == 2.0
+    assert mixer.gain_db("vocals") == 2.0
     press(mixer, "0")
-    assert (mixer.level_db("vocals"), mixer.level_db("accompaniment")) == (0.0, 0.0)
+    assert (mixer.gain_db("vocals"), mixer.gain_db("accompaniment")) == (0.0, 0.0)
     press(mixer, " ")
     assert mixer.bypass
     press(mixer, " ")
