@@ -101,14 +101,7 @@ class RayNodes:
 
     def workers(self) -> list[int]:
         """Returns the processes that separate songs."""
-        found = []
-        for node in self.nodes:
-            for process in _below(node.pid):
-                with contextlib.suppress(OSError):
-                    title = Path(f"/proc/{process}/cmdline").read_bytes()
-                    if b"MapWorker" in title:
-                        found.append(process)
-        return found
+        return [process for node in self.nodes for process in titled(node.pid, "MapWorker")]
 
 
 @contextlib.contextmanager
@@ -123,6 +116,16 @@ def ray_nodes(count: int) -> Iterator[RayNodes]:
         finally:
             for node in nodes.nodes:
                 nodes.kill(node)
+
+
+def titled(process: int, title: str) -> list[int]:
+    """Returns a process and its descendants whose titles contain a text; Ray gives actors that of their class."""
+    found = []
+    for each in _below(process):
+        with contextlib.suppress(OSError):
+            if title.encode() in Path(f"/proc/{each}/cmdline").read_bytes():
+                found.append(each)
+    return found
 
 
 def listening(process: int) -> set[str]:
