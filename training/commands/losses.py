@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--frames", type=int, default=256, help="length of a mixture in frames, a multiple of 64 (default: 256)"
     )
-    parser.add_argument("--count", type=int, default=48, help="number of mixtures (default: 48)")
+    parser.add_argument("--count", type=int, default=24, help="number of mixtures (default: 24)")
 
 
 def run(args: argparse.Namespace) -> None:
