@@ -1,4 +1,4 @@
-"""What each term of eq. (5) pulls a network towards: its size, its gradient, and how that agrees with l_0's.
+"""The pull of each term of eq. (5) on a network: its size, its gradient, and how far that agrees with l_0's.
 
 A feature loss can only change what is learned if its gradient is not small beside that of l_0, and points elsewhere.
 """

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from keras_sep.environment import variables_set
+
+
+def test_variables_are_as_before_whatever_happens(monkeypatch):
+    monkeypatch.setenv("KERAS_SEP_OLD", "before")
+    monkeypatch.delenv("KERAS_SEP_NEW", raising=False)
+    with pytest.raises(KeyError), variables_set({"KERAS_SEP_OLD": "1", "KERAS_SEP_NEW": "2"}):
+        assert (os.environ["KERAS_SEP_OLD"], os.environ["KERAS_SEP_NEW"]) == ("1", "2")
+        raise KeyError
+    assert os.environ["KERAS_SEP_OLD"] == "before"
+    assert "KERAS_SEP_NEW" not in os.environ
