@@ -39,7 +39,7 @@ def require_same(one: Path, other: Path) -> None:
     assert [int(row["step"]) for row in rows] == [int(row["step"]) for row in others] == list(range(2, STEPS + 1, 2))
     for a, b in zip(rows, others, strict=True):
         for name in ("loss", "val_loss"):
-            assert float(a[name]) == pytest.approx(float(b[name]), abs=1e-3)
+            assert float(a[name]) == pytest.approx(float(b[name]), abs=1e-4)
 
 
 @pytest.fixture(scope="module")
