@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 from keras_sep import desktop
 from keras_sep._version import __version__
 from keras_sep.errors import AudioError, DesktopError, ModelFileError, PageError
+from keras_sep.interrupts import ENDING_SIGNALS
 
 if TYPE_CHECKING:
     from keras_sep.batch.plan import Request
@@ -29,10 +30,6 @@ T = TypeVar("T")
 
 _FORMATS = ("wav", "wav16", "wav24", "flac", "ogg", "mp3", "m4a", "opus")
 _FORMATS_HELP = "wav is 32-bit float, which never clips; flac is 24 bit, ogg is Vorbis, m4a is AAC (default: wav)"
-# SIGHUP: the terminal or its connection is closed; SIGBREAK: Ctrl-Break of Windows, or its console is closed.
-_ENDING_SIGNALS = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
-]
 _LONGEST_S = 1e9  # longer than any recording, and too short to overflow anything
 
 
@@ -101,7 +98,7 @@ def _ending_signals() -> Iterator[None]:
     """
     before = {}
     if threading.current_thread() is threading.main_thread():
-        handlers = {number: signal.getsignal(number) for number in _ENDING_SIGNALS}
+        handlers = {number: signal.getsignal(number) for number in ENDING_SIGNALS}
         before = {number: old for number, old in handlers.items() if old not in (signal.SIG_IGN, None)}
 
     def interrupt(*_: object) -> None:
@@ -119,7 +116,7 @@ def _ending_signals() -> Iterator[None]:
 
 def _ignore_ending_signals() -> None:
     if threading.current_thread() is threading.main_thread():
-        for number in _ENDING_SIGNALS:
+        for number in ENDING_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
 
 

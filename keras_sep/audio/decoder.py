@@ -17,6 +17,7 @@ from keras_sep.audio.mp3 import frame_count, id3_size, samples_per_frame
 from keras_sep.audio.tags import Cover, carried
 from keras_sep.audio.view import View
 from keras_sep.errors import AudioError
+from keras_sep.interrupts import held_interrupts
 
 # FFmpeg must open this file and nothing else: neither the files that a playlist names nor network addresses.
 _OPTIONS = {"protocol_whitelist": "none"}
@@ -72,7 +73,8 @@ class Decoder:
         self._ends_s: dict[int, float] = {}  # where the packets read so far end, by stream
         self.cover: Cover | None = None
         try:
-            self._container: Any = av.open(file, container_options=_OPTIONS, metadata_errors="replace")
+            with held_interrupts():
+                self._container: Any = av.open(file, container_options=_OPTIONS, metadata_errors="replace")
         except (av.FFmpegError, OSError, ValueError) as error:
             raise AudioError(f"expected an audio file. Received: one that cannot be read ({_reason(error)})") from error
         try:
@@ -210,7 +212,8 @@ class Decoder:
         pictures = {stream.index for stream in streams if _is_picture(stream)}
         while True:
             try:
-                packet = next(packets, None)
+                with held_interrupts():
+                    packet = next(packets, None)
             except (av.FFmpegError, OSError):
                 self._note_damage()
                 return

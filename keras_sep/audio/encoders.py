@@ -19,6 +19,7 @@ from keras_sep.audio.mp3 import state_length
 from keras_sep.audio.ogg import VorbisTagger
 from keras_sep.audio.sink import Sink
 from keras_sep.audio.tags import Cover
+from keras_sep.interrupts import held_interrupts
 
 _LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 _SAME_BYTES = {"fflags": "bitexact"}  # neither the time nor random numbers nor a version in the file
@@ -73,6 +74,7 @@ class FfmpegEncoder:
         (441, {'title': 'Song'})
     """
 
+    @held_interrupts()
     def __init__(
         self,
         sink: Sink,
@@ -108,6 +110,7 @@ class FfmpegEncoder:
             self._container.mux(picture)
         self._samples = 0
 
+    @held_interrupts()
     def write(self, block: Array) -> None:
         if self._is_integer:
             whole = np.clip(np.rint(block * np.float32(2**23)), -(2**23), 2**23 - 1).astype(np.int32)
@@ -120,6 +123,7 @@ class FfmpegEncoder:
         for packet in self._stream.encode(frame):
             self._container.mux(packet)
 
+    @held_interrupts()
     def close(self) -> None:
         for packet in self._stream.encode(None):
             self._container.mux(packet)
@@ -152,15 +156,18 @@ class VorbisEncoder:
         (4410, {'title': 'Song'})
     """
 
+    @held_interrupts()
     def __init__(self, sink: Sink, sample_rate: int, num_channels: int, tags: Mapping[str, str], cover: Cover | None):
         tagger = VorbisTagger(sink, {**tags, **(_as_tag(cover) if cover is not None else {})})
         self._sound = soundfile.SoundFile(
             tagger, "w", samplerate=sample_rate, channels=num_channels, format="OGG", subtype="VORBIS"
         )
 
+    @held_interrupts()
     def write(self, block: Array) -> None:
         self._sound.write(block[:, _VORBIS_ORDER.get(block.shape[1], slice(None))])
 
+    @held_interrupts()
     def close(self) -> None:
         self._sound.close()
 
