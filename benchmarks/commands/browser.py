@@ -12,6 +12,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=3, help="rounds in which all models take turns (default: 3)")
     parser.add_argument("--live", type=int, default=60, metavar="S", help="seconds of live input (default: 60)")
     parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="FILE.tflite",
+        help="another waveform file, measured in turn with the page's own",
+    )
+    parser.add_argument(
         "--write",
         type=Path,
         metavar="FILE",
@@ -24,4 +30,4 @@ def run(args: argparse.Namespace) -> None:
 
     if args.rounds < 1 or args.live < 1:
         raise ValueError(f"expected --rounds and --live of at least 1. Received: {args.rounds} and {args.live}")
-    measure_page(args.rounds, args.live, args.write)
+    measure_page(args.rounds, args.live, args.against, args.write)

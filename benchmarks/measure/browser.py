@@ -19,10 +19,10 @@ from benchmarks.measure.machine import machine
 from benchmarks.measure.separate_command import SONG_SECONDS, song_file
 from benchmarks.tables.document import require_markers, write_between_markers
 from common.markdown import table
+from keras_sep.presets import DEFAULT_PRESET, get_preset
 from keras_sep.separator import Separator
 from keras_sep.web import PageServer
 
-PRECISIONS = ("dynamic_int8",)
 _WAIT_MS = 600_000
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 _FLAGS += ["--disable-component-update", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
@@ -48,23 +48,32 @@ def page_in_chromium(*flags: str) -> Iterator[tuple[Browser, str]]:
             server.shutdown()
 
 
-def measure_page(rounds: int, live_seconds: int, write: Path | None = None) -> list[dict[str, Any]]:
+def measure_page(
+    rounds: int, live_seconds: int, against: Path | None = None, write: Path | None = None
+) -> list[dict[str, Any]]:
     """Measures the page, prints the table and puts it into a document.
 
     Args:
         rounds: number of rounds, ≥ 1. In each, every model separates a song on the page, then `Separator` in Python.
         live_seconds: length of the live input from the fake microphone, for each model, ≥ 1.
+        against: waveform file that takes turns with the page's own model, or None.
         write: document with the markers browser: begin and end, or None.
 
     Returns:
         One dict a model, which `browser_table` takes.
 
     Raises:
-        ValueError: Chromium, the files of the page or the markers are missing.
+        ValueError: Chromium, the files of the page, `against` or the markers are missing.
     """
     if write:
         require_markers(write, "browser")
-    rows: list[dict[str, Any]] = [{"precision": precision, "walls": [], "python": []} for precision in PRECISIONS]
+    if against is not None and not (against.name.endswith(".tflite") and against.is_file()):
+        raise ValueError(f"--against: expected a .tflite file. Received: {against}")
+    rows: list[dict[str, Any]] = [
+        {"file": file, "is_own": file is against, "walls": [], "python": []}
+        for file in (get_preset(DEFAULT_PRESET).candidates("waveform")[0].path(), against)
+        if file is not None
+    ]
     with tempfile.TemporaryDirectory() as folder:
         song = Path(folder) / "song.wav"
         with page_in_chromium(f"--use-file-for-fake-audio-capture={song}") as (browser, url):
@@ -72,7 +81,7 @@ def measure_page(rounds: int, live_seconds: int, write: Path | None = None) -> l
             for _ in range(rounds):
                 for row in rows:
                     _separate(browser, url, song, row)
-                    row["python"].append(_python(song, row["precision"], Path(folder) / "stems"))
+                    row["python"].append(_python(song, row["file"], Path(folder) / "stems"))
             for row in rows:
                 _live(browser, url, live_seconds, row)
             version = browser.version
@@ -85,16 +94,18 @@ def measure_page(rounds: int, live_seconds: int, write: Path | None = None) -> l
 
 def browser_table(rows: list[dict[str, Any]], where: str, live_seconds: int) -> str:
     """Formats a Markdown table, one row a model; times of a song are medians over the rounds."""
-    heads = ["waveform graph, LiteRT.js", "step p50 ms", "step p99 ms", "song s", "× real time"]
+    heads = ["waveform graph, LiteRT.js", "step p50 ms", "step p99 ms", "p50, × the first", "song s", "× real time"]
     heads += ["`Separator` beside it, × real time", f"live, {live_seconds} s: step p50 / p99 ms", "share of real time"]
     heads += ["under- / overruns", "latency ms"]
     cells = []
+    first = statistics.median(rows[0]["p50"])
     for row in rows:
         wall = statistics.median(row["walls"])
         cells.append(
             [
-                row["precision"],
+                row["file"].name,
                 *(f"{statistics.median(row[key]):.2f}" for key in ("p50", "p99")),
+                f"{statistics.median(row['p50']) / first:.2f}",
                 f"{wall:.1f}",
                 f"{SONG_SECONDS / wall:.0f}",
                 f"{SONG_SECONDS / statistics.median(row['python']):.0f}",
@@ -108,19 +119,21 @@ def browser_table(rows: list[dict[str, Any]], where: str, live_seconds: int) -> 
     return f"{title}\n\n{table(heads, cells)}"
 
 
-def _open(browser: Browser, url: str, precision: str) -> Page:
+def _open(browser: Browser, url: str, row: dict[str, Any]) -> Page:
     page = browser.new_page()
     page.set_default_timeout(_WAIT_MS)
     page.goto(url)
     page.locator("html[data-model]").wait_for(state="attached")
-    option = page.locator("#model option", has_text=precision).first.get_attribute("value")
-    page.select_option("#model", option)
-    page.locator(f'html[data-model*="{precision}"]').wait_for(state="attached")
+    if row["is_own"]:
+        page.set_input_files("#file", row["file"])
+        page.locator("#model-note", has_text="your own").wait_for()
+    else:
+        page.locator(f'html[data-model="{row["file"].name}"]').wait_for(state="attached")
     return page
 
 
 def _separate(browser: Browser, url: str, song: Path, row: dict[str, Any]) -> None:
-    page = _open(browser, url, row["precision"])
+    page = _open(browser, url, row)
     page.set_input_files("#file", song)
     page.get_by_role("button", name="Pause").click()  # so that the page neither plays nor draws, but only separates
     page.locator("html[data-state=separated]").wait_for(state="attached")
@@ -131,7 +144,7 @@ def _separate(browser: Browser, url: str, song: Path, row: dict[str, Any]) -> No
 
 
 def _live(browser: Browser, url: str, seconds: int, row: dict[str, Any]) -> None:
-    page = _open(browser, url, row["precision"])
+    page = _open(browser, url, row)
     page.click("#microphone")
     page.locator("html[data-state=live]").wait_for(state="attached")
     page.wait_for_timeout(1000 * seconds)
@@ -147,9 +160,9 @@ def _milliseconds(page: Page, name: str) -> float:
     return float(found[1]) if found else float("nan")
 
 
-def _python(song: Path, precision: str, folder: Path) -> float:
-    """Returns the seconds that Python takes for the same file, without loading the model."""
-    separator = Separator(graph="waveform", precision=precision)
+def _python(song: Path, file: Path, folder: Path) -> float:
+    """Returns the seconds that Python takes for the same song, without loading the model."""
+    separator = Separator(model=file)
     start = time.perf_counter()
     separator.separate_file(song, folder)
     return time.perf_counter() - start
