@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import soundfile
@@ -295,6 +297,14 @@ def test_endure_fails_memory_that_grows(files, short, monkeypatch, capsys):
     monkeypatch.setattr(endurance, "resident_mb", lambda: next(memory))
     assert cli.main(["endure", str(files["mask", "float32"]), "--data", str(short), "--hours", "0.0001"]) == 1
     assert "expected memory that stays within 116 MB. Received: 117 MB" in capsys.readouterr().err
+
+
+def test_what_the_first_round_did_not_need_yet_is_no_growth(files, short, monkeypatch, capsys):
+    monkeypatch.setattr(endurance, "ROW", 20.0)
+    memory = itertools.chain([100.0], itertools.repeat(120.0))
+    monkeypatch.setattr(endurance, "resident_mb", lambda: next(memory))
+    assert cli.main(["endure", str(files["mask", "float32"]), "--data", str(short), "--hours", "0.01"]) == 0
+    assert "| 0.01 |" in capsys.readouterr().out
 
 
 def test_endure_says_what_it_cannot_do(files, short, capsys, monkeypatch):
