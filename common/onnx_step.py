@@ -61,6 +61,10 @@ class OnnxStep:
             target[:] = mask
         return out
 
+    def sequence(self, frames: Array, out: Sequence[Array]) -> None:
+        for t, x in enumerate(frames):
+            self(x, [target[t] for target in out])
+
 
 def onnx_session(file: Path | bytes) -> Any:
     """Opens a file in ONNX Runtime, in one thread, so that its times compare with LiteRT's.

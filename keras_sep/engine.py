@@ -123,8 +123,7 @@ class MaskEngine:
     def infer(self, analysed: tuple[Spectrum, Array]) -> tuple[Spectrum, list[Array]]:
         spectrum, magnitude = analysed
         masks = [np.empty(spectrum.shape, np.float32) for _ in self.spec.sources]
-        for t in range(len(magnitude)):
-            self.step(magnitude[t], [mask[t] for mask in masks])
+        self.step.sequence(magnitude, masks)
         return spectrum, masks
 
     def synthesise(self, inferred: tuple[Spectrum, list[Array]]) -> Array:
@@ -169,8 +168,7 @@ class WaveformEngine:
 
     def infer(self, analysed: Array) -> Array:
         stems = np.empty((len(self.spec.sources), *analysed.shape), np.float32)
-        for t, samples in enumerate(analysed):
-            self.step(samples, list(stems[:, t]))
+        self.step.sequence(analysed, list(stems))
         return stems
 
     def synthesise(self, inferred: Array) -> Array:
