@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import csv
 import math
+import os
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
@@ -162,8 +165,8 @@ class Checkpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         part = self.path.with_name(f".part.{self.path.name}")  # Keras requires the suffix .weights.h5
         if self.keeps:
-            self.model.save_weights(part, overwrite=True)
-            part.replace(self.path)
+            with _replaced_by(part, self.path):
+                self.model.save_weights(part, overwrite=True)
             return
         with tempfile.TemporaryDirectory() as folder:
             self.model.save_weights(Path(folder) / part.name)
@@ -203,18 +206,39 @@ def cut_history(path: Path, step: int) -> list[Row]:
         path.unlink(missing_ok=True)
     else:
         part = path.with_name(f".{path.name}.part")
-        with part.open("w", newline="", encoding="utf-8") as file:
+        with _replaced_by(part, path), part.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
             writer.writerows(kept)
-        part.replace(path)
     return kept
 
 
 def save_network(network: keras.Model, path: Path) -> None:
     part = path.with_name(f".{path.stem}.part.keras")  # Keras requires the suffix
-    network.save(part)
-    part.replace(path)
+    with _replaced_by(part, path):
+        network.save(part)
+
+
+@contextmanager
+def _replaced_by(part: Path, path: Path) -> Iterator[None]:
+    """Puts `part`, which the block writes, in the place of `path`; deletes it after an exception.
+
+    Raises:
+        OSError: names `path` in one line, where HDF5 prints a page of its own, and more while its objects are dropped.
+    """
+    unraisable, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        try:
+            yield
+        except OSError as error:
+            traceback.clear_frames(error.__traceback__)  # drops them now
+            if error.errno is None:
+                raise
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from None
+        part.replace(path)
+    finally:
+        sys.unraisablehook = unraisable
+        part.unlink(missing_ok=True)
 
 
 def _averaged(average: Average | None) -> AbstractContextManager:

@@ -1,0 +1,70 @@
+"""Files of a run that cannot be written: the former one stays, nothing half is left, and one line says why."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import pytest
+
+from training.engine import callbacks
+
+LIMIT = 64 << 10  # bytes of a file, on a disk that is full as it were
+
+
+@pytest.fixture
+def network() -> keras.Model:
+    model = keras.Sequential([keras.Input((200,)), keras.layers.Dense(400)])
+    model.compile("adam")
+    return model
+
+
+@contextlib.contextmanager
+def small_disk() -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def checkpoint(network: keras.Model, path: Path) -> None:
+    callback = callbacks.Checkpoint(path)
+    callback.set_model(network)
+    callback.on_epoch_end(0)
+
+
+WRITERS = [(checkpoint, "checkpoint.weights.h5"), (callbacks.save_network, "best.keras")]
+
+
+@pytest.mark.parametrize(("write", "name"), WRITERS)
+def test_a_full_disk(write, name, network, tmp_path, capfd):
+    path = tmp_path / name
+    write(network, path)
+    before = path.read_bytes()
+    assert len(before) > LIMIT
+    network.set_weights([weight + 1 for weight in network.get_weights()])
+    with small_disk(), pytest.raises(OSError, match=rf"^\[Errno 27\] File too large: '{path}'$"):
+        write(network, path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+    assert capfd.readouterr() == ("", "")
+    write(network, path)
+    assert path.read_bytes() != before
+
+
+@pytest.mark.parametrize(("write", "name"), WRITERS)
+def test_an_interruption(write, name, network, tmp_path, monkeypatch):
+    def interrupted(part, **_):
+        Path(part).write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(network, "save", interrupted)
+    monkeypatch.setattr(network, "save_weights", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write(network, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
