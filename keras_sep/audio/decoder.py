@@ -27,6 +27,7 @@ _PLANES = 8  # from this number on, PyAV counts one plane too many and reads bey
 _SCALES = {"u8": 2.0**-7, "s16": 2.0**-15, "s32": 2.0**-31, "flt": None, "dbl": None}
 _CHECKED = {"flac", "wavpack", "tta"}  # have checksums, without whose check damage becomes noise at full scale
 _LONGEST_VORBIS_BLOCK = 8192
+_PACKETS = 32
 
 
 class Decoder:
@@ -210,17 +211,7 @@ class Decoder:
         packets = self._container.demux(streams)
         bases = [float(stream.time_base or 0) for stream in streams]
         pictures = {stream.index for stream in streams if _is_picture(stream)}
-        while True:
-            try:
-                with held_interrupts():
-                    packet = next(packets, None)
-            except (av.FFmpegError, OSError):
-                self._note_damage()
-                return
-            except IndexError:  # raised by PyAV at the end, if damage looks like one more stream
-                return
-            if packet is None:
-                return
+        for packet in self._demuxed(packets):
             stream, index = packet.stream, packet.stream.index
             if index in pictures:
                 mime = _PICTURES.get(stream.codec_context.name)
@@ -232,6 +223,26 @@ class Decoder:
                 self._ends_s[index] = max(end_s, self._ends_s.get(index, end_s))
             if index == self._stream.index:
                 yield packet
+
+    def _demuxed(self, packets: Iterator[Any]) -> Iterator[Any]:
+        """Yields packets, read some at a time, because holding interrupts back takes as long as decoding a packet."""
+        while True:
+            some: list[Any] = []
+            is_damaged = is_over = False
+            try:
+                with held_interrupts():
+                    for packet in itertools.islice(packets, _PACKETS):
+                        some.append(packet)  # an error leaves those before it
+                is_over = len(some) < _PACKETS
+            except (av.FFmpegError, OSError):
+                is_damaged = is_over = True
+            except IndexError:  # raised by PyAV at the end, if damage looks like one more stream
+                is_over = True
+            yield from some
+            if is_damaged:
+                self._note_damage()
+            if is_over:
+                return
 
     def _note_damage(self) -> None:
         if not self.damage or self.decoded_s > self.damage[-1]:

@@ -51,7 +51,7 @@ def test_opening_is_interrupted(capfd):
 
 
 def test_reading_is_interrupted(capfd):
-    decoder = Decoder(View(Interrupted(SONG.read_bytes(), 8)), Link())
+    decoder = Decoder(View(Interrupted(SONG.read_bytes(), 30)), Link())
     with contextlib.closing(decoder), pytest.raises(KeyboardInterrupt):
         list(decoder.blocks())
     assert capfd.readouterr() == ("", "")
