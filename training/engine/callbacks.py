@@ -226,8 +226,9 @@ def _replaced_by(part: Path, path: Path) -> Iterator[None]:
     Raises:
         OSError: names `path` in one line, where HDF5 prints a page of its own, and more while its objects are dropped.
     """
-    unraisable, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    hooks = sys.excepthook, sys.unraisablehook  # Cython calls one, then the other
     try:
+        sys.excepthook = sys.unraisablehook = _say_nothing
         try:
             yield
         except OSError as error:
@@ -237,8 +238,12 @@ def _replaced_by(part: Path, path: Path) -> Iterator[None]:
             raise OSError(error.errno, os.strerror(error.errno), str(path)) from None
         part.replace(path)
     finally:
-        sys.unraisablehook = unraisable
+        sys.excepthook, sys.unraisablehook = hooks
         part.unlink(missing_ok=True)
+
+
+def _say_nothing(*_: object) -> None:
+    pass
 
 
 def _averaged(average: Average | None) -> AbstractContextManager:
