@@ -22,7 +22,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from common import example_song
-from common.files import write_text
+from common.files import sha256_of, write_text
 from common.markdown import decibels, table
 from common.memory import resident_mb
 from common.scores import snr_db
@@ -48,9 +48,9 @@ MAX_SILENCE = 1e-6  # −120 dB full scale
 
 _RECORD = """# Endurance
 
-Written by `python -m export endure --hours {hours:g} --write`. The same music goes round and round; at passages of it
-the stream is compared with one that begins there, and with the true stems. Each line is the worst of its time; SDR and
-SNR in dB. "MB" is the memory of the whole process.
+Written by `python -m export endure FILE… --write`, which replaces the sections of its files. The same music goes round
+and round; at passages of it the stream is compared with one that begins there, and with the true stems. Each line is
+the worst of its time; SDR and SNR in dB. "MB" is the memory of the whole process.
 """
 
 
@@ -99,24 +99,30 @@ def endure(paths: list[Path], hours: float, data: Path | None = None, record: Pa
         paths: .tflite files and folders of them; none for the files of the default preset.
         hours: hours of audio, > 0; at least three rounds of the music are streamed.
         data: folder with `test/songs/<song>/{vocals,accompaniment}.*`; None for the example song.
-        record: document for the tables.
+        record: document for the tables; those of other files in it stay.
 
     Raises:
         EnduranceError: the stems drifted, were not finite or not silent, or a state or memory grew.
     """
     if not 0 < hours < math.inf:
         raise ValueError(f"--hours: expected a number more than 0. Received: {hours:g}")
-    failures, sections = [], []
+    failures = []
     for path in _files(paths):
         result = stream(path, hours, data)
-        sections.append(result.text())
-        tqdm.write(f"\n{sections[-1]}")
+        tqdm.write(f"\n{result.text()}")
         if result.problems:
             failures.append(f"{path.name}: {', '.join(result.problems)}")
         if record is not None:
-            write_text(record, _RECORD.format(hours=hours) + "\n".join(f"\n{section}\n" for section in sections))
+            _record(record, result)
     if failures:
         raise EnduranceError("; ".join(failures))
+
+
+def _record(document: Path, result: Endured) -> None:
+    """Writes the section of a file into the document, in the order of names."""
+    before = document.read_text(encoding="utf-8").split("\n## ")[1:] if document.exists() else []
+    sections = {text.split("\n", 1)[0]: f"## {text.rstrip()}" for text in before} | {result.name: result.text()}
+    write_text(document, _RECORD + "".join(f"\n{sections[name]}\n" for name in sorted(sections)))
 
 
 @dataclass
@@ -124,6 +130,7 @@ class Endured:
     """The stream of one file: what it was, its table, and what is wrong."""
 
     name: str
+    sha256: str
     rounds: int
     round_s: float
     step_s: float
@@ -145,7 +152,8 @@ class Endured:
             steps += len(row.times_ms)
             lines.append(_cells(steps * self.step_s / 3600, row))
         return (
-            f"## {self.name}\n\n{self.rounds} rounds of {self.round_s:.0f} s of music.\n\n{table(heads, lines)}\n\n"
+            f"## {self.name}\n\nSHA-256 {self.sha256[:12]}…, {self.rounds} rounds of {self.round_s:.0f} s of music.\n\n"
+            f"{table(heads, lines)}\n\n"
             f"SDR of the first hour {_sdr_text(self.first_sdr_db)} dB, of the last {_sdr_text(self.last_sdr_db)} dB. "
             f"Half way {self.repaired} NaN samples repaired, {self.recoveries} steps undone; in silence a peak of "
             f"{self.silence:g}. {'FAILED: ' + ', '.join(self.problems) if self.problems else 'Passed.'}"
@@ -184,6 +192,7 @@ def stream(path: Path, hours: float, data: Path | None = None) -> Endured:
     compared = max(1, min(round(HOUR / round_s), rounds // 2))
     result = Endured(
         path.name,
+        sha256_of(path),
         rounds,
         round_s,
         step_s,

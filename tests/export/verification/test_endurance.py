@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 
 import numpy as np
@@ -233,13 +234,29 @@ def test_endure_passes_a_sound_file(files, short, capsys, kind):
     arguments = [str(files[kind]), "--data", str(short), "--hours", "0.0001", "--write", str(short / "endurance.md")]
     assert cli.main(["endure", *arguments]) == 0
     out = capsys.readouterr().out
-    assert f"## {files[kind].name}\n\n3 rounds of 2 s of music" in out
+    digest = hashlib.sha256(files[kind].read_bytes()).hexdigest()
+    assert f"## {files[kind].name}\n\nSHA-256 {digest[:12]}…, 3 rounds of 2 s of music" in out
     lines = [line for line in out.splitlines() if line.startswith("| 0.00")]
     assert len(lines) == 3
     assert "\n".join(lines) in (short / "endurance.md").read_text()
     assert out.rstrip().endswith("Passed.")
     assert "1 steps undone; in silence a peak of 0." in out
     assert f"{44100 // STEP * STEP * 2} NaN samples repaired" in out
+
+
+def test_the_record_keeps_what_other_files_have(files, short):
+    record = short / "endurance.md"
+    options = ["--data", str(short), "--hours", "0.0001", "--write", str(record)]
+    one, other = files["waveform", "float32"], files["mask", "float32"]
+    texts = []
+    for path in (one, other, one):
+        assert cli.main(["endure", str(path), *options]) == 0
+        texts.append(record.read_text())
+    section = texts[1][texts[1].index(f"## {other.name}") : texts[1].index(f"## {one.name}")]
+    for text in texts[1:]:
+        assert text.count("# Endurance\n") == 1
+        assert text.count("Passed.") == text.count("\n## ") == 2
+        assert section in text
 
 
 class Broken(StreamingSeparator):
@@ -289,7 +306,7 @@ class Undone(Broken):
 class Growing(StepModel):
     def states(self):
         self.calls = getattr(self, "calls", 0) + 1
-        return {name: state + self.calls for name, state in super().states().items()}
+        return {name: state + 3.0**self.calls for name, state in super().states().items()}
 
 
 @pytest.mark.parametrize(
