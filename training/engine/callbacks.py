@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import math
 import os
+import re
 import sys
 import tempfile
 import time
@@ -231,11 +232,13 @@ def _replaced_by(part: Path, path: Path) -> Iterator[None]:
         sys.excepthook = sys.unraisablehook = _say_nothing
         try:
             yield
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             traceback.clear_frames(error.__traceback__)  # drops them now
-            if error.errno is None:
+            stated = re.search(r"errno = (\d+)", str(error))  # by HDF5, in errors of either class
+            number = int(stated[1]) if stated else getattr(error, "errno", None)
+            if number is None:
                 raise
-            raise OSError(error.errno, os.strerror(error.errno), str(path)) from None
+            raise OSError(number, os.strerror(number), str(path)) from None
         part.replace(path)
     finally:
         sys.excepthook, sys.unraisablehook = hooks

@@ -57,6 +57,23 @@ def test_a_full_disk(write, name, network, tmp_path, capfd):
     assert path.read_bytes() != before
 
 
+@pytest.mark.parametrize("kind", [OSError, RuntimeError])
+def test_an_error_of_hdf5_is_one_line(kind, network, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise kind("Disable slist on flush dest failure failed (file write failed: time = Sun\n, errno = 28, error")
+
+    monkeypatch.setattr(network, "save_weights", fail)
+    path = tmp_path / "checkpoint.weights.h5"
+    with pytest.raises(OSError, match=rf"^\[Errno 28\] No space left on device: '{path}'$"):
+        checkpoint(network, path)
+
+
+def test_another_error_stays_what_it_is(network, tmp_path, monkeypatch):
+    monkeypatch.setattr(network, "save_weights", lambda *_, **__: 1 + [])  # type: ignore[operator]
+    with pytest.raises(TypeError, match="unsupported operand"):
+        checkpoint(network, tmp_path / "checkpoint.weights.h5")
+
+
 @pytest.mark.parametrize(("write", "name"), WRITERS)
 def test_an_interruption(write, name, network, tmp_path, monkeypatch):
     def interrupted(part, **_):
