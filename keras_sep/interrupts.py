@@ -30,14 +30,13 @@ def held_interrupts() -> Iterator[None]:
     Examples:
         >>> import signal
         >>> from keras_sep.interrupts import held_interrupts
-        >>> try:
-        ...     with held_interrupts():
-        ...         signal.raise_signal(signal.SIGINT)
-        ...         print("done")
-        ... except KeyboardInterrupt:
-        ...     print("interrupted")
+        >>> before = signal.signal(signal.SIGINT, lambda *_: print("interrupted"))
+        >>> with held_interrupts():
+        ...     signal.raise_signal(signal.SIGINT)
+        ...     print("done")
         done
         interrupted
+        >>> handler = signal.signal(signal.SIGINT, before)
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -6,6 +6,7 @@ import contextlib
 import io
 import signal
 import threading
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -21,6 +22,14 @@ from tests.support.paths import ROOT
 
 SONG = ROOT / "keras_sep" / "assets" / "example" / "mixture.flac"
 BLOCK = np.random.default_rng(0).uniform(-0.5, 0.5, (44100, 2)).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c() -> Iterator[None]:
+    """Python's answer to Ctrl-C, which is ignored in a shell's background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 class Interrupted(io.BytesIO):

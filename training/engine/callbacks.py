@@ -225,7 +225,7 @@ def _replaced_by(part: Path, path: Path) -> Iterator[None]:
     """Puts `part`, which the block writes, in the place of `path`; deletes it after an exception.
 
     Raises:
-        OSError: names `path` in one line, where HDF5 prints a page of its own, and more while its objects are dropped.
+        OSError: names `path` in one line, where HDF5 prints a page, and more while what it had open is dropped.
     """
     hooks = sys.excepthook, sys.unraisablehook  # Cython calls one, then the other
     try:
