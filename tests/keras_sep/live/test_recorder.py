@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import soundfile
@@ -16,7 +13,7 @@ from tests.support.commands import here
 from tests.support.fake_sounddevice import PLAYING
 from tests.support.needs import needs_posix
 from tests.support.paths import GOLDEN
-from tests.support.small_disk import small_disk
+from tests.support.small_disk import files_up_to, small_disk
 
 RATE, BLOCK = 44100, 512
 BUFFER = 1024  # samples, 8 KiB as float, that are written at a time
@@ -33,19 +30,6 @@ def record(recorder: Recorder, x: np.ndarray) -> int:
     (line,) = str(error.value).splitlines()
     assert f"; what was recorded up to then, {recorder.num_samples / RATE:.1f} s, is kept" in line
     return recorder.num_samples
-
-
-@contextlib.contextmanager
-def files_up_to(size: int) -> Iterator[None]:
-    """No file can grow beyond that many bytes."""
-    import resource
-
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def read(path) -> tuple[np.ndarray, list[str]]:

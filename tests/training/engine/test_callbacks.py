@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import resource
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
 import pytest
 
+from tests.support.small_disk import files_up_to
 from training.engine import callbacks
 
 LIMIT = 64 << 10  # bytes of a file, on a disk that is full as it were
@@ -20,16 +18,6 @@ def network() -> keras.Model:
     model = keras.Sequential([keras.Input((200,)), keras.layers.Dense(400)])
     model.compile("adam")
     return model
-
-
-@contextlib.contextmanager
-def small_disk() -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def checkpoint(network: keras.Model, path: Path) -> None:
@@ -48,7 +36,7 @@ def test_a_full_disk(write, name, network, tmp_path, capfd):
     before = path.read_bytes()
     assert len(before) > LIMIT
     network.set_weights([weight + 1 for weight in network.get_weights()])
-    with small_disk(), pytest.raises(OSError, match=rf"^\[Errno 27\] File too large: '{path}'$"):
+    with files_up_to(LIMIT), pytest.raises(OSError, match=rf"^\[Errno 27\] File too large: '{path}'$"):
         write(network, path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
