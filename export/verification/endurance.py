@@ -80,8 +80,11 @@ class Row:
         sdr_db: against the true stems, of each source in its worst round.
         largest: absolute value of each state.
         finite: whether all stems were.
-        times_ms: of each step.
+        times_ms: of each step, until the row is closed.
         memory_mb: after each round.
+        steps: how many there were, once the row is closed; so are the next two.
+        median_ms: of the times.
+        worst_ms: the largest of them.
     """
 
     snr_db: float = math.inf
@@ -90,6 +93,18 @@ class Row:
     finite: bool = True
     times_ms: list[float] = field(default_factory=list)
     memory_mb: list[float] = field(default_factory=list)
+    steps: int = 0
+    median_ms: float = math.nan
+    worst_ms: float = math.nan
+
+    def close(self) -> None:
+        """Keeps three figures of the times: those of a day would be the memory that grows."""
+        self.steps, self.median_ms, self.worst_ms = (
+            len(self.times_ms),
+            statistics.median(self.times_ms),
+            max(self.times_ms),
+        )
+        self.times_ms = []
 
 
 def endure(paths: list[Path], hours: float, data: Path | None = None, record: Path | None = None) -> None:
@@ -149,7 +164,7 @@ class Endured:
         lines = [["fresh", "", _sdr_text(self.fresh_sdr_db), "", "", "", ""]]
         steps = 0
         for row in self.rows:
-            steps += len(row.times_ms)
+            steps += row.steps
             lines.append(_cells(steps * self.step_s / 3600, row))
         return (
             f"## {self.name}\n\nSHA-256 {self.sha256[:12]}…, {self.rounds} rounds of {self.round_s:.0f} s of music.\n\n"
@@ -187,6 +202,7 @@ def stream(path: Path, hours: float, data: Path | None = None) -> Endured:
             if index == rounds // 2:
                 silence, undone = _ordeal(separator, row)
             if len(row.times_ms) * step_s >= row_s or index == rounds:
+                row.close()
                 rows.append(row)
                 row = Row()
     compared = max(1, min(round(HOUR / round_s), rounds // 2))
@@ -275,8 +291,8 @@ def _cells(hours: float, row: Row) -> list[str]:
         f"{decibels(row.snr_db, 1)} dB",
         _sdr_text(row.sdr_db),
         f"{_network_state(row):.4f}",
-        f"{statistics.median(row.times_ms):.3f} ms",
-        f"{max(row.times_ms):.2f} ms",
+        f"{row.median_ms:.3f} ms",
+        f"{row.worst_ms:.2f} ms",
         f"{statistics.median(row.memory_mb):.1f}" if row.memory_mb else "–",
     ]
 

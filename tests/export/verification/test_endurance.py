@@ -355,6 +355,12 @@ def test_what_the_first_round_did_not_need_yet_is_no_growth(files, short, monkey
     assert "| 0.01 |" in capsys.readouterr().out
 
 
+def test_a_closed_row_keeps_no_times():
+    row = endurance.Row(times_ms=[3.0, 1.0, 2.5, 9.0])
+    row.close()
+    assert (row.steps, row.median_ms, row.worst_ms, row.times_ms) == (4, 2.75, 9.0, [])
+
+
 def test_endure_says_what_it_cannot_do(files, short, capsys, monkeypatch):
     file = str(files["mask", "float32"])
     for arguments, message in (
