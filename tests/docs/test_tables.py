@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from docs import make_tables
@@ -22,6 +24,15 @@ def test_the_card_has_every_preset_with_its_scores():
     for name, preset in presets().items():
         assert f"| `{name}` | {preset.description} |" in card
         assert f"\n| {name} | " in make_tables.between(card, "evaluation")
+
+
+def test_the_endurance_record_is_of_shipped_files():
+    """A section of former weights is either measured anew, `python -m export endure`, or removed."""
+    record = (ROOT / "docs" / "results" / "endurance.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^## (\S+)\n\nSHA-256 (\w{12})…", record, re.MULTILINE)
+    assert len(sections) == record.count("\n## ") > 0
+    shipped = {file.file: file.sha256[:12] for preset in presets().values() for file in preset.files}
+    assert {name: digest for name, digest in sections if shipped.get(name) != digest} == {}
 
 
 def test_scores_of_an_evaluation_take_their_place(tmp_path, monkeypatch):
