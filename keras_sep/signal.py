@@ -82,29 +82,8 @@ def stft(waveform: npt.ArrayLike, spec: StreamSpec) -> ComplexArray:
         return np.zeros((0, spec.num_bins, x.shape[0]), np.complex64)
     # Memory order is (frames, channels, bins), so that neither transform nor mask hops through memory.
     frames = np.lib.stride_tricks.sliding_window_view(x, spec.frame_length, axis=1)[:, :: spec.frame_step]
-    return rfft(frames.transpose(1, 0, 2) * analysis_window(spec), spec.fft_length).transpose(0, 2, 1)
-
-
-def rfft(x: Array, n: int) -> ComplexArray:
-    """Computes the Fourier transform of real numbers in single precision.
-
-    Args:
-        x: (…, samples), float32; padded with zeros, or cut, to n samples.
-        n: length of the transform.
-
-    Returns:
-        (…, n // 2 + 1), complex64, not scaled.
-
-    Examples:
-        >>> import numpy as np
-        >>> from keras_sep.signal import rfft
-        >>> rfft(np.ones((1, 8), np.float32), 8).real.tolist()
-        [[8.0, 0.0, 0.0, 0.0, 0.0]]
-    """
-    # NumPy's takes float64 inside, and many times longer, unless its factor is float32, as 1 / n is and 1 is not.
-    spectrum = np.fft.rfft(x, n, norm="forward").astype(np.complex64, copy=False)
-    spectrum *= np.float32(n)
-    return spectrum
+    spectrum = np.fft.rfft(frames.transpose(1, 0, 2) * analysis_window(spec), n=spec.fft_length, axis=-1)
+    return spectrum.astype(np.complex64, copy=False).transpose(0, 2, 1)
 
 
 def magnitude_views(spectrum: ComplexArray, spec: StreamSpec) -> Array:

@@ -9,8 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from keras_sep.signal import rfft
-
 Waveform = npt.NDArray[np.float32]
 LEVEL_BLOCK = 4096  # samples, 93 ms at 44100 Hz
 COARSE = 4  # samples per step of the first search in `time_stretch`
@@ -170,9 +168,9 @@ def reverberate(x: Waveform, rng: np.random.Generator, sample_rate: int) -> Wave
     # Overlap-add in blocks small enough for the cache.
     size = 1 << int(np.ceil(np.log2(2 * length)))
     block = size - length
-    spectrum = rfft(response, size)
+    spectrum = np.fft.rfft(response, size)
     for start in range(0, x.shape[1] - late, block):
-        wet = np.fft.irfft(rfft(x[:, start : min(start + block, x.shape[1] - late)], size) * spectrum, size)
+        wet = np.fft.irfft(np.fft.rfft(x[:, start : min(start + block, x.shape[1] - late)], size) * spectrum, size)
         stop = min(start + late + size, x.shape[1])
         out[:, start + late : stop] += wet[:, : stop - start - late]
     return out
