@@ -116,7 +116,7 @@ class StepModel:
         if out is None:
             out = [np.empty(self._output_shape, np.float32) for _ in self._outputs]
         if math.isfinite(_power(x)):
-            self._run(x, out)
+            self._run(x[np.newaxis], out)
             if self._is_finite(out):
                 return out
         self.recoveries += 1
@@ -135,8 +135,7 @@ class StepModel:
         # All numbers are looked at once, not in every step. If one is not finite, all is done again, step by step.
         if len(frames) > 1 and math.isfinite(_power(frames)):
             before = self.states()
-            for t, x in enumerate(frames):
-                self._run(x, [target[t] for target in out])
+            self._run(frames, out)
             if self._is_finite(out):
                 return
             for name, (_, old) in self._carry.items():
@@ -148,16 +147,19 @@ class StepModel:
         """Whether all numbers in `out` and in the states are."""
         return math.isfinite(sum(map(_power, out)) + sum(_power(old()) for _, old in self._carry.values()))
 
-    def _run(self, x: npt.NDArray[np.float32], out: Sequence[npt.NDArray[np.float32]]) -> None:
-        """Fills `out` and carries the states."""
+    def _run(self, frames: npt.NDArray[np.float32], out: Sequence[npt.NDArray[np.float32]]) -> None:
+        """Fills `out`, contiguous and without regard to its shape, frame after frame, and carries the states."""
         # Views of the interpreter's memory are made and dropped at once: it must not run while one is held.
         # Copies by memoryview, because NumPy's let go of Python's lock, and getting it back takes longer.
-        self._set_input(x.reshape(self._input_shape))
-        self._interpreter.invoke()
-        for target, view in zip(out, self._outputs, strict=True):
-            target.data.cast("B")[:] = view().data.cast("B")
-        for new, old in self._carry.values():
-            old()[:] = new()
+        outputs = [(target.data.cast("B"), view) for target, view in zip(out, self._outputs, strict=True)]
+        size = len(outputs[0][0]) // len(frames)
+        for t, x in enumerate(frames.reshape(-1, *self._input_shape)):
+            self._set_input(x)
+            self._interpreter.invoke()
+            for target, view in outputs:
+                target[t * size : (t + 1) * size] = view().data.cast("B")
+            for new, old in self._carry.values():
+                old().data.cast("B")[:] = new().data.cast("B")
 
     def _bind(self) -> None:
         signatures = self._interpreter.get_signature_list()

@@ -57,10 +57,11 @@ class Failing(StepModel):
 
     LOUD = 50.0
 
-    def _run(self, x, out):
-        super()._run(x, out)
-        if np.abs(x).max() > self.LOUD:
-            out[0][3, 1] = np.nan
+    def _run(self, frames, out):
+        super()._run(frames, out)
+        for frame, target in zip(frames, out[0].reshape(len(frames), *self._output_shape), strict=True):
+            if np.abs(frame).max() > self.LOUD:
+                target[3, 1] = np.nan
 
 
 def spoil_state(step: StepModel, value: float) -> None:
