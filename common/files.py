@@ -36,9 +36,14 @@ def write_text(path: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8")
 
 
+def json_text(value: object) -> str:
+    """Returns indented JSON, as `write_json` writes it."""
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+
+
 def write_json(path: Path, value: object) -> None:
     """Writes indented JSON, whole or not at all."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    write_text(path, json_text(value))
 
 
 def sha256_of(path: Path) -> str:

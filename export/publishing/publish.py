@@ -6,10 +6,11 @@ import hashlib
 import io
 import json
 import zipfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from common.files import write_json, written_beside
+from common.files import json_text, written_beside
 from export.accuracy.quality import quality_of
 from export.conversion.float_network import read_summary
 from keras_sep.presets import DEFAULT_PRESET
@@ -61,9 +62,6 @@ def publish(
     if network:
         content = contents[network["file"]] = _deflated(_unchanged(converted, network))
         network |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-    for file_name, content in contents.items():
-        with written_beside(assets / file_name) as part:
-            part.write_bytes(content)
     entry = {
         "description": description,
         "parameters": summary["parameters"],
@@ -83,7 +81,12 @@ def publish(
     before = _file_names(presets.get(name, {}))
     presets[name] = entry
     # The default preset comes first: pages and applications begin with it.
-    write_json(path, {key: presets[key] for key in sorted(presets, key=lambda key: (key != DEFAULT_PRESET, key))})
+    ordered = {key: presets[key] for key in sorted(presets, key=lambda key: (key != DEFAULT_PRESET, key))}
+    # All are written before the first takes its place, so that a full disk leaves the former preset. The list of
+    # presets takes its place last: until then it knows the former files, and a repeated command removes them.
+    with ExitStack() as written:
+        for file_name, content in {path.name: json_text(ordered).encode(), **contents}.items():
+            written.enter_context(written_beside(assets / file_name)).write_bytes(content)
     for file_name in before.difference(*map(_file_names, presets.values())):
         (assets / file_name).unlink(missing_ok=True)
     return entry

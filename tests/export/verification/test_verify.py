@@ -32,6 +32,7 @@ from keras_sep.tflite.metadata import add_metadata
 from keras_sep.tflite.quantise import PRECISIONS
 from tests.support.conversion import PROVENANCE, as_if_trained, copy_files, entry, read_list, write_list
 from tests.support.networks import SMALL_SPEC, unit_network
+from tests.support.small_disk import files_up_to
 
 RATE = SMALL_SPEC.sample_rate
 QUICK = {"seconds": 1, "steps": 200, "jobs": 1}
@@ -234,6 +235,24 @@ def test_publish_takes_what_passed(verified, tmp_path):
     path.write_text(json.dumps({"small": published}))
     publish(out, "small", ["mask-float32"], "small one", "CC0-1.0", licence, assets)
     assert {path.name for path in assets.iterdir()} == {"presets.json", "small.LICENSE", "small-mask-float32.tflite"}
+
+
+def test_a_full_disk_leaves_the_former_preset(verified, tmp_path):
+    out, summary = verified
+    licence, assets = tmp_path / "LICENSE", tmp_path / "assets"
+    licence.write_text("none")
+    assets.mkdir()
+    former = {"presets.json": "{}", "small.LICENSE": "former", "small-mask-int8.tflite": "former"}
+    for name, text in former.items():
+        (assets / name).write_text(text)
+    arguments = (out, "small", ["mask-int8", "mask-float32"], "small one", "CC0-1.0", licence, assets)
+    sizes = [entry(summary, "mask", precision)["bytes"] for precision in ("int8", "float32")]
+    assert sizes[0] < sizes[1]
+    with files_up_to(sizes[1] - 1), pytest.raises(OSError, match="too large"):
+        publish(*arguments)
+    assert {path.name: path.read_text() for path in assets.iterdir()} == former
+    publish(*arguments)
+    assert list(json.loads((assets / "presets.json").read_text())) == ["small"]
 
 
 @pytest.fixture(scope="module")
