@@ -42,7 +42,7 @@ MIN_SNR_DB = 10.0  # of the stems, against the fresh stream
 MAX_LOSS_DB = 1.0  # of SDR, against the fresh stream
 MAX_DRIFT_DB = 0.1  # of SDR, from the first hour to the last one
 MAX_MORE_MB = 16.0  # of memory, from the first row to the last one
-MAX_GROWTH = 2.0  # of a state, from the first row to the last one, looked at once a second: by chance it varies
+MAX_GROWTH = 2.0  # of a state, looked at once a second: by chance its largest varies
 MAX_SILENCE = 1e-6  # −120 dB full scale
 
 
@@ -51,8 +51,8 @@ _RECORD = """# Endurance
 Written by `python -m export endure FILE… --write`, which replaces the sections of its files. The same music goes round
 and round; at passages of it the stream is compared with one that begins there, and with the true stems. Of its time, a
 line has the worst SNR and SDR in dB, the median and the worst step, and the median memory of the whole process, MB.
-Half way the stream gets a second of NaN, a step that is not finite, and a silence, whose steps an LSTM's cell counts
-until music returns.
+Half way the stream gets a second of NaN, a step that is not finite, and a silence. An LSTM's cell may count the steps
+of that silence, one each, until music returns, and then fails; states of GRUs are bounded.
 """
 
 
@@ -327,10 +327,10 @@ def _problems(result: Endured, undone: int) -> list[str]:
             f"expected an SDR of the last hour within {MAX_DRIFT_DB:g} dB of the first one's "
             f"{_sdr_text(result.first_sdr_db)} dB. Received: {_sdr_text(result.last_sdr_db)} dB"
         )
-    # An LSTM's cell may count every step of the silence; it must forget them again.
     for name, value in rows[0].largest.items():
-        if not (largest := rows[-1].largest[name]) <= MAX_GROWTH * value:
-            problems.append(f"expected a {name} that ends within {MAX_GROWTH * value:.4g}. Received: {largest:.4g}")
+        largest = max(row.largest[name] for row in rows)
+        if not largest <= MAX_GROWTH * value:
+            problems.append(f"expected a {name} that stays within {MAX_GROWTH * value:.4g}. Received: {largest:.4g}")
     # Medians: what a round needs besides the stream is there from the second round on.
     first, last = (statistics.median(row.memory_mb) if row.memory_mb else math.nan for row in (rows[0], rows[-1]))
     if last > first + MAX_MORE_MB:
