@@ -130,7 +130,7 @@ class StepModel:
 
         Args:
             frames: (T, …), T values of a call's `x`.
-            out: an array (T, …) for each source, filled.
+            out: a contiguous array (T, …) for each source, filled.
         """
         # All numbers are looked at once, not in every step. If one is not finite, all is done again, step by step.
         if len(frames) > 1 and math.isfinite(_power(frames)):
