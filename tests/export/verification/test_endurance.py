@@ -348,8 +348,9 @@ def test_endure_fails_memory_that_grows(files, short, monkeypatch, capsys):
     assert "expected memory that stays within 116 MB. Received: 117 MB" in capsys.readouterr().err
 
 
-def test_what_the_first_round_did_not_need_yet_is_no_growth(files, short, monkeypatch, capsys):
-    monkeypatch.setattr(endurance, "ROW", 20.0)
+@pytest.mark.parametrize("row", [1.0, 20.0])  # a round of a row, and many
+def test_what_the_first_round_did_not_need_yet_is_no_growth(files, short, monkeypatch, capsys, row):
+    monkeypatch.setattr(endurance, "ROW", row)
     memory = itertools.chain([100.0], itertools.repeat(120.0))
     monkeypatch.setattr(endurance, "resident_mb", lambda: next(memory))
     assert cli.main(["endure", str(files["mask", "float32"]), "--data", str(short), "--hours", "0.01"]) == 0
