@@ -23,7 +23,7 @@ class ModelFileError(ValueError):
         ...     Separator("huge")
         ... except ModelFileError as error:
         ...     print(error)
-        unknown preset 'huge': expected one of base, base-free, lstm, small
+        unknown preset 'huge': expected one of base, base-free, small
     """
 
 

@@ -125,7 +125,7 @@ def presets() -> dict[str, Preset]:
     Examples:
         >>> from keras_sep.presets import presets
         >>> sorted(presets())
-        ['base', 'base-free', 'lstm', 'small']
+        ['base', 'base-free', 'small']
     """
     path = store.ASSETS / "presets.json"
     try:
@@ -145,7 +145,7 @@ def list_presets() -> list[Preset]:
     Examples:
         >>> import keras_sep
         >>> [preset.name for preset in keras_sep.list_presets()]
-        ['base', 'base-free', 'lstm', 'small']
+        ['base', 'base-free', 'small']
     """
     return sorted(presets().values(), key=lambda preset: (preset.name != DEFAULT_PRESET, preset.name))
 

@@ -42,9 +42,8 @@ def wheel(tmp_path_factory) -> Path:
 def test_the_wheel_holds_keras_sep_its_assets_and_the_page_only(wheel):
     with zipfile.ZipFile(wheel) as file:
         names = set(file.namelist())
-    # Float networks, other precisions and baselines are fetched; the page's models are the assets.
+    # Float networks and other precisions are fetched; the page's models are the assets.
     left_out = {name for name in tracked("keras_sep") if name.endswith((".keras", "float16.tflite"))}
-    left_out |= {name for name in tracked("keras_sep") if "assets/lstm" in name and name.endswith(".tflite")}
     assert left_out
     expected = set(tracked("keras_sep")) - left_out | PAGE_FILES
     assert {name for name in names if ".dist-info/" not in name} == expected

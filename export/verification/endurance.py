@@ -51,8 +51,7 @@ _RECORD = """# Endurance
 Written by `python -m export endure FILE… --write`, which replaces the sections of its files. The same music goes round
 and round; at passages of it the stream is compared with one that begins there, and with the true stems. Of its time, a
 line has the worst SNR and SDR in dB, the median and the worst step, and the median memory of the whole process, MB.
-Half way the stream gets a second of NaN, a step that is not finite, and a silence. An LSTM's cell may count the steps
-of that silence, one each, until music returns, and then fails; states of GRUs are bounded.
+Half way the stream gets a second of NaN, a step that is not finite, and a silence.
 """
 
 
