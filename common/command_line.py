@@ -6,12 +6,27 @@ import argparse
 import sys
 from collections.abc import Sequence
 from types import ModuleType
+from typing import Any
+
+
+class StoreOnce(argparse.Action):
+    """Stores the value of an option, and refuses it a second time: the first value would be lost without a word."""
+
+    _given: argparse.Namespace | None = None
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        if option and self._given is namespace:
+            raise argparse.ArgumentError(self, f"expected once. Received: {getattr(namespace, self.dest)} and {values}")
+        self._given = namespace
+        setattr(namespace, self.dest, values)
 
 
 def run_command(
     prog: str, description: str, commands: Sequence[ModuleType], extras: str, argv: Sequence[str] | None
 ) -> int:
-    """Runs one of several commands; an expected failure is one line on stderr.
+    """Runs one of several commands; an expected failure is one line on stderr, and so is an option given twice.
 
     A command has the name of its module, with hyphens. The module defines `HELP`, one line; `add_arguments(parser)`;
     and `run(args)`, which returns the exit status, or None for 0. It imports heavy packages inside `run`, so that
@@ -32,6 +47,7 @@ def run_command(
     for command in commands:
         name = command.__name__.rpartition(".")[2].replace("_", "-")
         subparser = subparsers.add_parser(name, allow_abbrev=False, help=command.HELP)
+        subparser.register("action", None, StoreOnce)
         command.add_arguments(subparser)
         subparser.set_defaults(call=command.run)
     args = parser.parse_args(argv)

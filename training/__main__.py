@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from common.command_line import StoreOnce
 from training.commands import (
     alone,
     average,
@@ -65,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in COMMANDS:
         name = command.__name__.rpartition(".")[2].replace("_", "-")
         own = commands.add_parser(name, help=command.HELP, description=command.__doc__, allow_abbrev=False)
+        own.register("action", None, StoreOnce)
         command.add_arguments(own)
         own.set_defaults(run_command=command.run)
     return parser

@@ -179,6 +179,8 @@ class Decoder:
                 yield rate, samples, begin_s
 
     def _frames_of(self, packet: Any) -> list[Any]:
+        if self._is_vorbis and not packet.size and packet.dts is not None:
+            return []  # no sound, with which some encoders end a file; FFmpeg takes it for the end, then for an error
         try:
             return packet.decode()
         except av.FFmpegError:

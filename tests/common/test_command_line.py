@@ -63,6 +63,14 @@ def test_options_are_not_abbreviated(capsys):
     assert "unrecognized arguments: --lev 5" in capsys.readouterr().err
 
 
+def test_an_option_twice_is_refused_because_one_value_would_be_lost(capsys):
+    for second in ("6", "5", "3"):  # another one, the same, and the default
+        with pytest.raises(SystemExit, match="2"):
+            call(lambda args: args.level, "--level", "5", "--level", second)
+        assert f"argument --level: expected once. Received: 5 and {second}" in capsys.readouterr().err
+    assert [call(lambda args: args.level, "--level", "5") for _ in range(2)] == [5, 5]
+
+
 def test_help_names_the_commands_with_hyphens(capsys):
     with pytest.raises(SystemExit, match="0"):
         run_command("python -m it", "It.", [command("do_this", None)], "", ["--help"])

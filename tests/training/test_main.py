@@ -58,6 +58,12 @@ def test_an_unknown_command_or_option_is_an_error(capsys):
     assert "unrecognized arguments: --nam m" in capsys.readouterr().err
 
 
+def test_a_second_folder_of_data_is_refused_not_taken_alone(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        training_main.main(["train", "a.toml", "--data", "a", "--data", "b"])
+    assert "argument --data: expected once. Received: a and b" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("error", "status", "line"),
     [

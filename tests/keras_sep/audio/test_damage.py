@@ -99,6 +99,26 @@ def test_ogg_tells_where_the_page_that_is_cut_off_would_end(music, tmp_path, nam
     assert refused(path) == warning
 
 
+def test_an_empty_vorbis_packet_is_no_damage(music, tmp_path):
+    path = tmp_path / "a.ogg"
+    write_kind(path, music(1.0), FILE_KINDS["vorbis.ogg"])
+    whole, _ = read(path)
+    content = path.read_bytes()
+    last = content.rindex(b"OggS")
+    page = bytearray(content[last:])
+    page[5] &= ~4  # no longer the last page
+    empty = bytearray(page[:26]) + b"\x01\x00"  # one packet of 0 bytes
+    empty[5] |= 4
+    empty[18:22] = (int.from_bytes(page[18:22], "little") + 1).to_bytes(4, "little")
+    for one in (page, empty):
+        one[22:26] = bytes(4)
+        one[22:26] = checksum(bytes(one)).to_bytes(4, "little")
+    path.write_bytes(content[:last] + page + empty)
+    y, said = read(path)
+    assert said == []
+    np.testing.assert_array_equal(y, whole)
+
+
 @pytest.mark.parametrize("name", ["bare.aac", "true audio.tta"])
 def test_a_file_that_does_not_tell_is_damaged_where_it_ends(music, tmp_path, name):
     path = tmp_path / name
