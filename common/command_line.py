@@ -9,8 +9,8 @@ from types import ModuleType
 from typing import Any
 
 
-class StoreOnce(argparse.Action):
-    """Stores the value of an option, and refuses it a second time: the first value would be lost without a word."""
+class _StoreOnce(argparse.Action):
+    """Value of an option that is refused a second time: the first value would be lost without a word."""
 
     _given: argparse.Namespace | None = None
 
@@ -28,9 +28,9 @@ def run_command(
 ) -> int:
     """Runs one of several commands; an expected failure is one line on stderr, and so is an option given twice.
 
-    A command has the name of its module, with hyphens. The module defines `HELP`, one line; `add_arguments(parser)`;
-    and `run(args)`, which returns the exit status, or None for 0. It imports heavy packages inside `run`, so that
-    --help is quick.
+    A command has the name of its module, with hyphens. The module's docstring is its description, and its line in the
+    list of commands unless the module has a shorter `HELP`; `add_arguments(parser)` adds its options; `run(args)` does
+    the work and returns the exit status, or None for 0. Heavy packages are imported inside `run`: --help is quick.
 
     Args:
         prog: name of the program in --help, such as "python -m training".
@@ -46,8 +46,10 @@ def run_command(
     subparsers = parser.add_subparsers(dest="command", required=True)
     for command in commands:
         name = command.__name__.rpartition(".")[2].replace("_", "-")
-        subparser = subparsers.add_parser(name, allow_abbrev=False, help=command.HELP)
-        subparser.register("action", None, StoreOnce)
+        about = " ".join((command.__doc__ or "").split())
+        line = getattr(command, "HELP", about[:1].lower() + about[1:].removesuffix("."))
+        subparser = subparsers.add_parser(name, allow_abbrev=False, description=about, help=line)
+        subparser.register("action", None, _StoreOnce)
         command.add_arguments(subparser)
         subparser.set_defaults(call=command.run)
     args = parser.parse_args(argv)
@@ -60,4 +62,5 @@ def run_command(
         print(f'error: {error}: `pip install -e ".[{extras}]"`', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
         return 130

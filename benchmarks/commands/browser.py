@@ -1,11 +1,9 @@
-"""`python -m benchmarks browser`."""
+"""Time a step and a 4-minute song on the page in Chromium, and the same song in Python."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-
-HELP = "time a step and a 4-minute song on the page in Chromium, and the same song in Python"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

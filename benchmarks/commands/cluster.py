@@ -1,11 +1,9 @@
-"""`python -m benchmarks cluster`."""
+"""Separation on Ray clusters of this machine: overhead, and what is lost when nodes, workers and commands die."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-
-HELP = "separation on Ray clusters of this machine: overhead, and what is lost when nodes, workers and commands die"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

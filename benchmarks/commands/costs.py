@@ -1,11 +1,9 @@
-"""`python -m benchmarks costs`."""
+"""Measure time, memory and quality of files, and time and memory of keras-sep separate."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-
-HELP = "measure time, memory and quality of files, and time and memory of keras-sep separate"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

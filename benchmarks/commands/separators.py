@@ -1,11 +1,9 @@
-"""`python -m benchmarks separators`."""
+"""Measure the shipped files, and the networks of Spleeter and Open-Unmix in their published sizes."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-
-HELP = "measure the shipped files, and the networks of Spleeter and Open-Unmix in their published sizes"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

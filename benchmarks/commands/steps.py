@@ -1,11 +1,9 @@
-"""`python -m benchmarks steps`."""
+"""Time the steps of the .tflite files in a folder, relative to the shipped files."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-
-HELP = "time the steps of the .tflite files in a folder, relative to the shipped files"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,11 +1,9 @@
-"""`python -m export android`."""
+"""Write models, catalogue, example song and golden vectors into the Android demo."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-
-HELP = "write models, catalogue, example song and golden vectors into the Android demo"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,11 +1,9 @@
-"""`python -m export convert`."""
+"""Convert a training run to .tflite and .onnx files, each checked against Keras."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-
-HELP = "convert a training run to .tflite and .onnx files, each checked against Keras"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

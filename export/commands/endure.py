@@ -1,11 +1,9 @@
-"""`python -m export endure`."""
+"""Stream hours of music through files: no drift, no NaN, silence from silence, no growing memory."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-
-HELP = "stream hours of music through files: no drift, no NaN, silence from silence, no growing memory"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,11 +1,9 @@
-"""`python -m export migrate`."""
+"""Convert a .keras file of the first release to one that this release loads."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-
-HELP = "convert a .keras file of the first release to one that this release loads"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,12 +1,10 @@
-"""`python -m export publish`."""
+"""Copy verified files into keras_sep/assets as a preset."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from pathlib import Path
-
-HELP = "copy verified files into keras_sep/assets as a preset"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

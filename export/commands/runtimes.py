@@ -1,11 +1,9 @@
-"""`python -m export runtimes`."""
+"""Compare the stems of the files under another TFLite runtime or processor."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-
-HELP = "compare the stems of the files under another TFLite runtime or processor"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,12 +1,10 @@
-"""`python -m export verify`."""
+"""Compare converted files with Keras on real songs; publish takes only files that pass."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from pathlib import Path
-
-HELP = "compare converted files with Keras on real songs; publish takes only files that pass"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,11 +1,9 @@
-"""`python -m fuzz audio`."""
+"""Separate damaged audio files: no crash, traceback, hang or half file."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-
-HELP = "separate damaged audio files: no crash, traceback, hang or half file"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

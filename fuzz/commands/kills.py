@@ -1,11 +1,9 @@
-"""`python -m fuzz kills`."""
+"""End commands at random moments: what is finished is whole, and the command given again completes it."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-
-HELP = "end commands at random moments: what is finished is whole, and the command given again completes it"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

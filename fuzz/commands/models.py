@@ -1,11 +1,9 @@
-"""`python -m fuzz models`."""
+"""Read damaged model files, metadata and specs: no error but the one that users are told of."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-
-HELP = "read damaged model files, metadata and specs: no error but the one that users are told of"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,11 +1,9 @@
-"""`python -m fuzz report`."""
+"""Write the counts of all calls into a document."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-
-HELP = "write the counts of all calls into a document"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -313,7 +313,6 @@ def _publish(inputs: Path, out: Path) -> int:
         """The command, into a folder that is not the package's."""
 
         __name__ = "publish"
-        HELP = command.HELP
         add_arguments = staticmethod(command.add_arguments)
 
         @staticmethod

@@ -44,7 +44,7 @@ def test_a_command_gets_its_arguments_and_gives_the_status():
         (ValueError("expected x. Received: y"), 1, "error: expected x. Received: y\n"),
         (FileNotFoundError("no file"), 1, "error: no file\n"),
         (ImportError("No module named 'z'"), 1, "error: No module named 'z': `pip install -e \".[train,dev]\"`\n"),
-        (KeyboardInterrupt(), 130, ""),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
     ],
 )
 def test_what_goes_wrong_is_one_line_and_a_status(error, status, line, capsys):

@@ -73,7 +73,7 @@ def test_a_second_folder_of_data_is_refused_not_taken_alone(capsys):
         (
             ImportError("No module named 'museval'"),
             1,
-            'error: No module named \'museval\'; the extras "train" and "train-jax" of pyproject.toml bring it',
+            "error: No module named 'museval': `pip install -e \".[train]\"`",
         ),
     ],
 )
