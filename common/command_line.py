@@ -5,19 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 
 class _StoreOnce(argparse.Action):
-    """Value of an option that is refused a second time: the first value would be lost without a word."""
+    """Value of an option; a file or folder is refused a second time, because the first would be lost without a word."""
 
     _given: argparse.Namespace | None = None
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
     ) -> None:
-        if option and self._given is namespace:
+        if option and self.type is Path and self._given is namespace:
             raise argparse.ArgumentError(self, f"expected once. Received: {getattr(namespace, self.dest)} and {values}")
         self._given = namespace
         setattr(namespace, self.dest, values)
@@ -26,7 +27,7 @@ class _StoreOnce(argparse.Action):
 def run_command(
     prog: str, description: str, commands: Sequence[ModuleType], extras: str, argv: Sequence[str] | None
 ) -> int:
-    """Runs one of several commands; an expected failure is one line on stderr, and so is an option given twice.
+    """Runs one of several commands; an expected failure is one line on stderr, and so is a second --data.
 
     A command has the name of its module, with hyphens. The module's docstring is its description, and its line in the
     list of commands unless the module has a shorter `HELP`; `add_arguments(parser)` adds its options; `run(args)` does

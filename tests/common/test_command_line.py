@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -17,7 +18,12 @@ from tests.support.paths import ROOT
 def command(name: str, run) -> ModuleType:
     module = ModuleType(f"somewhere.{name}")
     module.HELP = f"help of {name}"
-    module.add_arguments = lambda parser: parser.add_argument("--level", type=int, default=3)
+
+    def add_arguments(parser) -> None:
+        parser.add_argument("--level", type=int, default=3)
+        parser.add_argument("--data", type=Path, default=Path("there"))
+
+    module.add_arguments = add_arguments
     module.run = run
     return module
 
@@ -63,12 +69,14 @@ def test_options_are_not_abbreviated(capsys):
     assert "unrecognized arguments: --lev 5" in capsys.readouterr().err
 
 
-def test_an_option_twice_is_refused_because_one_value_would_be_lost(capsys):
-    for second in ("6", "5", "3"):  # another one, the same, and the default
+def test_a_folder_given_twice_is_refused_because_one_would_be_lost(capsys):
+    for second in ("b", "a", "there"):  # another one, the same, and the default
         with pytest.raises(SystemExit, match="2"):
-            call(lambda args: args.level, "--level", "5", "--level", second)
-        assert f"argument --level: expected once. Received: 5 and {second}" in capsys.readouterr().err
-    assert [call(lambda args: args.level, "--level", "5") for _ in range(2)] == [5, 5]
+            call(lambda args: 0, "--data", "a", "--data", second)
+        assert f"argument --data: expected once. Received: a and {second}" in capsys.readouterr().err
+    for _ in range(2):
+        assert call(lambda args: int(args.data.name), "--data", "5") == 5
+    assert call(lambda args: args.level, "--level", "5", "--level", "6") == 6
 
 
 def test_help_names_the_commands_with_hyphens(capsys):
