@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from keras_sep.audio.ogg import pages
+from keras_sep.audio.ogg import Page, first_page, pages
 
 _SEARCHED = 1 << 16  # bytes at a time
 _ALL_ONES = 0xFFFFFFFF
@@ -192,14 +192,21 @@ def _ogg(file: BinaryIO) -> list[Link]:
         if page is None:
             continue
         if page.begins:
-            file.seek(page.body_start)
-            head = file.read(12)
+            head = _at_body(file, page)
             if head.startswith(_AUDIO_STREAMS):
                 serial = page.serial
                 pre_skip = int.from_bytes(head[10:], "little") if head.startswith(b"OpusHead") else 0
         elif found and page.serial == serial:
+            if not granule and page.is_intact and _at_body(file, page).startswith(b"\x01vorbis"):
+                # The headers once more before any sound: FFmpeg gives up there, but can begin there.
+                found[-1].start, found[-1].patches = page.start, {page.start: first_page(file, page)}
             found[-1].is_cut &= not page.ends
             if page.granule > 0:
                 granule = page.granule
                 found[-1].num_samples = granule - pre_skip
     return found or [Link()]
+
+
+def _at_body(file: BinaryIO, page: Page) -> bytes:
+    file.seek(page.body_start)
+    return file.read(12)

@@ -121,6 +121,26 @@ def _next_capture(file: BinaryIO, position: int) -> int:
     return -1
 
 
+def first_page(file: BinaryIO, page: Page) -> bytes:
+    """Returns the bytes of an intact page as if it were the first one of its stream.
+
+    Args:
+        file: seekable binary file.
+        page: page of that file.
+
+    Examples:
+        >>> from keras_sep import example
+        >>> from keras_sep.audio.ogg import first_page, pages
+        >>> with open(example() / "vocals.ogg", "rb") as file:
+        ...     first, second, *_ = pages(file)
+        ...     first_page(file, second)[:6]
+        b'OggS\x00\x02'
+    """
+    file.seek(page.start)
+    data = file.read(page.size)
+    return _with_checksum(data[:5] + bytes([page.flags | _FIRST]) + data[6:])
+
+
 class VorbisTagger:
     """Output file for libsndfile's Vorbis encoder, which replaces the tags and removes what is random.
 
@@ -208,12 +228,16 @@ class VorbisTagger:
 
     def _emit(self, flags: int, granule: int, lacing: bytes, body: bytes) -> None:
         head = _HEADER.pack(_CAPTURE, 0, flags, granule, 0, self._number, 0, len(lacing)) + lacing
-        self._file.write(head[:22] + struct.pack("<I", checksum(head + body)) + head[26:] + body)
+        self._file.write(_with_checksum(head + body))
         self._number += 1
 
 
-def _without_checksum(head: bytes) -> bytes:
-    return head[:22] + bytes(4) + head[26:]
+def _without_checksum(page: bytes) -> bytes:
+    return page[:22] + bytes(4) + page[26:]
+
+
+def _with_checksum(page: bytes) -> bytes:
+    return page[:22] + struct.pack("<I", checksum(_without_checksum(page))) + page[26:]
 
 
 def checksum(data: bytes) -> int:

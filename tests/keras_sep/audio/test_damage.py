@@ -12,7 +12,7 @@ import soundfile
 from keras_sep import AudioError
 from keras_sep.audio import AudioReader
 from keras_sep.audio.headers import links
-from keras_sep.audio.ogg import checksum
+from keras_sep.audio.ogg import checksum, pages
 from tests.support.coded import FILE_KINDS, FileKind, lag, write_coded, write_kind
 
 RATE = 44100
@@ -114,6 +114,25 @@ def test_an_empty_vorbis_packet_is_no_damage(music, tmp_path):
         one[22:26] = bytes(4)
         one[22:26] = checksum(bytes(one)).to_bytes(4, "little")
     path.write_bytes(content[:last] + page + empty)
+    y, said = read(path)
+    assert said == []
+    np.testing.assert_array_equal(y, whole)
+
+
+def test_vorbis_headers_that_come_twice_are_no_damage(music, tmp_path):
+    path = tmp_path / "a.ogg"
+    write_kind(path, music(1.0), FILE_KINDS["vorbis.ogg"])
+    whole, _ = read(path)
+    content = path.read_bytes()
+    with open(path, "rb") as file:
+        first, second, sound, *_ = pages(file)
+    again = bytearray(content[second.start : second.start + 27])
+    again[26] = len(first.lacing + second.lacing)
+    again += first.lacing + second.lacing + content[first.body_start : first.size]
+    again += content[second.body_start : sound.start]
+    again[22:26] = bytes(4)
+    again[22:26] = checksum(bytes(again)).to_bytes(4, "little")
+    path.write_bytes(content[: sound.start] + again + content[sound.start :])
     y, said = read(path)
     assert said == []
     np.testing.assert_array_equal(y, whole)
