@@ -39,7 +39,7 @@ help:
 	@echo "make bench-browser  time of the page in Chromium (about 6 minutes)"
 	@echo "make bench-training time and memory of training (about 10 minutes; DATA=folder adds fit on its audio)"
 	@echo "make bench-plugin   docs/results/plugin.md: samples, latency and time of the plugin (about 20 minutes)"
-	@echo "make endurance      HOURS=2 of music through each shipped model (about 15 minutes; DATA=folder for its test songs)"
+	@echo "make endurance      HOURS=2 of music through each file of the default (about 15 minutes; DATA=folder for its test songs)"
 	@echo "make fuzz           damaged audio and model files for SECONDS=600 each, with SEED=1; the next call goes on"
 	@echo "make kills          commands ended at random moments, CASES=10 of each; hours (root: it fills a small disk)"
 	@echo "make check-install  the wheel alone, in an empty environment"
