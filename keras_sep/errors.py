@@ -45,6 +45,16 @@ class UnsupportedModelError(ModelFileError):
     """
 
 
+class MissingModelError(ModelFileError):
+    """A file of a preset that is not a part of this installation; `keras-sep fetch` gets it.
+
+    Examples:
+        >>> from keras_sep.errors import MissingModelError, ModelFileError
+        >>> issubclass(MissingModelError, ModelFileError)
+        True
+    """
+
+
 class PageError(ValueError):
     """A web page that is missing or cannot be served.
 

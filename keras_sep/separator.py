@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from keras_sep.audio import BLOCK, FORMATS, LOUDEST, AudioReader, AudioWriter, require_sample_rate
 from keras_sep.engine import build_engine, stems_add_up
-from keras_sep.errors import AudioError, ModelFileError, UnsupportedModelError
+from keras_sep.errors import AudioError, MissingModelError, ModelFileError, UnsupportedModelError
 from keras_sep.outputs import FileOptions, Output, OutputFiles
 from keras_sep.presets import DEFAULT_PRESET, get_preset
 from keras_sep.resampler import Resampler
@@ -44,8 +44,8 @@ class StreamingSeparator:
         preset: name of a shipped model, see `keras_sep.list_presets`.
         model: path of a .tflite file to use instead of a preset.
         graph: "mask" or "waveform": the file of the preset to use. None for the preferred one.
-        precision: "float32", "float16", "dynamic_int8" or "int8", likewise. With None for both, the preferred file is
-            the mask graph in dynamic_int8, or, with a RuntimeWarning, the next one that the installed runtime can run.
+        precision: "dynamic_int8" or "float16", likewise. With None for both, the preferred file is the mask graph in
+            dynamic_int8 if there is one, or, with a RuntimeWarning, the next one that the installed runtime can run.
         repair: whether bad samples (NaN, infinity, beyond ±1e12) become zero and are counted; otherwise `push` refuses
             their block. Meant for the callback of a sound card, where an exception is of no use.
 
@@ -453,19 +453,26 @@ def _open_step(
         return StepModel(model)
     files = get_preset(preset).candidates(graph, precision)
     refused: list[UnsupportedModelError] = []
+    missing = False
     for file in files:
         try:
             step = StepModel(file.path())
         except UnsupportedModelError as error:
             refused.append(error)
             continue
+        except MissingModelError:
+            if not refused:
+                raise
+            missing = True
+            continue
         if refused:  # stacklevel: the line that makes the separator
             warnings.warn(f"{refused[0]}; using {file.file} instead", RuntimeWarning, stacklevel=3)
         return step
-    if len(refused) == 1:
+    if len(files) == 1:
         raise refused[0]
     kinds = ", ".join(f"{file.graph} {file.precision}" for file in files)
-    raise UnsupportedModelError(f"preset {preset}: none of {kinds} can be run; the first: {refused[0]}")
+    fetch = f"; keras-sep fetch {preset} gets those that are not installed" if missing else ""
+    raise UnsupportedModelError(f"preset {preset}: none of {kinds} can be run; the first: {refused[0]}{fetch}")
 
 
 def _checked(block: npt.ArrayLike, num_channels: int | None, repair: bool = False) -> tuple[Array, int]:

@@ -18,7 +18,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from keras_sep.errors import ModelFileError
+from keras_sep.errors import MissingModelError, ModelFileError
 
 ASSETS = Path(__file__).parent / "assets"
 SCHEMES = ("https", "http", "file")
@@ -61,7 +61,8 @@ def find(file: str, sha256: str) -> Path:
         sha256: 64 hexadecimal digits.
 
     Raises:
-        ModelFileError: the file is not there, or is another one; says what to do.
+        MissingModelError: the file is not there; says what to do.
+        ModelFileError: it is another one.
 
     Examples:
         >>> from keras_sep.presets import get_preset
@@ -82,7 +83,7 @@ def find(file: str, sha256: str) -> Path:
             what = "install keras_sep anew" if folder == ASSETS else "fetch it again"
             raise ModelFileError(f"{path}: expected SHA-256 {sha256}. Received: {digest}; {what}")
         return path
-    raise ModelFileError(
+    raise MissingModelError(
         f"{file} is not a part of this installation: keras-sep fetch copies it from a folder or a URL, such as a "
         "checkout's keras_sep/assets"
     )

@@ -108,6 +108,19 @@ def test_a_graph_or_a_precision_that_was_asked_for_stays(refuse):
         Separator(graph="waveform")
 
 
+def test_where_the_other_files_are_not_installed_it_says_how_to_get_them(refuse, tmp_path, monkeypatch):
+    no_float16 = shutil.ignore_patterns("*-float16.tflite")  # as in the wheel
+    monkeypatch.setenv("KERAS_SEP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(store, "ASSETS", shutil.copytree(store.ASSETS, tmp_path / "assets", ignore=no_float16))
+    refuse("dynamic_int8")
+    fetch = f"; keras-sep fetch {DEFAULT_PRESET} gets those that are not installed$"
+    with pytest.raises(UnsupportedModelError, match=rf"can be run; the first: .*/{DEFAULT}: {CANNOT}{fetch}"):
+        Separator()
+    store.fetch(EXACT, get_preset(DEFAULT_PRESET).file("mask", "float16").sha256, ROOT / "keras_sep" / "assets")
+    with pytest.warns(RuntimeWarning, match=SAID):
+        assert Separator().model == tmp_path / "cache" / EXACT
+
+
 def test_a_damaged_file_is_not_passed_over(refuse, tmp_path, monkeypatch):
     shutil.copytree(store.ASSETS, tmp_path / "assets")
     monkeypatch.setattr(store, "ASSETS", tmp_path / "assets")
