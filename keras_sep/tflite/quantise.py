@@ -8,17 +8,30 @@ whose inverse transform is rounded to 8 bits are 15 dB from those of Keras.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 
 from keras_sep.tflite.drop_unit_reshapes import drop_unit_reshapes
-from keras_sep.tflite.flatbuffer import pack, unpack
+from keras_sep.tflite.flatbuffer import kind, pack, unpack
 from keras_sep.tflite.inverse_dft import SCOPE
 
 PRECISIONS = ("float32", "float16", "dynamic_int8", "int8")
 CALIBRATED = ("int8",)
+_OPS, _TYPES = schema.BuiltinOperator, schema.TensorType
+# Least version of an operator that computes with these types (input, kernel; channels have a scale each): TensorFlow
+# Lite's op_version.cc. It has 4 for FULLY_CONNECTED of int8 alone, whose runtimes take one scale for all channels.
+_VERSIONS = {
+    (_OPS.CONV_2D, _TYPES.FLOAT32, _TYPES.INT8): 5,
+    (_OPS.CONV_2D, _TYPES.INT8, _TYPES.INT8): 3,
+    (_OPS.FULLY_CONNECTED, _TYPES.FLOAT32, _TYPES.INT8): 12,
+    (_OPS.FULLY_CONNECTED, _TYPES.INT8, _TYPES.INT8): 12,
+    (_OPS.DEQUANTIZE, _TYPES.FLOAT16, None): 3,
+    (_OPS.DEQUANTIZE, _TYPES.INT8, None): 2,
+}
 
 
 def quantise(content: bytes, precision: str, samples: Iterable[Mapping[str, np.ndarray]] | None = None) -> bytes:
@@ -78,7 +91,7 @@ def quantise(content: bytes, precision: str, samples: Iterable[Mapping[str, np.n
         ranges = _ranges(content, work.get_quantization_recipe(), samples)
     rounded = bytes(work.quantize(ranges, enable_progress_bar=False, enable_progress_report=False).quantized_model)
     # In a final stage, because the quantiser does not know what is left over when an operator goes.
-    return drop_unit_reshapes(_float_outputs(rounded))
+    return _state_versions(drop_unit_reshapes(_float_outputs(rounded)))
 
 
 def _ranges(content: bytes, recipe: Any, samples: Iterable[Mapping[str, np.ndarray]]) -> Any:
@@ -110,4 +123,26 @@ def _float_outputs(content: bytes) -> bytes:
     graph.outputs = named
     used = {*named, *(index for op in graph.operators for index in op.inputs)}
     graph.operators = [op for op in graph.operators if used.intersection(op.outputs)]
+    return pack(model)
+
+
+def _state_versions(content: bytes) -> bytes:
+    """Returns the same file with the versions of its operators, which the quantiser leaves at those of float32.
+
+    Old runtimes know by them what they cannot compute; tflite-runtime 2.14 gives noise without a word otherwise.
+    """
+    model = unpack(content)
+    (graph,) = model.subgraphs
+    codes: dict[tuple[int, int], int] = {}
+    found = []
+    for op in graph.operators:
+        code = model.operatorCodes[op.opcodeIndex]
+        types = [graph.tensors[index].type for index in op.inputs[:2]]
+        version = max(code.version, _VERSIONS.get((kind(model, op), types[0], types[1] if len(types) > 1 else None), 1))
+        place = codes.setdefault((op.opcodeIndex, version), len(codes))
+        if place == len(found):
+            found.append(copy.copy(code))
+            found[-1].version = version
+        op.opcodeIndex = place
+    model.operatorCodes = found
     return pack(model)

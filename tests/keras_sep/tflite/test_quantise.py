@@ -8,6 +8,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from common.scores import snr_db
+from keras_sep import list_presets
 from keras_sep.tflite.flatbuffer import kind, unpack
 from keras_sep.tflite.quantise import CALIBRATED, PRECISIONS, quantise
 from tests.support.conversion import KNOWN_OPS
@@ -135,6 +136,59 @@ def test_ranges_hold_the_loudest_of_all_samples(float_files):
     only_soft = snr_db(expected, run_steps(quantise(content, "int8", soft), 30)["vocals_mask"])
     assert after > LEAST_DB["int8"]
     assert only_soft < after - 10
+
+
+def versions(content: bytes) -> dict[int, set[int]]:
+    """Versions of the products with 8-bit or 16-bit weights, and of what makes them floats, by kind of operator."""
+    model = unpack(content)
+    (graph,) = model.subgraphs
+    found: dict[int, set[int]] = {}
+    for op in graph.operators:
+        if (found_kind := kind(model, op)) in (*PRODUCTS, OPS.DEQUANTIZE):
+            kernel = graph.tensors[op.inputs[-1 if found_kind == OPS.DEQUANTIZE else 1]]
+            if kernel.type != TYPES.FLOAT32:
+                found.setdefault(found_kind, set()).add(model.operatorCodes[op.opcodeIndex].version)
+    return found
+
+
+@pytest.fixture(scope="module")
+def by_tensorflow():
+    """by_tensorflow(precision) → a file with both products, quantised by TensorFlow's own converter."""
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec((16, 64))])
+    def products(x):
+        x = tf.matmul(x, tf.ones((64, 64))) + 1.0  # smaller ones stay float
+        return tf.nn.conv2d(x[tf.newaxis, tf.newaxis], tf.ones((1, 3, 64, 64)), 1, "SAME")
+
+    def make(precision: str) -> bytes:
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([products.get_concrete_function()])
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16] if precision == "float16" else []
+        return converter.convert()
+
+    return make
+
+
+@pytest.mark.parametrize("precision", ["float16", "dynamic_int8"])
+def test_operators_have_tensorflows_versions_so_that_old_runtimes_refuse_them(quantised, by_tensorflow, precision):
+    expected = versions(by_tensorflow(precision))
+    assert expected.keys() == ({OPS.DEQUANTIZE} if precision == "float16" else set(PRODUCTS))
+    for network, graph in KINDS:
+        assert versions(quantised(network, graph, precision)) == expected
+
+
+def test_operators_of_int8_are_refused_by_runtimes_that_know_one_scale_alone(quantised):
+    for network, graph in KINDS:
+        assert versions(quantised(network, graph, "int8"))[OPS.FULLY_CONNECTED] == {12}
+
+
+@pytest.mark.parametrize(
+    "file", [file for preset in list_presets() for file in preset.files], ids=lambda file: file.file
+)
+def test_shipped_files_have_these_versions(file):
+    expected = {"dynamic_int8": {OPS.CONV_2D: {5}, OPS.FULLY_CONNECTED: {12}}, "float16": {OPS.DEQUANTIZE: {3}}}
+    assert versions(file.path().read_bytes()) == expected[file.precision]
 
 
 def test_int8_needs_music(float_files):
