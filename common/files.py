@@ -30,6 +30,12 @@ def written_beside(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def require_folder(path: Path) -> None:
+    """Refuses a file to write whose folder is not there; for what takes long, before it begins."""
+    if not path.parent.is_dir():
+        raise ValueError(f"{path}: expected a folder to write to. Received: none at {path.parent}")
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes UTF-8 text, whole or not at all."""
     with written_beside(path) as part:

@@ -404,7 +404,7 @@ def _add_live(commands: argparse._SubParsersAction[_Parser]) -> None:
     live.add_argument(
         "--record", type=Path, metavar="DIR", help="also record voice, accompaniment and original into this folder"
     )
-    live.add_argument("--format", choices=_FORMATS, default="wav", help=f"format of the recording; {_FORMATS_HELP}")
+    live.add_argument("--format", choices=_FORMATS, help=f"format of the recording; {_FORMATS_HELP}")
     live.add_argument("--overwrite", action="store_true", help="replace an existing recording")
     live.add_argument(
         "--buffer",
@@ -530,6 +530,8 @@ def _live(args: argparse.Namespace) -> int:
         raise AudioError("--file: expected a file. Received: standard input")
     if args.loop and not args.file:
         raise AudioError("--loop: expected a --file to repeat. Received: none")
+    if (args.format or args.overwrite) and not args.record:
+        raise AudioError("--format, --overwrite: expected a --record to write. Received: none")
     sound_card = SoundCard()
     if args.list_devices:
         for device in sound_card.devices():
@@ -553,7 +555,9 @@ def _live(args: argparse.Namespace) -> int:
     gains_db = {source: getattr(args, source, 0.0) for source in spec.sources}
     source = FileSource(args.file, spec.num_channels, loop=args.loop) if args.file else None
     with contextlib.ExitStack() as stack:
-        recorder = Recorder(args.record, spec, format=args.format, overwrite=args.overwrite) if args.record else None
+        recorder = (
+            Recorder(args.record, spec, format=args.format or "wav", overwrite=args.overwrite) if args.record else None
+        )
         recorded: list[Path] = []
         if recorder:
             stack.callback(lambda: recorded.extend(recorder.close()))

@@ -151,7 +151,8 @@ class Separator:
         metadata: contents of the model file's metadata.
 
     Raises:
-        ModelFileError: an unknown preset, or a file that is missing or damaged or that the runtime cannot run.
+        ModelFileError: an unknown preset, or a file that is missing or damaged, that the runtime cannot run, or whose
+            model is not of two channels; `StreamingSeparator` takes any number.
 
     Examples:
         >>> import soundfile
@@ -175,6 +176,8 @@ class Separator:
         precision: str | None = None,
     ):
         step = _open_step(preset, model, graph, precision)
+        if step.spec.num_channels != 2:  # channels are separated in pairs
+            raise ModelFileError(f"{step.path}: expected a model of 2 channels. Received: {step.spec.num_channels}")
         self.model, self.metadata = step.path, step.metadata
         self._engines = [build_engine(step)]
         self.spec = step.spec

@@ -21,7 +21,7 @@ from benchmarks.peers.speech import require_peers
 from benchmarks.tables.bounds import bounds, bounds_table
 from benchmarks.tables.document import require_markers, write_between_markers
 from benchmarks.tables.file_tables import file_table, reference_line, separate_table, stream_table
-from common.files import write_json
+from common.files import require_folder, write_json
 
 
 def measure_files(
@@ -111,8 +111,8 @@ def _require(
         raise ValueError(f"--random: expected some of {', '.join(SIZES)}. Received: {', '.join(unknown)}")
     if random and not importlib.util.find_spec("tensorflow"):
         raise ValueError('--random: expected TensorFlow (`pip install -e ".[train]"`). Received: none')
-    if out and not out.parent.is_dir():
-        raise ValueError(f"{out}: expected a folder to write to. Received: none at {out.parent}")
+    if out:
+        require_folder(out)
     if write:
         require_markers(write, "benchmark")
     if peers is None:

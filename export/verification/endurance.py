@@ -22,7 +22,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from common import example_song
-from common.files import sha256_of, write_text
+from common.files import require_folder, sha256_of, write_text
 from common.markdown import decibels, table
 from common.memory import resident_mb
 from common.scores import snr_db
@@ -118,10 +118,14 @@ def endure(paths: list[Path], hours: float, data: Path | None = None, record: Pa
         record: document for the tables; those of other files in it stay.
 
     Raises:
+        ValueError: `hours` is out of range, or `record` is another document or has no folder.
         EnduranceError: the stems drifted, were not finite or not silent, or a state or memory grew.
     """
     if not 0 < hours < math.inf:
         raise ValueError(f"--hours: expected a number more than 0. Received: {hours:g}")
+    if record is not None:
+        require_folder(record)
+        _sections(record)
     failures = []
     for path in _files(paths):
         result = stream(path, hours, data)
@@ -136,9 +140,18 @@ def endure(paths: list[Path], hours: float, data: Path | None = None, record: Pa
 
 def _record(document: Path, result: Endured) -> None:
     """Writes the section of a file into the document, in the order of names."""
-    before = document.read_text(encoding="utf-8").split("\n## ")[1:] if document.exists() else []
-    sections = {text.split("\n", 1)[0]: f"## {text.rstrip()}" for text in before} | {result.name: result.text()}
+    sections = _sections(document) | {result.name: result.text()}
     write_text(document, _RECORD + "".join(f"\n{sections[name]}\n" for name in sorted(sections)))
+
+
+def _sections(document: Path) -> dict[str, str]:
+    """Returns the sections of the document by the names of their files; none if it is not there."""
+    if not document.exists():
+        return {}
+    head, *sections = document.read_text(encoding="utf-8").split("\n## ")
+    if not head.startswith(_RECORD.splitlines()[0]):
+        raise ValueError(f"{document}: expected a document of `export endure`. Received: another one")
+    return {text.split("\n", 1)[0]: f"## {text.rstrip()}" for text in sections}
 
 
 @dataclass

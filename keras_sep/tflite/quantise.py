@@ -134,7 +134,7 @@ def _state_versions(content: bytes) -> bytes:
     model = unpack(content)
     (graph,) = model.subgraphs
     codes: dict[tuple[int, int], int] = {}
-    found = []
+    found: list[Any] = []
     for op in graph.operators:
         code = model.operatorCodes[op.opcodeIndex]
         types = [graph.tensors[index].type for index in op.inputs[:2]]

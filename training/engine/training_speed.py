@@ -19,7 +19,7 @@ from statistics import median
 import keras
 import numpy as np
 
-from common.files import write_json
+from common.files import require_folder, write_json
 from common.markdown import table
 from keras_sep.models import Unet
 from keras_sep.separation import Separation
@@ -69,6 +69,8 @@ def benchmark(data: Path | None, cache: Path | None, size: str, steps: int, out:
         steps: number of timed steps, ≥ 1; the median counts.
         out: JSON file for the figures, or None.
     """
+    if out:
+        require_folder(out)
     speeds: list[Speed] = []
     for method in METHODS:
         # In separate processes each method has its own peak memory, and none warms up the next.

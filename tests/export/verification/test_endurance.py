@@ -245,6 +245,15 @@ def test_endure_passes_a_sound_file(files, short, capsys, kind):
     assert f"{44100 // STEP * STEP * 2} NaN samples repaired" in out
 
 
+@pytest.mark.parametrize(("record", "expected"), [("nowhere/endurance.md", "a folder"), ("notes.md", "a document of")])
+def test_a_record_that_cannot_be_written_is_refused_before_the_hours(files, short, capsys, record, expected):
+    (short / "notes.md").write_text("# Notes\n\nMine.\n")
+    arguments = [str(files["mask", "float32"]), "--hours", "24", "--write", str(short / record)]
+    assert cli.main(["endure", *arguments]) == 1
+    assert f"{short / record}: expected {expected}" in capsys.readouterr().err
+    assert (short / "notes.md").read_text() == "# Notes\n\nMine.\n"
+
+
 def test_the_record_keeps_what_other_files_have(files, short):
     record = short / "endurance.md"
     options = ["--data", str(short), "--hours", "0.0001", "--write", str(record)]

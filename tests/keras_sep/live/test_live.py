@@ -780,6 +780,8 @@ def test_bad_inputs_are_one_line_and_leave_nothing(sounddevice, music, tmp_path,
     for arguments, expected in [
         (("--file", tmp_path / "none.wav", *out), "none.wav: cannot read"),
         (("--loop",), "--file"),
+        (("--file", song, "--format", "flac"), "--record"),
+        (("--file", song, "--overwrite"), "--record"),
         (("--file", song, "--output-device", "violin", *out), "there are: 1 speakers, Fake"),
         (("--input-device", "1", *out), "there are: 0 microphone, Fake"),
         (("--file", song, *out), "speakers, Fake: cannot open it: Device unavailable"),

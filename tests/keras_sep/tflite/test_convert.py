@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_sep import Separator, tflite
+from keras_sep import ModelFileError, Separator, StreamingSeparator, tflite
 from keras_sep.inference import separate
-from keras_sep.models import Unet
+from keras_sep.models import OrUnet, Unet
 from keras_sep.runtime import StepModel
+from keras_sep.spec import StreamSpec
 from keras_sep.tflite import convert
 from tests.support.networks import FOUR_VIEWS, small_network
 
@@ -41,6 +42,15 @@ def test_the_whole_way(or_unet, music, tmp_path):
     mixture = music(0.3)
     expected, found = separate(or_unet, mixture), Separator(model=tmp_path / "x.tflite").separate(mixture, 44100)
     np.testing.assert_allclose(found["vocals"], expected["vocals"], atol=1e-4)
+
+
+@pytest.mark.slow("converts a network")
+def test_a_mono_model_streams_and_is_refused_for_songs(music, tmp_path):
+    path = tmp_path / "mono.tflite"
+    convert(OrUnet("tiny", spec=StreamSpec(num_channels=1)), path, precision="float32")
+    assert StreamingSeparator(model=path).push(music(0.3, num_channels=1))["vocals"].shape[1] == 1
+    with pytest.raises(ModelFileError, match=r"mono\.tflite: expected a model of 2 channels\. Received: 1$"):
+        Separator(model=path)
 
 
 @pytest.mark.usefixtures("converted")
