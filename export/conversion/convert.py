@@ -32,22 +32,24 @@ def load(source: Path) -> tuple[MaskNetwork, dict[str, Any]]:
 def load_run(run: Path) -> tuple[MaskNetwork, dict[str, Any]]:
     """Loads the best network of a run folder, with its provenance.
 
-    The provenance holds the run's configuration, its training so far and its training exposure.
+    The provenance holds the run's configuration, its training so far, which a mean of runs has none of, and its
+    training exposure.
 
     Raises:
         ValueError: the folder is not a run, or has no finished epoch.
     """
     config = read_config(run)
     config.pop("spec")  # the network has it
-    best, data = best_row(run), config["data"]
-    about = {
-        "best_step": int(best["step"]),
-        "frames_seen": int(best["step"]) * data["batch_size"] * data["segment_frames"],
-        "val_loss": best["val_loss"],
-        "training_hours": round(hours(run), 2),
-        "trained_on": TrainingExposure.of_run(run).to_provenance(),
-    }
-    return load_best(run), {**config, **about}
+    about: dict[str, Any] = {}
+    if "average" not in config:
+        best, data = best_row(run), config["data"]
+        about = {
+            "best_step": int(best["step"]),
+            "frames_seen": int(best["step"]) * data["batch_size"] * data["segment_frames"],
+            "val_loss": best["val_loss"],
+            "training_hours": round(hours(run), 2),
+        }
+    return load_best(run), {**config, **about, "trained_on": TrainingExposure.of_run(run).to_provenance()}
 
 
 def convert(

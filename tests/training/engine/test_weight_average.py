@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from common.runs import load_best
+from export.conversion.convert import load_run
 from tests.support.runs import manifest_row, tiny_config, write_run
 from training.__main__ import main
 from training.engine.training_run import train
@@ -52,6 +53,15 @@ def test_a_mean_is_compared_with_its_runs(runs, mean, data, tmp_path, capsys):
     assert row[:2] == ["mean", f"0.75 {runs[0]} + 0.25 {runs[1]}"]
     assert float(row[head.index("validation: l_0")]) > 0
     assert row[head.index("mean V / A")]
+
+
+def test_a_mean_can_be_exported(mean):
+    network, provenance = load_run(mean)
+    for a, b in zip(network.get_weights(), load_best(mean).get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert [x["share"] for x in provenance["average"]] == [0.75, 0.25]
+    assert provenance["trained_on"]
+    assert "best_step" not in provenance
 
 
 @pytest.mark.trains
