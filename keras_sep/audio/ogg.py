@@ -133,8 +133,8 @@ def first_page(file: BinaryIO, page: Page) -> bytes:
         >>> from keras_sep.audio.ogg import first_page, pages
         >>> with open(example() / "vocals.ogg", "rb") as file:
         ...     first, second, *_ = pages(file)
-        ...     first_page(file, second)[:6]
-        b'OggS\x00\x02'
+        ...     first_page(file, second)[5]  # its flags
+        2
     """
     file.seek(page.start)
     data = file.read(page.size)
