@@ -18,7 +18,7 @@ from pathlib import Path
 
 import soundfile
 
-from training.data.datasets.track import AUDIO_SUFFIXES
+from training.data.datasets.track import AUDIO_SUFFIXES, folders_below
 
 # Package → part of the path of its music. Packages with sung words are left out.
 PACKAGES = {
@@ -86,7 +86,8 @@ def gather(data: Path, out: Path, seconds: float | None = None) -> str:
 
 def _fill(part: Path, data: Path, seconds: float | None) -> list[dict[str, str]]:
     """Writes links, music and manifest into `part`; returns the manifest's rows of the music."""
-    for source in sorted(p for p in data.resolve().rglob("*") if p.is_file() and p.name != "manifest.csv"):
+    files = sorted(file for folder in folders_below(data.resolve()) for file in folder.iterdir() if file.is_file())
+    for source in (file for file in files if file.name != "manifest.csv"):
         link = part / source.relative_to(data.resolve())
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(source)

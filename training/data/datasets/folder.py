@@ -15,8 +15,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from training.data.datasets.stem_names import stem_files
-from training.data.datasets.track import AUDIO_SUFFIXES, Source, Track
+from training.data.datasets.stem_names import audio_files, stem_files
+from training.data.datasets.track import AUDIO_SUFFIXES, Source, Track, folders_below
 
 POOLS = {"voices": "voice", "instrumentals": "instrumental"}
 KINDS = {"voice_melodised", "instrument_track"}  # kinds that a manifest states instead of the folder's
@@ -30,7 +30,7 @@ def tracks(data: Path, split: str, seed: int) -> list[Track]:
     """
     root = data / split
     rows = manifest(data)
-    files = sorted(p for p in root.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and not p.name.startswith("."))
+    files = sorted(file for folder in folders_below(root) for file in audio_files(folder))
     if not files:
         raise ValueError(
             f"expected audio below {root}. Received: no file ending in {', '.join(sorted(AUDIO_SUFFIXES))}"

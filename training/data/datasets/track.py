@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,3 +78,16 @@ def folders(path: Path) -> list[Path]:
     if not path.is_dir():
         return []
     return sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+
+
+def folders_below(root: Path) -> list[Path]:
+    """Lists `root` and all folders below it, also those that links lead to, but no folder within itself."""
+    found: list[Path] = []
+    above = {str(root): frozenset({os.path.realpath(root)})}  # real paths of a folder to enter and of those above it
+    for folder, names, _ in os.walk(root, followlinks=True):
+        found.append(Path(folder))
+        known = above.pop(folder)
+        inner = {name: os.path.realpath(os.path.join(folder, name)) for name in names}
+        names[:] = [name for name, real in inner.items() if real not in known]
+        above |= {os.path.join(folder, name): known | {inner[name]} for name in names}
+    return sorted(found)

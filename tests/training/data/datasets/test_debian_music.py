@@ -31,7 +31,9 @@ def write(path: Path, seconds: float, channels: int = 2, rate: int = 22050) -> N
 @pytest.fixture
 def data(tmp_path) -> Path:
     root = tmp_path / "data"
-    write(root / "train/voices/a.ogg", 3)
+    write(tmp_path / "elsewhere/a.ogg", 3)
+    (root / "train").mkdir(parents=True)
+    (root / "train/voices").symlink_to(tmp_path / "elsewhere")
     write(root / "train/songs/one/vocals.ogg", 3)
     write(root / "train/songs/one/accompaniment.ogg", 3)
     rows = ["path,kind,licence,licence_family,note", "train/voices/a.ogg,voice,CC0,free,a scale"]
