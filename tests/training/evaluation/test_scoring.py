@@ -112,8 +112,17 @@ def test_two_at_once_do_not_mix_their_stems(tmp_path):
         with pytest.raises(ValueError, match="one that another evaluate is writing to"):
             score([song("one")], [HALF], tmp_path)
         assert (work / "one.0.npy").read_bytes() == b"another's"
-    assert not list(tmp_path.rglob(".*"))
+    assert not list(tmp_path.rglob("*"))
     assert not score([song("one")], [HALF], tmp_path)["rows"][0]["failed"]
+
+
+def test_who_is_refused_because_of_another_deletes_nothing(one_copy):
+    write_summary(one_copy)
+    before = {path: path.read_bytes() for path in one_copy.rglob("*") if path.is_file()}
+    retrained = dataclasses.replace(HALF, about={"sha256": "2"})
+    with ResultFolder(one_copy).work_folder(), pytest.raises(ValueError, match="another evaluate is writing to"):
+        score([song("one")], [retrained], one_copy, protocols=["v4"], overwrite=True)
+    assert {path: path.read_bytes() for path in one_copy.rglob("*") if path.is_file()} == before
 
 
 def test_frames_and_voice_activity(scored):
