@@ -18,6 +18,7 @@ from pathlib import Path
 
 import soundfile
 
+from training.data.datasets.folder import manifest
 from training.data.datasets.track import AUDIO_SUFFIXES, folders_below
 
 # Package → part of the path of its music. Packages with sung words are left out.
@@ -86,14 +87,13 @@ def gather(data: Path, out: Path, seconds: float | None = None) -> str:
 
 def _fill(part: Path, data: Path, seconds: float | None) -> list[dict[str, str]]:
     """Writes links, music and manifest into `part`; returns the manifest's rows of the music."""
+    known = list(manifest(data).values())
     files = sorted(file for folder in folders_below(data.resolve()) for file in folder.iterdir() if file.is_file())
     for source in (file for file in files if file.name != "manifest.csv"):
         link = part / source.relative_to(data.resolve())
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(source)
     rows = [row for package, where in PACKAGES.items() for row in _fetch(package, where, part, seconds)]
-    with (data / "manifest.csv").open(newline="", encoding="utf-8") as file:
-        known = list(csv.DictReader(file))
     with (part / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(dict.fromkeys([*(known[0] if known else ()), *FIELDS])))
         writer.writeheader()

@@ -26,7 +26,7 @@ def tracks(data: Path, split: str, seed: int) -> list[Track]:
     """Lists the tracks of `data/split`, by path: songs, then voices and instrumentals.
 
     Raises:
-        ValueError: the split holds no audio.
+        ValueError: the split holds no audio, or manifest.csv cannot be read.
     """
     root = data / split
     rows = manifest(data)
@@ -69,10 +69,28 @@ def _song(data: Path, folder: Path, rows: dict[str, dict[str, str]]) -> Track:
     )
 
 
-def manifest(data: Path) -> dict[str, dict[str, str]]:
-    """Reads the rows of manifest.csv, by path; empty if there is no such file."""
+def manifest(data: Path, *columns: str) -> dict[str, dict[str, str]]:
+    """Reads the rows of manifest.csv, by path; empty if there is no such file.
+
+    Args:
+        data: folder of the data set.
+        columns: names of columns that the file must have besides path.
+
+    Raises:
+        ValueError: the file is not UTF-8, or lacks a column.
+    """
     path = data / "manifest.csv"
     if not path.exists():
         return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        return {row["path"]: row for row in csv.DictReader(file)}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets begin UTF-8 with a byte order mark
+            reader = csv.DictReader(file, restval="")
+            rows, found = list(reader), reader.fieldnames or ()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected UTF-8. Received: {error}") from error
+    if missing := {"path", *columns} - set(found):
+        raise ValueError(
+            f"{path}: expected columns, separated by commas, with {', '.join(sorted(missing))} among them. "
+            f"Received: {', '.join(found) or 'none'}"
+        )
+    return {row["path"]: row for row in rows}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 import numpy as np
@@ -59,6 +59,17 @@ def label(sources: Sequence[Source], data: Path) -> str:
         text = text.removesuffix(paths[0].suffix) + "".join(f"+{path.stem}" for path in paths[1:]) + paths[0].suffix
     streams = [str(source.stream) for source in sources if source.stream is not None]
     return f"{text}#{'+'.join(streams)}" if streams else text
+
+
+def files_of(text: str, known: Collection[str]) -> list[str]:
+    """Returns the files of a stem by its `label`: several of `known` for a sum, "a/bass+drums.wav", else itself."""
+    path = PurePosixPath(text)
+    parts = path.stem.split("+")
+    if text in known or len(parts) == 1:
+        return [text]
+    by_name = {PurePosixPath(file).with_suffix(""): file for file in known}  # the label has only the first's suffix
+    files = (path.with_name(part) for part in parts)
+    return [by_name.get(file, f"{file}{path.suffix}") for file in files]
 
 
 def hold_out(items: Sequence[T], count: int, seed: int) -> tuple[list[T], list[T]]:

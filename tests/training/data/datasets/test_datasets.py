@@ -107,6 +107,17 @@ def test_free_licences_only(folder, tmp_path):
         load(folder, "valid", tmp_path, licences="free")
 
 
+def test_a_manifest_of_a_spreadsheet_is_read(folder, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(folder, data)
+    text = (data / "manifest.csv").read_text()
+    (data / "manifest.csv").write_text(text, encoding="utf-8-sig")
+    assert names(load(data, "train", tmp_path, licences="free")) == ["one_train"]
+    (data / "manifest.csv").write_text(text.replace("path,", "file,"))
+    with pytest.raises(ValueError, match=r"manifest\.csv: expected columns, .* with path among them\. Received: file"):
+        load(data, "train", tmp_path)
+
+
 def test_excluded_songs(folder, tmp_path):
     pool = load(folder, "train", tmp_path, exclude=["01 - One Train"])
     assert names(pool) == ["two_train"]
