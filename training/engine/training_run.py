@@ -19,7 +19,7 @@ from common.runs import Row, read_config, read_history
 from keras_sep.separation import Separation
 from training.data.batches import WaitClock, end, random_batches, validation_segments
 from training.data.datasets import load_split
-from training.data.datasets.leakage import pool_songs, refuse_shared, stem_hashes
+from training.data.datasets.leakage import pool_songs, refuse_shared, stem_hashes, without_stems
 from training.data.mixing import RandomMixer
 from training.data.stems import StemPool, hold_out
 from training.engine import callbacks
@@ -276,9 +276,22 @@ def _load_data(
     else:
         valid_pool = load("valid", [])
         train_pool = load("train", pool_songs(valid_pool) if exclude_shared else [])
-        songs, stems = songs | set(pool_songs(train_pool)), stems | set(stem_hashes(train_pool))
+        if exclude_shared:  # a song may have another name, so recordings are compared, too
+            train_pool = without_stems(train_pool, stem_hashes(valid_pool))
+        refuse_shared(
+            pool_songs(train_pool),
+            pool_songs(valid_pool),
+            "validation",
+            trained_sha256=stem_hashes(train_pool),
+            other_sha256=stem_hashes(valid_pool),
+        )
     refuse_shared(
-        sorted(songs), pool_songs(valid_pool), "validation", trained_sha256=stems, other_sha256=stem_hashes(valid_pool)
+        sorted(songs),
+        pool_songs(valid_pool),
+        "validation",
+        "The initial weights or the teacher know them: take others, or other validation songs",
+        trained_sha256=stems,
+        other_sha256=stem_hashes(valid_pool),
     )
     return train_pool, valid_pool
 

@@ -284,8 +284,14 @@ def test_a_song_in_both_parts_is_refused(data, tmp_path):
 @pytest.mark.trains
 def test_a_song_in_both_parts_may_be_left_out(data, tmp_path):
     leaky = with_a_song_in_both_parts(data, tmp_path)
+    shutil.copytree(leaky / "valid/songs/valid_two", leaky / "train/songs/another name")
+    shutil.copy(leaky / "valid/instrumentals/a.wav", leaky / "train/instrumentals/b.wav")
     assert train(tiny_config("optimizer.total_steps=2"), leaky, tmp_path / "run", exclude_shared=True)
-    assert "01 - Valid One" not in (tmp_path / "run/manifest.json").read_text()
+    paths = [row["path"] for row in json.loads((tmp_path / "run/manifest.json").read_text())["train"]]
+    assert {*paths} == {
+        *(f"train/songs/train_{name}/{stem}.wav" for name in ("one", "two") for stem in ("vocals", "accompaniment")),
+        *("train/voices/a.flac", "train/instrumentals/a.wav"),
+    }
 
 
 def with_a_song_in_both_parts(data: Path, tmp_path: Path) -> Path:
