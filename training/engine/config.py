@@ -84,7 +84,7 @@ class OptimizerConfig:
         name: "adam" or "muon", see `training.engine.optimizer.Muon`.
         learning_rate: peak of the schedule, after the warm-up, > 0.
         warmup_steps: length of the linear rise from 0, ≥ 0 and < total_steps.
-        total_steps: step at which the cosine decay reaches 0 and training ends, ≥ 1.
+        total_steps: step at which the cosine decay reaches 0 and training ends, ≥ 1; see `TrainConfig.num_steps`.
         clipnorm: largest norm of a variable's gradient, > 0.
         ema_momentum: momentum of the moving average of the weights, which is validated and saved; from 0, for none, to
             below 1.
@@ -113,7 +113,7 @@ class DataConfig:
     Args:
         segment_frames: frames T of a segment, ≥ 1; 256 frames are 3.0 s.
         batch_size: segments of a step, ≥ 1.
-        steps_per_epoch: steps between two validations and checkpoints, ≥ 1.
+        steps_per_epoch: most steps between two validations and checkpoints, ≥ 1.
         validation_segments: number of fixed validation segments, ≥ 1.
         licences: "all", or "free" for only those recordings that anybody may use.
         seed: seed of initial weights, mixing and held-out songs, ≥ 0.
@@ -150,6 +150,16 @@ class TrainConfig:
     @property
     def epochs(self) -> int:
         return -(-self.optimizer.total_steps // self.data.steps_per_epoch)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of every epoch: those of [data], or as many fewer as share `total_steps` out evenly."""
+        return -(-self.optimizer.total_steps // self.epochs)
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of the run: `total_steps`, or less than one more for each epoch, as epochs are of equal length."""
+        return self.epochs * self.steps_per_epoch
 
     @property
     def frames_per_step(self) -> int:

@@ -148,8 +148,8 @@ def train(
         deadline = None if max_minutes is None else begin + 60 * max_minutes
         model.fit(
             distributable(batches, devices),
-            steps_per_epoch=config.data.steps_per_epoch,
-            initial_epoch=step // config.data.steps_per_epoch,
+            steps_per_epoch=config.steps_per_epoch,
+            initial_epoch=step // config.steps_per_epoch,
             epochs=config.epochs,
             validation_data=processes.shares(validation, config.data.batch_size),
             validation_batch_size=config.data.batch_size // processes.count,
@@ -300,7 +300,7 @@ def _is_finished(config: TrainConfig, run: Path) -> bool:
     history = read_history(run)
     if not (run / "last.keras").exists() or not history:
         return False
-    return int(history[-1]["step"]) >= config.epochs * config.data.steps_per_epoch
+    return int(history[-1]["step"]) >= config.num_steps
 
 
 def _teacher_facts(config: TrainConfig) -> dict[str, str]:

@@ -78,9 +78,13 @@ def test_overrides():
     assert last.model.init == "runs/b=c"
 
 
-def test_epochs_are_whole():
-    config = TrainConfig.load(PAPER / "or_unet.toml", ["optimizer.total_steps=151", "data.steps_per_epoch=50"])
-    assert config.epochs == 4
+@pytest.mark.parametrize(
+    ("total", "most", "epochs", "steps"), [(150, 50, 3, 50), (151, 50, 4, 38), (250, 200, 2, 125), (50, 100, 1, 50)]
+)
+def test_epochs_are_of_equal_length(total, most, epochs, steps):
+    settings = [f"optimizer.total_steps={total}", f"data.steps_per_epoch={most}", "optimizer.warmup_steps=10"]
+    config = TrainConfig.load(PAPER / "or_unet.toml", settings)
+    assert (config.epochs, config.steps_per_epoch, config.num_steps) == (epochs, steps, epochs * steps)
     assert config.frames_per_step == config.data.batch_size * config.data.segment_frames
 
 

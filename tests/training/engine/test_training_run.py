@@ -24,6 +24,7 @@ from tests.support.paths import CONFIGS, ROOT
 from tests.support.runs import RATE, TINY_SPEC, manifest_row, options, settings, tiny_config, write_run
 from training.__main__ import main
 from training.commands.reproduction import METHODS
+from training.engine.build import build
 from training.engine.callbacks import RefuseVanishedRun
 from training.engine.training_run import train
 from training.evaluation.methods import of_run
@@ -58,6 +59,17 @@ def test_a_run_keeps_what_made_it(undisturbed):
     assert any((run / "tensorboard").rglob("events.*"))
     for name in ("best.keras", "last.keras"):
         assert load_network(run / name).count_params() == build_network("or_unet", "tiny", SPEC).count_params()
+
+
+def test_the_learning_rate_is_0_at_the_end_and_not_before():
+    config = tiny_config("optimizer.total_steps=7", "data.steps_per_epoch=5")
+    model = build(config, devices=1)
+    rates = []
+    for step in range(config.num_steps + 1):
+        model.optimizer.iterations.assign(step)
+        rates.append(float(model.optimizer.learning_rate))
+    assert (len(rates), rates[0], rates[-1]) == (9, 0.0, pytest.approx(0.0, abs=1e-9))
+    assert min(rates[1:-1]) > 1e-5
 
 
 @pytest.mark.trains
