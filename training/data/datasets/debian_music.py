@@ -62,7 +62,7 @@ def gather(data: Path, out: Path, seconds: float | None = None) -> str:
 
     Raises:
         ValueError: `out` exists, `data` has no manifest, `seconds` is too short, a command is missing, or a package
-            cannot be fetched.
+            cannot be fetched or unpacked.
     """
     if out.exists():
         raise ValueError(f"{out}: expected a folder to be made. Received: one that is there")
@@ -110,10 +110,15 @@ def _fetch(package: str, where: str, root: Path, seconds: float | None = None) -
         files = list(here.glob("*.deb"))
         if done.returncode or not files:
             raise ValueError(f"apt-get download {package}: {done.stderr.strip() or 'no file'}")
-        subprocess.run(["dpkg-deb", "-x", str(files[0]), str(here / "files")], check=True)
+        done = subprocess.run(["dpkg-deb", "-x", str(files[0]), str(here / "files")], capture_output=True, text=True)
+        if done.returncode:
+            raise ValueError(f"dpkg-deb -x {files[0].name}: {done.stderr.strip() or f'ended with {done.returncode}'}")
         for archive in sorted((here / "files").rglob("*.pk3")):
-            with zipfile.ZipFile(archive) as content:
-                content.extractall(archive.with_suffix(""))
+            try:
+                with zipfile.ZipFile(archive) as content:
+                    content.extractall(archive.with_suffix(""))
+            except zipfile.BadZipFile as error:
+                raise ValueError(f"{package}: expected a zip file. Received: {archive.name}, {error}") from error
         folder_out = root / "train" / "instrumentals" / package
         folder_out.mkdir(parents=True)
         copyright_file = here / "files" / "usr" / "share" / "doc" / package / "copyright"

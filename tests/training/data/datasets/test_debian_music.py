@@ -160,6 +160,27 @@ def test_a_package_that_cannot_be_had_leaves_nothing(data, archive, tmp_path, mo
     assert not list(tmp_path.glob(".out*"))
 
 
+@pytest.mark.parametrize(
+    ("unpacks", "message"),
+    [
+        ("echo torn >&2; exit 2", "dpkg-deb -x tune-music_1.2_all.deb: torn"),
+        ("exit 2", "dpkg-deb -x tune-music_1.2_all.deb: ended with 2"),
+        (
+            'mkdir -p "$3"; echo torn > "$3/a.pk3"',
+            "tune-music: expected a zip file. Received: a.pk3, File is not a zip",
+        ),
+    ],
+)
+@needs_dpkg
+def test_a_package_that_cannot_be_unpacked_is_named(data, archive, tmp_path, capsys, unpacks, message):
+    command = tmp_path / "bin/dpkg-deb"
+    command.write_text(f"#!/bin/sh\n{unpacks}\n")
+    command.chmod(0o755)
+    assert main(["gather", "--data", str(data), "--out", str(tmp_path / "out")]) == 1
+    assert f"error: {message}" in capsys.readouterr().err
+    assert not list(tmp_path.glob(".out*"))
+
+
 def test_elsewhere_the_missing_commands_are_named(data, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ValueError, match="no apt-get, dpkg-deb"):
