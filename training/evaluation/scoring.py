@@ -357,7 +357,7 @@ class _Evaluation:
     ) -> Iterator[_Unit]:
         """Separates the song by each row, and yields each as a unit that is being scored."""
         try:
-            original = _scored_mixture(song, self.sample_rate)
+            original = ScoredMixture.of_song(song, self.sample_rate)
             validity.require_scorable(original)
         except FAILURES as error:
             for row in rows:
@@ -470,16 +470,6 @@ class _Unit:
         """Waits for the scores; returns them (sources, windows) by metric."""
         parts = [future.result() for future in self.scores[protocol]]
         return {metric: np.concatenate([part[metric] for part in parts], axis=1) for metric in METRICS}
-
-
-def _scored_mixture(song: Song, sample_rate: int) -> ScoredMixture:
-    references = [stem.read(0, len(stem.audio)) for stem in (song.vocals, song.accompaniment)]
-    channels = max(reference.shape[1] for reference in references)
-    stems = {
-        source: reference if reference.shape[1] == channels else np.repeat(reference, channels, axis=1)
-        for source, reference in zip(SOURCES, references, strict=True)
-    }
-    return ScoredMixture(song.name, sample_rate, stems)
 
 
 def _si_sdr(references: Stems, estimates: Stems, active: np.ndarray, sample_rate: int) -> dict[str, dict[str, Any]]:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from keras_sep.presets import DEFAULT_PRESET, get_preset
 from tests.support.runs import write_data, write_run
@@ -59,6 +61,22 @@ def test_a_row_for_each_run_says_what_differs(runs, options, capsys):
     assert float(two[head.index("validation: √")]) > 0
     curve = [float(value) for value in two[head.index(CURVE)].split(", ")]
     assert curve == [0.5, 0.5, 0.5, 0.333, 0.333]  # of its two epochs
+
+
+def test_songs_of_mono_stems_are_scored_too(runs, data, tmp_path, capsys):
+    """A song of them, and one with a mono voice and a stereo accompaniment."""
+    copy = tmp_path / "data"
+    shutil.copytree(data / "valid", copy / "valid")
+    for stem in ("valid_one/vocals", "valid_one/accompaniment", "valid_two/vocals"):
+        path = copy / f"valid/songs/{stem}.wav"
+        audio, rate = soundfile.read(path)
+        soundfile.write(path, audio[:, 0], rate)
+    options = ["--data", str(copy), "--cache", str(tmp_path / "cache")]
+    assert main(["compare", str(runs[0]), *options]) == 0
+    _, _, mixture, one = table(capsys)
+    for row in (mixture, one):
+        assert np.isfinite([numbers(cell) for cell in row[-3:]]).all()
+    assert main(["alone", str(runs[0]), *options, "--split", "valid"]) == 0
 
 
 @pytest.mark.whole_size
