@@ -45,8 +45,11 @@ def compare(runs: Sequence[Path], data: Path | None, cache: Path, preset: str = 
         preset: name of a preset, or "" for none; it needs `data`.
 
     Raises:
-        ValueError: a folder is not a run, there is no such preset, or the networks have different specs.
+        ValueError: a folder is not a run, there is no such preset or no data for it, or the networks have different
+            specs.
     """
+    if preset and not data:
+        raise ValueError(f"--preset: expected --data with it. Received: --preset {preset} alone")
     configs = [read_config(run) for run in runs]
     networks = {str(run): load_best(run) for run in runs}
     known = load_init(preset) if preset else None

@@ -145,6 +145,12 @@ def test_a_folder_that_is_no_run_is_named(tmp_path, capsys):
     assert "expected a run folder" in capsys.readouterr().err
 
 
+def test_a_preset_without_data_is_refused(runs, capsys):
+    assert main(["compare", str(runs[0]), "--preset", DEFAULT_PRESET]) == 1
+    message = f"error: --preset: expected --data with it. Received: --preset {DEFAULT_PRESET} alone"
+    assert capsys.readouterr().err.splitlines() == [message]
+
+
 def test_one_source_alone_stays_out_of_the_other_stem(tmp_path, capsys):
     """Of steady noise a trained model makes no voice; the tone is no singer, but no noise either."""
     data = write_data(tmp_path / "data", rate=44100)  # the model's: at 8 kHz there is no hiss
