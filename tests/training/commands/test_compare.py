@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -138,6 +139,15 @@ def test_a_preset_of_another_spec_is_refused(runs, options, capsys):
     assert main(["compare", str(runs[0]), *options, "--preset", DEFAULT_PRESET]) == 1
     message = f"{runs[0]} and the preset {DEFAULT_PRESET} with sample_rate=8000 and 44100, frame_length=256 and 2048"
     assert message in capsys.readouterr().err
+
+
+def test_a_former_name_of_a_preset_is_known(runs, options, tmp_path, capsys):
+    teacher = write_run(tmp_path / "unet", name="paper/unet")
+    for command in (["gap", str(runs[0]), "or-unet-df"], ["losses", "or-unet-df", "--teacher", str(teacher)]):
+        assert main([*command, *options]) == 1
+        warning, error = capsys.readouterr().err.splitlines()
+        assert warning == "warning: the preset or-unet-df is called base now"
+        assert re.match("error: expected networks of one spec.* base .*with sample_rate=", error)
 
 
 def test_a_folder_that_is_no_run_is_named(tmp_path, capsys):
