@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -78,11 +78,12 @@ def locked(folder: Path, command: str) -> Iterator[None]:
         try:
             yield
         finally:
-            Path(file.name).unlink(missing_ok=True)
+            with suppress(OSError):  # the folder has been deleted, or Windows keeps an open file
+                os.unlink(file.name)
 
 
 def _lock(file: IO[str]) -> bool:
-    """Locks a file; returns whether that succeeded. The system releases the lock when the process ends or is killed."""
+    """Locks a file; returns False if another process has locked it."""
     try:
         import fcntl
     except ImportError:  # Windows
@@ -91,6 +92,8 @@ def _lock(file: IO[str]) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError:  # a file system without locks
+        return True
     return True
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from common.exposure import TrainingExposure
+from common.files import locked
 from common.markdown import decibels
 from common.runs import load_best, read_history
 from keras_sep.models import build_network, load_network
@@ -152,6 +153,17 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(data, undisturbed, tmp_
     other = subprocess.run([*command, "--set", "optimizer.total_steps=6"], capture_output=True, text=True, cwd=ROOT)
     assert other.returncode == 1
     assert "another configuration (differs in optimizer.total_steps)" in other.stderr
+
+
+def test_a_run_that_another_process_trains_is_left_alone(data, tmp_path, capsys):
+    run = tmp_path / "run"
+    with locked(run, "train"):
+        assert main(run_command(data, run, "optimizer.total_steps=2")[3:]) == 1
+        assert [path.name for path in run.iterdir()] == [".lock"]
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        f"error: {run}: expected a folder that no other process writes to. Received: one that another"
+    )
 
 
 @pytest.fixture(scope="module")
