@@ -153,12 +153,12 @@ class TrainConfig:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps of every epoch: those of [data], or as many fewer as share `total_steps` out evenly."""
+        """Length of every epoch in steps: that of [data], or less, so that epochs share `total_steps` out evenly."""
         return -(-self.optimizer.total_steps // self.epochs)
 
     @property
     def num_steps(self) -> int:
-        """Steps of the run: `total_steps`, or less than one more for each epoch, as epochs are of equal length."""
+        """Length of the run in steps: `total_steps`, rounded up to a multiple of the number of epochs."""
         return self.epochs * self.steps_per_epoch
 
     @property

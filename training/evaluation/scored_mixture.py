@@ -37,7 +37,7 @@ class ScoredMixture:
 
     @classmethod
     def of_song(cls, song: Song, sample_rate: int) -> ScoredMixture:
-        """Reads a whole, unchanged song; beside a stereo stem, a mono one is given to both sides."""
+        """Reads a whole, unchanged song; where one stem is stereo, a mono one is given to both sides."""
         references = [stem.read(0, len(stem.audio)) for stem in (song.vocals, song.accompaniment)]
         channels = max(reference.shape[1] for reference in references)
         stems = {

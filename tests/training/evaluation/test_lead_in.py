@@ -64,7 +64,7 @@ def test_a_model_that_is_thrown_off_by_noise_loses(monkeypatch, song):
 
 @pytest.mark.parametrize("channels", [("vocals",), ("vocals", "accompaniment")])
 def test_mono_stems(monkeypatch, song, channels):
-    """Beside a stereo stem, and alone."""
+    """Together with a stereo stem, and alone."""
     for name in channels:
         stem = getattr(song, name)
         stem.audio = stem.audio[:, :1]
