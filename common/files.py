@@ -1,4 +1,4 @@
-"""Atomic writes, which leave a whole file or none, and digests of files."""
+"""Atomic writes, which leave a whole file or none, locks of folders, and digests of files."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 
 @contextmanager
@@ -50,6 +51,56 @@ def json_text(value: object) -> str:
 def write_json(path: Path, value: object) -> None:
     """Writes indented JSON, whole or not at all."""
     write_text(path, json_text(value))
+
+
+@contextmanager
+def locked(folder: Path, command: str) -> Iterator[None]:
+    """Keeps other processes out of a folder, which is created if needed, until the context ends.
+
+    The system releases the lock of a process that is killed.
+
+    Args:
+        folder: folder to write to; holds a hidden file meanwhile.
+        command: name of the command that writes to such a folder, for the message.
+
+    Raises:
+        ValueError: another process has locked the folder.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from common.files import locked
+        >>> with TemporaryDirectory() as folder, locked(Path(folder), "evaluate"):
+        ...     [path.name for path in Path(folder).iterdir()]
+        ['.lock']
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        if not _lock(file):
+            raise ValueError(
+                f"{folder}: expected a folder that no other process writes to. Received: one that another {command} "
+                "is writing to; take another --out, or wait"
+            )
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # the folder has been deleted, or Windows keeps an open file
+                os.unlink(file.name)
+
+
+def _lock(file: IO[str]) -> bool:
+    """Locks a file; returns False if another process has locked it."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
 
 
 def sha256_of(path: Path) -> str:

@@ -10,7 +10,8 @@ import sys
 
 import pytest
 
-from common.files import sha256_of, write_json, write_text, written_beside
+from common.files import locked, sha256_of, write_json, write_text, written_beside
+from tests.support.paths import ROOT
 
 
 def test_a_failure_leaves_what_was_there(tmp_path):
@@ -58,3 +59,20 @@ def test_a_digest_is_that_of_the_whole_file(tmp_path):
     content = bytes(range(256)) * 5000  # more than is read at once
     (tmp_path / "a.bin").write_bytes(content)
     assert sha256_of(tmp_path / "a.bin") == hashlib.sha256(content).hexdigest()
+
+
+def test_a_folder_is_locked_while_a_process_lives(tmp_path):
+    """Killed, it leaves the file, which locks nobody out."""
+    folder = tmp_path / "run"
+    code = "import sys, time; from pathlib import Path; from common.files import locked\n"
+    code += "with locked(Path(sys.argv[1]), 'train'): print('locked', flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code, folder], cwd=ROOT, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "locked\n"
+        with pytest.raises(ValueError, match=r"run: .* another train is writing to"), locked(folder, "train"):
+            pass
+        other.kill()
+    assert (folder / ".lock").exists()
+    with locked(folder, "train"), pytest.raises(ValueError, match="expected a folder"), locked(folder, "train"):
+        pass
+    assert not list(folder.iterdir())

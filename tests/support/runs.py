@@ -121,7 +121,7 @@ def _write_history(path: Path, config: TrainConfig, epochs: int) -> None:
     rows = [
         {
             "epoch": epoch,
-            "step": (epoch + 1) * config.data.steps_per_epoch,
+            "step": (epoch + 1) * config.steps_per_epoch,
             "learning_rate": f"{config.optimizer.learning_rate:.3e}",
             "seconds": "1.5",
             "frames_per_second": "100",

@@ -64,6 +64,12 @@ def test_a_second_folder_of_data_is_refused_not_taken_alone(capsys):
     assert "argument --data: expected once. Received: a and b" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--hosts", "--gpus"])
+def test_options_of_a_cluster_without_one_are_refused(capsys, option):
+    assert training_main.main(["train", "a.toml", "--data", "a", "--out", "b", option, "2"]) == 1
+    assert capsys.readouterr().err.startswith("error: --hosts, --gpus: expected --cluster with them. Received: ")
+
+
 @pytest.mark.parametrize(
     ("error", "status", "line"),
     [

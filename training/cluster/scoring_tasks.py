@@ -49,7 +49,7 @@ def on_cluster(
             song, sent = None, None
             for index, pair in enumerate(pairs):
                 while len(running) >= most:
-                    yield _next(ray, pairs, running)
+                    yield _next(ray, running)
                 if pair.song is not song:
                     song, sent = pair.song, ray.put(_whole(pair.song))
                 seconds = len(pair.song.vocals.audio) / sample_rate
@@ -60,12 +60,12 @@ def on_cluster(
                 )
                 running[task] = index
             while running:
-                yield _next(ray, pairs, running)
+                yield _next(ray, running)
 
     return elsewhere
 
 
-def _next(ray: Any, pairs: Sequence[Pair], running: dict[Any, int]) -> tuple[int, Scores]:
+def _next(ray: Any, running: dict[Any, int]) -> tuple[int, Scores]:
     (task,), _ = ray.wait(list(running), num_returns=1)
     index = running.pop(task)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 from collections import defaultdict
 from pathlib import Path
 
@@ -45,24 +44,28 @@ def credits_text(run: Path, data: Path, name: str) -> str:
         name: name of the weights.
 
     Raises:
-        ValueError: the run has no manifest, or manifest.csv lacks one of its recordings.
+        ValueError: the run has no manifest, or manifest.csv lacks a column or one of its recordings.
     """
+    from training.data.datasets.folder import manifest
+    from training.data.datasets.track import files_of
+
     exposure = TrainingExposure.of_run(run).rows()
     stems, inherited = ([row for row in exposure if bool(row["path"]) == own] for own in (True, False))
-    paths = {stem["path"] for stem in stems}
+    known_rows = manifest(data, "licence", "licence_family")
+    paths = {file for stem in stems for file in files_of(stem["path"], known_rows)}
     # Recordings of the initial weights are known by name or by the first digits of their hash. Those that are not
     # credited here are covered by the licence and the credits of these weights.
     known = {stem["song"] for stem in stems} | {stem["sha256"][:DIGITS] for stem in stems}
     unseen = [row for row in inherited if (row["song"] or row["sha256"][:DIGITS]) not in known]
     begun = sorted({(row["dataset"], row["licence"]) for row in unseen})
-    with (data / "manifest.csv").open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["path"] in paths]
-    if missing := paths - {row["path"] for row in rows}:
+    if missing := paths - set(known_rows):
         raise ValueError(f"{data}/manifest.csv: expected {len(missing)} more files. First: {min(missing)}")
+    rows = [row for path, row in known_rows.items() if path in paths]
     free = all(row["licence_family"] == "free" for row in rows) and not any("-NC" in licence for _, licence in begun)
     sources: dict[tuple[str, str], int] = defaultdict(int)
     for row in rows:
-        sources[row["source"].removeprefix("github:"), row["licence"]] += 1
+        source = row.get("source") or "source not stated"
+        sources[source.removeprefix("github:"), row["licence"]] += 1
     lines = [
         f"- {source}: {count} file{'s' if count > 1 else ''}, {licence}"
         for (source, licence), count in sorted(sources.items())

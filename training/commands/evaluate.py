@@ -86,6 +86,9 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("--robustness: expected a model that can be given other mixtures. Received: --estimates")
     if args.exclude_shared and args.estimates:
         raise ValueError("--exclude-shared: expected a model that says what it was trained on. Received: --estimates")
+    other = next((name for name in ("model", "run", "estimates") if getattr(args, name)), None)
+    if other and (args.graph or args.precision):
+        raise ValueError(f"--graph, --precision: expected a preset, which has several files. Received: --{other}")
     exposure = TrainingExposure()
     if args.run:
         make = functools.partial(methods.of_run, args.run.resolve(), name=args.name)

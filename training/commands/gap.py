@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from training.commands.options import add_stems
+from training.commands.options import add_stems, current_preset
 
 HELP = "measure how well networks separate voices and music that they were not trained on"
 
@@ -26,4 +26,4 @@ def run(args: argparse.Namespace) -> None:
 
     if min(args.frames, args.count) < 1:
         raise ValueError(f"gap: expected counts of at least 1. Received: --frames {args.frames} --count {args.count}")
-    print(gap(args.networks, args.data, args.cache, args.frames, args.count))
+    print(gap([current_preset(name) for name in args.networks], args.data, args.cache, args.frames, args.count))

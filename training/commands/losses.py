@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from training.commands.options import add_stems
+from training.commands.options import add_stems, current_preset
 
 HELP = "size and gradient of l_0 and of each tap's feature loss"
 
@@ -28,4 +28,5 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError(
             f"losses: expected counts of at least 1. Received: --frames {args.frames} --count {args.count}"
         )
-    print(loss_gradients(args.network, args.teacher, args.data, args.cache, args.frames, args.count))
+    network = current_preset(args.network)
+    print(loss_gradients(network, args.teacher, args.data, args.cache, args.frames, args.count))

@@ -52,6 +52,8 @@ def run(args: argparse.Namespace) -> None:
     for name, value in (("CONFIG.toml", args.config), ("--out", args.out)):
         if value is None and not preset:
             raise ValueError(f"train: expected {name}, which only --init-preset makes optional. Received: none")
+    if not args.cluster and (args.hosts, args.gpus) != (1, 0):
+        raise ValueError(f"--hosts, --gpus: expected --cluster with them. Received: {args.hosts}, {args.gpus} without")
     out = args.out or Path("runs") / f"{preset}-fine-tuned"
     settings = (overrides_of(preset) if preset else []) + args.set
     config = TrainConfig.load(args.config or FINE_TUNE, settings)

@@ -85,7 +85,7 @@ def compile_separation(model: Separation, config: TrainConfig) -> None:
     settings = config.optimizer
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
-        settings.total_steps - settings.warmup_steps,
+        config.num_steps - settings.warmup_steps,
         warmup_target=settings.learning_rate,
         warmup_steps=settings.warmup_steps,
     )

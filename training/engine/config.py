@@ -7,12 +7,15 @@ defaults train the paper's OR-U-Net, with our choices for everything that the pa
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from keras_sep.models import ARCHITECTURES
 from keras_sep.spec import StreamSpec
+from training.data.datasets.track import SONG_STEMS
 from training.data.mixing import Mixing
 
 if sys.version_info >= (3, 11):
@@ -41,6 +44,9 @@ class ModelConfig:
     freeze_normalisation: bool = False
 
     def __post_init__(self) -> None:
+        _require(self, "architecture", self.architecture in ARCHITECTURES, f"one of {', '.join(ARCHITECTURES)}")
+        sizes = ARCHITECTURES[self.architecture].SIZES
+        _require(self, "size", self.size in sizes, f"one of {', '.join(sizes)}")
         if self.freeze_normalisation:
             _require(self, "init", self.init != "", "a preset or a run, whose normalisations are to be frozen")
 
@@ -78,7 +84,7 @@ class OptimizerConfig:
         name: "adam" or "muon", see `training.engine.optimizer.Muon`.
         learning_rate: peak of the schedule, after the warm-up, > 0.
         warmup_steps: length of the linear rise from 0, ≥ 0 and < total_steps.
-        total_steps: step at which the cosine decay reaches 0 and training ends, ≥ 1.
+        total_steps: step at which the cosine decay reaches 0 and training ends, ≥ 1; see `TrainConfig.num_steps`.
         clipnorm: largest norm of a variable's gradient, > 0.
         ema_momentum: momentum of the moving average of the weights, which is validated and saved; from 0, for none, to
             below 1.
@@ -107,7 +113,7 @@ class DataConfig:
     Args:
         segment_frames: frames T of a segment, ≥ 1; 256 frames are 3.0 s.
         batch_size: segments of a step, ≥ 1.
-        steps_per_epoch: steps between two validations and checkpoints, ≥ 1.
+        steps_per_epoch: most steps between two validations and checkpoints, ≥ 1.
         validation_segments: number of fixed validation segments, ≥ 1.
         licences: "all", or "free" for only those recordings that anybody may use.
         seed: seed of initial weights, mixing and held-out songs, ≥ 0.
@@ -138,9 +144,22 @@ class TrainConfig:
     mixing: Mixing = field(default_factory=Mixing)
     data: DataConfig = field(default_factory=DataConfig)
 
+    def __post_init__(self) -> None:
+        _require(self.spec, "sources", sorted(self.spec.sources) == sorted(SONG_STEMS), f"{' and '.join(SONG_STEMS)}")
+
     @property
     def epochs(self) -> int:
         return -(-self.optimizer.total_steps // self.data.steps_per_epoch)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Length of every epoch in steps: that of [data], or less, so that epochs share `total_steps` out evenly."""
+        return -(-self.optimizer.total_steps // self.epochs)
+
+    @property
+    def num_steps(self) -> int:
+        """Length of the run in steps: `total_steps`, rounded up to a multiple of the number of epochs."""
+        return self.epochs * self.steps_per_epoch
 
     @property
     def frames_per_step(self) -> int:
@@ -151,8 +170,8 @@ class TrainConfig:
         """Reads a TOML file and its `base`, then `table.key=value` overrides (values in TOML syntax, or bare words).
 
         Raises:
-            ValueError: a file is not TOML, a table or key is unknown, or a value is of the wrong type or out of range;
-                names it.
+            ValueError: a file is not TOML or its own base, a table or key is unknown, or a value is of the wrong type
+                or out of range; names it.
         """
         tables = _read(path)
         for override in overrides or []:
@@ -183,14 +202,16 @@ class TrainConfig:
         return {**dataclasses.asdict(self), "spec": self.spec.to_dict()}
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """Reads the tables of a file, with the values that it does not have from its base."""
+def _read(path: Path, above: frozenset[Path] = frozenset()) -> dict[str, Any]:
+    """Reads the tables of a file, with the values that it lacks from its base; `above` are files based on it."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not a TOML file: {error}") from error
-    base = tables.pop("base", None)
-    result = _read(path.parent / base) if base else {}
+    base, above = tables.pop("base", ""), above | {path.resolve()}
+    if not isinstance(base, str) or (path.parent / base).resolve() in above:
+        raise ValueError(f"{path}: expected as base the name of a file that is not based on it. Received: {base!r}")
+    result = _read(path.parent / base, above) if base else {}
     for name, values in tables.items():
         if not isinstance(values, dict):
             raise ValueError(f"{path}: expected tables, such as [data], and base. Received: {name} = {values!r}")
@@ -216,6 +237,8 @@ def _typed(name: str, value: Any, kind: type) -> Any:
         return float(value)
     if type(value) is not kind:
         raise ValueError(f"configuration: {name} must be of type {kind.__name__}. Received: {name}={value!r}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"configuration: {name} must be finite. Received: {name}={value!r}")
     return value
 
 

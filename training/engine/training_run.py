@@ -6,7 +6,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,12 @@ import keras
 import numpy as np
 
 from common.exposure import TrainingExposure
-from common.files import sha256_of, write_json
+from common.files import locked, sha256_of, write_json
 from common.runs import Row, read_config, read_history
 from keras_sep.separation import Separation
 from training.data.batches import WaitClock, end, random_batches, validation_segments
 from training.data.datasets import load_split
-from training.data.datasets.leakage import pool_songs, refuse_shared, stem_hashes
+from training.data.datasets.leakage import pool_songs, refuse_shared, stem_hashes, without_stems
 from training.data.mixing import RandomMixer
 from training.data.stems import StemPool, hold_out
 from training.engine import callbacks
@@ -75,93 +75,104 @@ def train(
         Whether the run is finished.
 
     Raises:
-        ValueError: `run` holds a run of another configuration or other recordings; training and validation share songs;
-            the configuration, the data or the devices do not fit; or the loss is not finite any more.
+        ValueError: another process trains `run`, or it holds a run of another configuration or other recordings;
+            training and validation share songs; the configuration, the data or the devices do not fit; or the loss is
+            not finite any more.
     """
     begin, processes = time.monotonic(), these_processes()
     run.mkdir(parents=True, exist_ok=True)
-    facts = {**config.to_dict(), "dataset": dataset, **_teacher_facts(config), **init_facts(config.model.init)}
-    _check_same_run(facts, run)
-    if _is_finished(config, run):
-        print(f"{run} is trained: nothing to do")
-        return True
-    keras.utils.set_random_seed(config.data.seed)
-    exposure = exposure_of(config.model.init)
-    if config.loss.teacher:  # songs that the teacher was trained on count as training songs of this run, too
-        exposure |= TrainingExposure.of_run(Path(config.loss.teacher))
-    if not processes.is_first:
-        processes.wait("data are decoded")
-    train_pool, valid_pool = _load_data(
-        config, data, cache or run / "cache", exposure, dataset=dataset, exclude_shared=exclude_shared, strict=strict
-    )
-    if processes.is_first:
-        processes.wait("data are decoded")
-    manifest = (TrainingExposure(_rows(train_pool), _rows(valid_pool)) | exposure).to_dict()
-    _check_same_data(manifest, run)
-    if processes.count > 1:
-        devices = len(keras.distribution.list_devices())
-    _require_divisible(config, devices)
-    if workers < 0:
-        raise ValueError(f"--workers: expected a number of processes, or 0. Received: {workers}")
-    validation = validation_segments(
-        valid_pool, config.spec, config.data.segment_frames, config.data.validation_segments
-    )
-    if processes.count > 1:
-        if has_folded_normalisation(config.model.init):
-            raise ValueError(f"--distributed: expected a Keras network to begin with. Received: {config.model.init}")
-        if processes.is_first:
-            _write_constant_masks(build_separation(config), validation, config, run)
-            keras.utils.set_random_seed(config.data.seed)
-    with data_parallel(devices), ExitStack() as streams:
-        model = build(config, devices)
-        step = _restore(model, run / "checkpoint.weights.h5")
-        mixer = RandomMixer(train_pool, config.spec, config.data.segment_frames, config.mixing)
-        clock = WaitClock()
-        if has_folded_normalisation(config.model.init) and not step:
-            restore_normalisation(model.network, _first_mixtures(mixer, config))
-        # All checks have passed. From here on the folder belongs to this run, which is not finished.
-        if processes.is_first:
-            if not (run / "config.json").exists():
-                write_json(run / "config.json", {**facts, "commit": _commit()})
-            write_json(run / "manifest.json", manifest)
-            (run / "last.keras").unlink(missing_ok=True)
-            callbacks.cut_history(run / "history.csv", step)
-            if processes.count == 1:
-                _write_constant_masks(model, validation, config, run)
-        processes.wait("the run is begun")
-        history = read_history(run)
-
-        def batches() -> Iterator[Any]:
-            timed = clock.timed(
-                random_batches(
-                    mixer,
-                    config.data.batch_size,
-                    config.data.seed,
-                    first_step=step,
-                    workers=workers,
-                    rows=processes.share(config.data.batch_size),
-                )
-            )
-            streams.callback(end, timed)
-            return timed
-
-        deadline = None if max_minutes is None else begin + 60 * max_minutes
-        model.fit(
-            distributable(batches, devices),
-            steps_per_epoch=config.data.steps_per_epoch,
-            initial_epoch=step // config.data.steps_per_epoch,
-            epochs=config.epochs,
-            validation_data=processes.shares(validation, config.data.batch_size),
-            validation_batch_size=config.data.batch_size // processes.count,
-            callbacks=_callbacks(config, run, history, clock, deadline, processes),
-            shuffle=False,
-            verbose=2 if processes.is_first else 0,
+    # Of several processes, those that a loss has stopped may still be ending when others go on in their place.
+    with locked(run, "train") if processes.count == 1 else nullcontext():
+        facts = {**config.to_dict(), "dataset": dataset, **_teacher_facts(config), **init_facts(config.model.init)}
+        _check_same_run(facts, run)
+        if _is_finished(config, run):
+            print(f"{run} is trained: nothing to do")
+            return True
+        keras.utils.set_random_seed(config.data.seed)
+        exposure = exposure_of(config.model.init)
+        if config.loss.teacher:  # songs that the teacher was trained on count as training songs of this run, too
+            exposure |= TrainingExposure.of_run(Path(config.loss.teacher))
+        if not processes.is_first:
+            processes.wait("data are decoded")
+        train_pool, valid_pool = _load_data(
+            config,
+            data,
+            cache or run / "cache",
+            exposure,
+            dataset=dataset,
+            exclude_shared=exclude_shared,
+            strict=strict,
         )
-        # If weights are averaged, `fit` ends with the averages in the model.
-        network = model.network
         if processes.is_first:
-            callbacks.save_network(network, run / "last.keras")
-        processes.wait("the run is written")
+            processes.wait("data are decoded")
+        manifest = (TrainingExposure(_rows(train_pool), _rows(valid_pool)) | exposure).to_dict()
+        _check_same_data(manifest, run)
+        if processes.count > 1:
+            devices = len(keras.distribution.list_devices())
+        _require_divisible(config, devices)
+        if workers < 0:
+            raise ValueError(f"--workers: expected a number of processes, or 0. Received: {workers}")
+        validation = validation_segments(
+            valid_pool, config.spec, config.data.segment_frames, config.data.validation_segments
+        )
+        if processes.count > 1:
+            if has_folded_normalisation(config.model.init):
+                raise ValueError(
+                    f"--distributed: expected a Keras network to begin with. Received: {config.model.init}"
+                )
+            if processes.is_first:
+                _write_constant_masks(build_separation(config), validation, config, run)
+                keras.utils.set_random_seed(config.data.seed)
+        with data_parallel(devices), ExitStack() as streams:
+            model = build(config, devices)
+            step = _restore(model, run / "checkpoint.weights.h5")
+            mixer = RandomMixer(train_pool, config.spec, config.data.segment_frames, config.mixing)
+            clock = WaitClock()
+            if has_folded_normalisation(config.model.init) and not step:
+                restore_normalisation(model.network, _first_mixtures(mixer, config))
+            # All checks have passed. From here on the folder belongs to this run, which is not finished.
+            if processes.is_first:
+                if not (run / "config.json").exists():
+                    write_json(run / "config.json", {**facts, "commit": _commit()})
+                write_json(run / "manifest.json", manifest)
+                (run / "last.keras").unlink(missing_ok=True)
+                callbacks.cut_history(run / "history.csv", step)
+                if processes.count == 1:
+                    _write_constant_masks(model, validation, config, run)
+            processes.wait("the run is begun")
+            history = read_history(run)
+
+            def batches() -> Iterator[Any]:
+                timed = clock.timed(
+                    random_batches(
+                        mixer,
+                        config.data.batch_size,
+                        config.data.seed,
+                        first_step=step,
+                        workers=workers,
+                        rows=processes.share(config.data.batch_size),
+                    )
+                )
+                streams.callback(end, timed)
+                return timed
+
+            deadline = None if max_minutes is None else begin + 60 * max_minutes
+            model.fit(
+                distributable(batches, devices),
+                steps_per_epoch=config.steps_per_epoch,
+                initial_epoch=step // config.steps_per_epoch,
+                epochs=config.epochs,
+                validation_data=processes.shares(validation, config.data.batch_size),
+                validation_batch_size=config.data.batch_size // processes.count,
+                callbacks=_callbacks(config, run, history, clock, deadline, processes),
+                shuffle=False,
+                verbose=2 if processes.is_first else 0,
+            )
+            # If weights are averaged, `fit` ends with the averages in the model.
+            network = model.network
+            if processes.is_first:
+                callbacks.save_network(network, run / "last.keras")
+            processes.wait("the run is written")
     finished = _is_finished(config, run)
     if not finished:
         print(f"{run}: stopped after step {callbacks.steps_done(model)}; run the same command again to continue")
@@ -276,9 +287,22 @@ def _load_data(
     else:
         valid_pool = load("valid", [])
         train_pool = load("train", pool_songs(valid_pool) if exclude_shared else [])
-        songs, stems = songs | set(pool_songs(train_pool)), stems | set(stem_hashes(train_pool))
+        if exclude_shared:  # a song may have another name, so recordings are compared, too
+            train_pool = without_stems(train_pool, stem_hashes(valid_pool))
+        refuse_shared(
+            pool_songs(train_pool),
+            pool_songs(valid_pool),
+            "validation",
+            trained_sha256=stem_hashes(train_pool),
+            other_sha256=stem_hashes(valid_pool),
+        )
     refuse_shared(
-        sorted(songs), pool_songs(valid_pool), "validation", trained_sha256=stems, other_sha256=stem_hashes(valid_pool)
+        sorted(songs),
+        pool_songs(valid_pool),
+        "validation",
+        "The initial weights or the teacher know them: take others, or other validation songs",
+        trained_sha256=stems,
+        other_sha256=stem_hashes(valid_pool),
     )
     return train_pool, valid_pool
 
@@ -287,7 +311,7 @@ def _is_finished(config: TrainConfig, run: Path) -> bool:
     history = read_history(run)
     if not (run / "last.keras").exists() or not history:
         return False
-    return int(history[-1]["step"]) >= config.epochs * config.data.steps_per_epoch
+    return int(history[-1]["step"]) >= config.num_steps
 
 
 def _teacher_facts(config: TrainConfig) -> dict[str, str]:

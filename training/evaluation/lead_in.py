@@ -43,8 +43,7 @@ def first_seconds_table(models: Sequence[str], data: Path, split: Any, cache: Pa
     lines: list[list[str]] = []
     values: dict[str, list[list[float]]] = {method.label: [] for method in chosen}
     for song in load_split(data, split, cache, rate).songs:
-        stems = {"vocals": song.vocals, "accompaniment": song.accompaniment}
-        references = {source: stem.read(0, len(stem.audio)) for source, stem in stems.items()}
+        references = ScoredMixture.of_song(song, rate).references
         start = _first_singing(references["vocals"], rate)
         if start is None:
             continue

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import soundfile
@@ -22,6 +22,9 @@ from training.evaluation.oracles import ideal_mask
 from training.evaluation.repet import repet_sim
 from training.evaluation.results import require_row_name
 from training.evaluation.scored_mixture import SOURCES, ScoredMixture, Stems, Waveform
+
+if TYPE_CHECKING:
+    from keras_sep.models import MaskNetwork
 
 
 @dataclass(frozen=True)
@@ -119,27 +122,30 @@ def of_run(run: Path, *, name: str | None = None) -> Method:
         ValueError: the folder is not a run, or `name` is not a name for a row.
     """
     from common.runs import load_best
-    from keras_sep import inference
     from keras_sep.models import OnlineNetwork
 
     network = load_best(run)
     spec = network.spec
 
-    def separate(scored: ScoredMixture) -> Stems:
-        channels = scored.mixture.shape[1]
-        mixture = np.repeat(scored.mixture, spec.num_channels // channels, axis=1)
-        stems = inference.separate(network, mixture)
-        return {source: stem.mean(axis=1, keepdims=True) if channels == 1 else stem for source, stem in stems.items()}
-
     return Method(
         require_row_name(name or run.resolve().name),
         f"{name or run.resolve().name} (Keras)",
         "model",
-        separate,
+        lambda scored: separate_whole(network, scored.mixture),
         {"run": run.resolve().name, "sha256": sha256_of(run / "best.keras"), "spec": spec.to_dict()},
         online=isinstance(network, OnlineNetwork),
         sample_rate=spec.sample_rate,
     )
+
+
+def separate_whole(network: MaskNetwork, mixture: Waveform) -> Stems:
+    """Separates a whole mixture (samples, channels) in Keras; a mono one on all channels of the network, into mono."""
+    from keras_sep import inference
+
+    if mixture.shape[1] > 1:
+        return inference.separate(network, mixture)
+    stems = inference.separate(network, np.repeat(mixture, network.spec.num_channels, axis=1))
+    return {source: stem.mean(axis=1, keepdims=True) for source, stem in stems.items()}
 
 
 def of_models(names: Sequence[str]) -> tuple[list[Method], int]:

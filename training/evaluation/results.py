@@ -21,12 +21,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from common.files import write_json, write_text
+from common.files import locked, write_json, write_text
 from training.evaluation.metrics import METRICS, PROTOCOLS
 from training.evaluation.scored_mixture import SOURCES
 
@@ -71,26 +71,21 @@ class ResultFolder:
 
     @contextmanager
     def work_folder(self) -> Iterator[Path]:
-        """Yields an empty folder, which is deleted with the context; also deletes what a killed process left in it.
+        """Locks the result folder, and yields an empty folder in it, which is deleted with the context.
+
+        Also deletes what a killed process left in that.
 
         Raises:
-            ValueError: another process uses the folder; its stems would be scored as those of this one.
+            ValueError: another process writes to the result folder.
         """
         folder = self.path / ".work"
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("w") as lock:
-            if not _lock(lock):
-                raise ValueError(
-                    f"{self.path}: expected a result folder that no other process writes to. Received: one that "
-                    "another evaluate is writing to; take another --out, or wait"
-                )
+        with locked(self.path, "evaluate"):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
             try:
                 yield folder
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
-                Path(lock.name).unlink(missing_ok=True)
 
     def rows(self) -> list[dict[str, Any]]:
         """Reads the descriptions of the rows, sorted by kind as in KINDS, then in the order of their first scoring."""
@@ -149,19 +144,6 @@ class ResultFolder:
         for path in (self.path / "songs" / row).glob("*.json"):
             self.delete_song(row, path.stem)
         self.row_file(row).unlink(missing_ok=True)
-
-
-def _lock(file: IO[str]) -> bool:
-    """Locks a file; returns whether that succeeded. The system releases the lock when the process ends or is killed."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def read_json(path: Path, *keys: str) -> Any:

@@ -11,7 +11,6 @@ import numpy as np
 from common.markdown import decibels, table
 from common.runs import Row, best_row, hours, load_best, read_config, read_history
 from common.scores import active_frames, frame_rms_db
-from keras_sep import inference
 from keras_sep.models import MaskNetwork
 from keras_sep.separation import Separation
 from keras_sep.spec import StreamSpec
@@ -19,8 +18,9 @@ from training.data.batches import validation_segments
 from training.data.datasets import load_split
 from training.data.stems import StemPool
 from training.engine.warm_start import load_init, same_spec
+from training.evaluation.methods import separate_whole
 from training.evaluation.metrics import most_active_excerpt
-from training.evaluation.scored_mixture import SOURCES, Stems
+from training.evaluation.scored_mixture import SOURCES, ScoredMixture, Stems
 
 LOSSES = {"spectrogram_loss": "l_0", "compressed_loss": "√"}
 EXCERPT_S = 80
@@ -45,8 +45,11 @@ def compare(runs: Sequence[Path], data: Path | None, cache: Path, preset: str = 
         preset: name of a preset, or "" for none; it needs `data`.
 
     Raises:
-        ValueError: a folder is not a run, there is no such preset, or the networks have different specs.
+        ValueError: a folder is not a run, there is no such preset or no data for it, or the networks have different
+            specs.
     """
+    if preset and not data:
+        raise ValueError(f"--preset: expected --data with it. Received: --preset {preset} alone")
     configs = [read_config(run) for run in runs]
     networks = {str(run): load_best(run) for run in runs}
     known = load_init(preset) if preset else None
@@ -120,8 +123,7 @@ def _excerpts(pool: StemPool, spec: StreamSpec) -> dict[str, Stems]:
     """Reads the stems (samples, channels) of the `EXCERPT_S` seconds with the most voice of each song."""
     result = {}
     for song in pool.songs:
-        stems = {"vocals": song.vocals, "accompaniment": song.accompaniment}
-        whole = {source: stem.read(0, len(stem.audio)) for source, stem in stems.items()}
+        whole = ScoredMixture.of_song(song, spec.sample_rate).references
         part = most_active_excerpt(whole["vocals"], spec.sample_rate, EXCERPT_S)
         result[song.name] = {source: x[part] for source, x in whole.items()}
     return result
@@ -131,7 +133,7 @@ def _scores(network: MaskNetwork | None, songs: dict[str, Stems], spec: StreamSp
     rate, values = spec.sample_rate, []
     for stems in songs.values():
         mixture = stems["vocals"] + stems["accompaniment"]
-        found = inference.separate(network, mixture) if network else dict.fromkeys(SOURCES, mixture)
+        found = separate_whole(network, mixture) if network else dict.fromkeys(SOURCES, mixture)
         active = active_frames(stems["vocals"], rate)
         ratios = [frame_rms_db(stems[s], rate) - frame_rms_db(stems[s] - found[s], rate) for s in SOURCES]
         values.append([float(np.median(ratio[active])) for ratio in ratios])

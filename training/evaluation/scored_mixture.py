@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from training.data.stems import Song
+
 Waveform = npt.NDArray[np.float32]
 Stems = dict[str, Waveform]
 
@@ -32,3 +34,14 @@ class ScoredMixture:
     def __post_init__(self) -> None:
         if not self.mixture.size:
             object.__setattr__(self, "mixture", sum(self.references[source] for source in SOURCES))
+
+    @classmethod
+    def of_song(cls, song: Song, sample_rate: int) -> ScoredMixture:
+        """Reads a whole, unchanged song; where one stem is stereo, a mono one is given to both sides."""
+        references = [stem.read(0, len(stem.audio)) for stem in (song.vocals, song.accompaniment)]
+        channels = max(reference.shape[1] for reference in references)
+        stems = {
+            source: reference if reference.shape[1] == channels else np.repeat(reference, channels, axis=1)
+            for source, reference in zip(SOURCES, references, strict=True)
+        }
+        return cls(song.name, sample_rate, stems)

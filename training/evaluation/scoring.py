@@ -91,8 +91,8 @@ def evaluate(
             `training.cluster.scoring_tasks`; None scores here.
 
     Raises:
-        ValueError: an argument is out of range, there are no songs, or `out` holds scores of other songs, weights or
-            versions.
+        ValueError: an argument is out of range, there are no songs, another process writes to `out`, or it holds
+            scores of other songs, weights or versions.
     """
     import museval  # noqa: F401  # a missing package is reported now, not after an hour of separation
 
@@ -110,18 +110,19 @@ def evaluate(
     rows = [Row(method) for method in methods]
     rows += [Row(method, name) for method in methods if method.kind == "model" for name in conditions]
     require_names("rows", [row.name for row in rows])
-    run.require_same_songs(songs)
-    run.forget_others(rows, songs, overwrite)
-    todo = [(song, {row: names for row in rows if (names := run.missing(row, song))}) for song in songs]
-    run.write_rows(rows)
-    if any(wanted for _, wanted in todo):
-        (out / "summary.json").unlink(missing_ok=True)  # it is out of date until all scores are there
-        run.write_data(songs, dataset, split)
-        if elsewhere:
-            run.score_elsewhere(todo, elsewhere)
-        else:
-            run.score(todo, jobs)
-        run.write_data(songs, dataset, split)
+    with run.results.work_folder() as work:
+        run.require_same_songs(songs)
+        run.forget_others(rows, songs, overwrite)
+        todo = [(song, {row: names for row in rows if (names := run.missing(row, song))}) for song in songs]
+        run.write_rows(rows)
+        if any(wanted for _, wanted in todo):
+            (out / "summary.json").unlink(missing_ok=True)  # it is out of date until all scores are there
+            run.write_data(songs, dataset, split)
+            if elsewhere:
+                run.score_elsewhere(todo, elsewhere)
+            else:
+                run.score(todo, work, jobs)
+            run.write_data(songs, dataset, split)
     return summarise(run.results)
 
 
@@ -132,7 +133,8 @@ def score_pair(pair: Pair, method: Method, sample_rate: int, excerpt: int | None
         run = _Evaluation(ResultFolder(out), sample_rate, tuple(PROTOCOLS), excerpt, save_estimates)
         row = Row(method, pair.condition)
         run.write_rows([row])
-        run.score([(pair.song, {row: pair.protocols})], jobs=0)
+        with run.results.work_folder() as work:
+            run.score([(pair.song, {row: pair.protocols})], work, jobs=0)
         failed = read_json(run.results.row_file(row.name), "failed")["failed"]
         if failed:
             return {}, failed[0]["error"]
@@ -296,11 +298,10 @@ class _Evaluation:
         date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
         self.results.write(self.results.path / "data.json", {"tools": tool_versions(), "date": date, **about})
 
-    def score(self, todo: list[tuple[Song, dict[Row, tuple[str, ...]]]], jobs: int) -> None:
+    def score(self, todo: list[tuple[Song, dict[Row, tuple[str, ...]]]], work: Path, jobs: int) -> None:
         total = sum(self._cost(song, name) for song, rows in todo for names in rows.values() for name in names)
         waiting: deque[_Unit] = deque()
         with (
-            self.results.work_folder() as work,
             tqdm(total=round(total), unit="s", desc="score", disable=None) as bar,
             processes(jobs) as pool,
         ):
@@ -321,7 +322,7 @@ class _Evaluation:
         """Scores as `score` does, by whoever else separates and scores; the folder holds the same files."""
         pairs = [(song, row, protocols) for song, rows in todo for row, protocols in rows.items()]
         asked = [Pair(song, row.method.row, row.condition, protocols) for song, row, protocols in pairs]
-        with self.results.work_folder(), tqdm(total=len(pairs), desc="score", disable=None) as bar:
+        with tqdm(total=len(pairs), desc="score", disable=None) as bar:
             for index, (files, problem) in elsewhere(asked):
                 song, row, _ = pairs[index]
                 if problem is not None:
@@ -356,7 +357,7 @@ class _Evaluation:
     ) -> Iterator[_Unit]:
         """Separates the song by each row, and yields each as a unit that is being scored."""
         try:
-            original = _scored_mixture(song, self.sample_rate)
+            original = ScoredMixture.of_song(song, self.sample_rate)
             validity.require_scorable(original)
         except FAILURES as error:
             for row in rows:
@@ -469,16 +470,6 @@ class _Unit:
         """Waits for the scores; returns them (sources, windows) by metric."""
         parts = [future.result() for future in self.scores[protocol]]
         return {metric: np.concatenate([part[metric] for part in parts], axis=1) for metric in METRICS}
-
-
-def _scored_mixture(song: Song, sample_rate: int) -> ScoredMixture:
-    references = [stem.read(0, len(stem.audio)) for stem in (song.vocals, song.accompaniment)]
-    channels = max(reference.shape[1] for reference in references)
-    stems = {
-        source: reference if reference.shape[1] == channels else np.repeat(reference, channels, axis=1)
-        for source, reference in zip(SOURCES, references, strict=True)
-    }
-    return ScoredMixture(song.name, sample_rate, stems)
 
 
 def _si_sdr(references: Stems, estimates: Stems, active: np.ndarray, sample_rate: int) -> dict[str, dict[str, Any]]:

@@ -51,7 +51,6 @@ def suppression_table(models: Sequence[str], data: Path, split: Any, cache: Path
 
 
 def _wrong_stem_db(method: Method, source: str, waveform: Waveform, sample_rate: int) -> float:
-    waveform = np.repeat(waveform, 2 // waveform.shape[1], axis=1)
     stems = method.separate(ScoredMixture("alone", sample_rate, {source: waveform}, waveform))
     (wrong,) = (name for name in SOURCES if name != source)
     return _energy_db(stems[wrong]) - _energy_db(waveform)

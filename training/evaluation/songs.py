@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from common.exposure import DIGITS, TrainingExposure, splits_exposed
+from common.exposure import TrainingExposure, splits_exposed
 from training.data.datasets import load_split
-from training.data.datasets.leakage import pool_songs, refuse_shared, stem_hashes
+from training.data.datasets.leakage import pool_songs, refuse_shared, stem_hashes, without_stems
 from training.data.stems import Song, StemPool
 
 
@@ -63,11 +63,7 @@ def scored_songs(
         )
         songs = StemPool(songs=pool.songs)  # nothing else of the split is scored
         if exclude_shared:  # a song may have another name, so recordings are compared, too
-            songs.songs = [
-                song
-                for song in songs.songs
-                if not {s.sha256[:DIGITS] for s in (song.vocals, song.accompaniment)} & trained_stems
-            ]
+            songs = without_stems(songs, trained_stems)
         refuse_shared(
             sorted(trained_songs),
             pool_songs(songs),

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from keras_sep.presets import DEFAULT_PRESET, get_preset
 from tests.support.runs import write_data, write_run
@@ -59,6 +62,22 @@ def test_a_row_for_each_run_says_what_differs(runs, options, capsys):
     assert float(two[head.index("validation: √")]) > 0
     curve = [float(value) for value in two[head.index(CURVE)].split(", ")]
     assert curve == [0.5, 0.5, 0.5, 0.333, 0.333]  # of its two epochs
+
+
+def test_songs_of_mono_stems_are_scored_too(runs, data, tmp_path, capsys):
+    """A song of them, and one with a mono voice and a stereo accompaniment."""
+    copy = tmp_path / "data"
+    shutil.copytree(data / "valid", copy / "valid")
+    for stem in ("valid_one/vocals", "valid_one/accompaniment", "valid_two/vocals"):
+        path = copy / f"valid/songs/{stem}.wav"
+        audio, rate = soundfile.read(path)
+        soundfile.write(path, audio[:, 0], rate)
+    options = ["--data", str(copy), "--cache", str(tmp_path / "cache")]
+    assert main(["compare", str(runs[0]), *options]) == 0
+    _, _, mixture, one = table(capsys)
+    for row in (mixture, one):
+        assert np.isfinite([numbers(cell) for cell in row[-3:]]).all()
+    assert main(["alone", str(runs[0]), *options, "--split", "valid"]) == 0
 
 
 @pytest.mark.whole_size
@@ -122,9 +141,24 @@ def test_a_preset_of_another_spec_is_refused(runs, options, capsys):
     assert message in capsys.readouterr().err
 
 
+def test_a_former_name_of_a_preset_is_known(runs, options, tmp_path, capsys):
+    teacher = write_run(tmp_path / "unet", name="paper/unet")
+    for command in (["gap", str(runs[0]), "or-unet-df"], ["losses", "or-unet-df", "--teacher", str(teacher)]):
+        assert main([*command, *options]) == 1
+        warning, error = capsys.readouterr().err.splitlines()
+        assert warning == "warning: the preset or-unet-df is called base now"
+        assert re.match("error: expected networks of one spec.* base .*with sample_rate=", error)
+
+
 def test_a_folder_that_is_no_run_is_named(tmp_path, capsys):
     assert main(["compare", str(tmp_path)]) == 1
     assert "expected a run folder" in capsys.readouterr().err
+
+
+def test_a_preset_without_data_is_refused(runs, capsys):
+    assert main(["compare", str(runs[0]), "--preset", DEFAULT_PRESET]) == 1
+    message = f"error: --preset: expected --data with it. Received: --preset {DEFAULT_PRESET} alone"
+    assert capsys.readouterr().err.splitlines() == [message]
 
 
 def test_one_source_alone_stays_out_of_the_other_stem(tmp_path, capsys):

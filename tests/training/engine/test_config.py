@@ -78,9 +78,13 @@ def test_overrides():
     assert last.model.init == "runs/b=c"
 
 
-def test_epochs_are_whole():
-    config = TrainConfig.load(PAPER / "or_unet.toml", ["optimizer.total_steps=151", "data.steps_per_epoch=50"])
-    assert config.epochs == 4
+@pytest.mark.parametrize(
+    ("total", "most", "epochs", "steps"), [(150, 50, 3, 50), (151, 50, 4, 38), (250, 200, 2, 125), (50, 100, 1, 50)]
+)
+def test_epochs_are_of_equal_length(total, most, epochs, steps):
+    settings = [f"optimizer.total_steps={total}", f"data.steps_per_epoch={most}", "optimizer.warmup_steps=10"]
+    config = TrainConfig.load(PAPER / "or_unet.toml", settings)
+    assert (config.epochs, config.steps_per_epoch, config.num_steps) == (epochs, steps, epochs * steps)
     assert config.frames_per_step == config.data.batch_size * config.data.segment_frames
 
 
@@ -112,11 +116,20 @@ def test_a_file_stands_on_its_base(tmp_path):
         TrainConfig.load(third)
 
 
-def test_what_is_no_toml_is_named(tmp_path):
+@pytest.mark.parametrize("content", [b"[data\n", "# H\u00f6he\n[data]\nseed = 1\n".encode("latin-1")])
+def test_what_is_no_toml_is_named(tmp_path, content):
     path = tmp_path / "own.toml"
-    path.write_text("[data\n")
+    path.write_bytes(content)
     with pytest.raises(ValueError, match=r"own\.toml: not a TOML file"):
         TrainConfig.load(path)
+
+
+@pytest.mark.parametrize("base", ["1", "[]", "false", '"own.toml"', '"../{folder}/other.toml"'])
+def test_a_base_is_another_file(tmp_path, base):
+    (tmp_path / "own.toml").write_text(f"base = {base.format(folder=tmp_path.name)}\n")
+    (tmp_path / "other.toml").write_text('base = "own.toml"\n')
+    with pytest.raises(ValueError, match=r"\.toml: expected as base the name of a file that is not based on it\. Rec"):
+        TrainConfig.load(tmp_path / "own.toml")
 
 
 @pytest.mark.parametrize(
@@ -133,6 +146,12 @@ def test_what_is_no_toml_is_named(tmp_path):
         ("loss.num_taps=2", "teacher must be a run folder"),
         ("loss.teacher=runs/unet", 'teacher must be ""'),
         ("loss.snr_weight=-1", "snr_weight must be at least 0"),
+        ("loss.snr_weight=inf", r"loss\.snr_weight must be finite\. Received: loss\.snr_weight=inf"),
+        ("loss.compressed_weight=inf", r"loss\.compressed_weight must be finite"),
+        ("optimizer.learning_rate=inf", r"optimizer\.learning_rate must be finite"),
+        ("model.architecture=waveunet", "architecture must be one of or_unet, .*Received: architecture='waveunet'"),
+        ("model.size=xl", "size must be one of tiny, s, m, l. Received: size='xl'"),
+        ('spec.sources=["vocals", "drums"]', "sources must be vocals and accompaniment. Received: sources="),
         ("optimizer.ema_momentum=1.0", "from 0 to below 1"),
         ("optimizer.name=sgd", "one of adam, muon"),
         ("optimizer.warmup_steps=4000", "warmup_steps must be from 0 to total_steps - 1"),

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from common.exposure import TrainingExposure
+from common.files import locked
 from common.markdown import decibels
 from common.runs import load_best, read_history
 from keras_sep.models import build_network, load_network
@@ -24,6 +25,7 @@ from tests.support.paths import CONFIGS, ROOT
 from tests.support.runs import RATE, TINY_SPEC, manifest_row, options, settings, tiny_config, write_run
 from training.__main__ import main
 from training.commands.reproduction import METHODS
+from training.engine.build import build
 from training.engine.callbacks import RefuseVanishedRun
 from training.engine.training_run import train
 from training.evaluation.methods import of_run
@@ -58,6 +60,17 @@ def test_a_run_keeps_what_made_it(undisturbed):
     assert any((run / "tensorboard").rglob("events.*"))
     for name in ("best.keras", "last.keras"):
         assert load_network(run / name).count_params() == build_network("or_unet", "tiny", SPEC).count_params()
+
+
+def test_the_learning_rate_is_0_at_the_end_and_not_before():
+    config = tiny_config("optimizer.total_steps=7", "data.steps_per_epoch=5")
+    model = build(config, devices=1)
+    rates = []
+    for step in range(config.num_steps + 1):
+        model.optimizer.iterations.assign(step)
+        rates.append(float(model.optimizer.learning_rate))
+    assert (len(rates), rates[0], rates[-1]) == (9, 0.0, pytest.approx(0.0, abs=1e-9))
+    assert min(rates[1:-1]) > 1e-5
 
 
 @pytest.mark.trains
@@ -140,6 +153,17 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(data, undisturbed, tmp_
     other = subprocess.run([*command, "--set", "optimizer.total_steps=6"], capture_output=True, text=True, cwd=ROOT)
     assert other.returncode == 1
     assert "another configuration (differs in optimizer.total_steps)" in other.stderr
+
+
+def test_a_run_that_another_process_trains_is_left_alone(data, tmp_path, capsys):
+    run = tmp_path / "run"
+    with locked(run, "train"):
+        assert main(run_command(data, run, "optimizer.total_steps=2")[3:]) == 1
+        assert [path.name for path in run.iterdir()] == [".lock"]
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        f"error: {run}: expected a folder that no other process writes to. Received: one that another"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -284,8 +308,14 @@ def test_a_song_in_both_parts_is_refused(data, tmp_path):
 @pytest.mark.trains
 def test_a_song_in_both_parts_may_be_left_out(data, tmp_path):
     leaky = with_a_song_in_both_parts(data, tmp_path)
+    shutil.copytree(leaky / "valid/songs/valid_two", leaky / "train/songs/another name")
+    shutil.copy(leaky / "valid/instrumentals/a.wav", leaky / "train/instrumentals/b.wav")
     assert train(tiny_config("optimizer.total_steps=2"), leaky, tmp_path / "run", exclude_shared=True)
-    assert "01 - Valid One" not in (tmp_path / "run/manifest.json").read_text()
+    paths = [row["path"] for row in json.loads((tmp_path / "run/manifest.json").read_text())["train"]]
+    assert {*paths} == {
+        *(f"train/songs/train_{name}/{stem}.wav" for name in ("one", "two") for stem in ("vocals", "accompaniment")),
+        *("train/voices/a.flac", "train/instrumentals/a.wav"),
+    }
 
 
 def with_a_song_in_both_parts(data: Path, tmp_path: Path) -> Path:

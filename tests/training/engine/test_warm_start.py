@@ -174,8 +174,14 @@ def test_a_configuration_that_is_not_there_is_named(data, tmp_path, capsys):
 def test_what_it_was_trained_on_is_not_validated_on(data, tmp_path):
     known = {"train": [manifest_row("train/songs/one/vocals.wav", song="valid_one")], "valid": []}
     first = write_run(tmp_path / "first", "optimizer.total_steps=2", manifest=known)
-    with pytest.raises(ValueError, match=r"validation: .*valid_one"):
-        train(tiny_config("optimizer.total_steps=2", f"model.init={first}"), data, tmp_path / "second")
+    for exclude_shared in (False, True):  # which leaves out songs of the training part only
+        with pytest.raises(ValueError, match=r"validation: .*valid_one\. The initial weights or the teacher know them"):
+            train(
+                tiny_config("optimizer.total_steps=2", f"model.init={first}"),
+                data,
+                tmp_path / "second",
+                exclude_shared=exclude_shared,
+            )
     assert not (tmp_path / "second" / "config.json").exists()
 
 

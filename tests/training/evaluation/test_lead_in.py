@@ -62,6 +62,23 @@ def test_a_model_that_is_thrown_off_by_noise_loses(monkeypatch, song):
     assert float(row[-1].replace("−", "-")) == pytest.approx(-20, abs=0.1)  # 0.1 for 0.01
 
 
+@pytest.mark.parametrize("channels", [("vocals",), ("vocals", "accompaniment")])
+def test_mono_stems(monkeypatch, song, channels):
+    """Together with a stereo stem, and alone."""
+    for name in channels:
+        stem = getattr(song, name)
+        stem.audio = stem.audio[:, :1]
+    shapes = set()
+
+    def perfect(scored):
+        shapes.add((scored.mixture.shape[1], scored.references["vocals"].shape[1]))
+        return {"vocals": scored.references["vocals"] + 1e-3, "accompaniment": scored.mixture}
+
+    *_, row = table(monkeypatch, song, perfect)
+    assert row[3:] == ["0.00"] * 3
+    assert shapes == {(2, 2) if len(channels) == 1 else (1, 1)}
+
+
 def test_songs_without_such_a_place_are_left_out_and_none_is_an_error(monkeypatch, song):
     song.vocals.audio[6 * RATE :] = 0
     with pytest.raises(ValueError, match="expected a song whose voice sounds for 2 s on end"):

@@ -112,8 +112,17 @@ def test_two_at_once_do_not_mix_their_stems(tmp_path):
         with pytest.raises(ValueError, match="one that another evaluate is writing to"):
             score([song("one")], [HALF], tmp_path)
         assert (work / "one.0.npy").read_bytes() == b"another's"
-    assert not list(tmp_path.rglob(".*"))
+    assert not list(tmp_path.rglob("*"))
     assert not score([song("one")], [HALF], tmp_path)["rows"][0]["failed"]
+
+
+def test_who_is_refused_because_of_another_deletes_nothing(one_copy):
+    write_summary(one_copy)
+    before = {path: path.read_bytes() for path in one_copy.rglob("*") if path.is_file()}
+    retrained = dataclasses.replace(HALF, about={"sha256": "2"})
+    with ResultFolder(one_copy).work_folder(), pytest.raises(ValueError, match="another evaluate is writing to"):
+        score([song("one")], [retrained], one_copy, protocols=["v4"], overwrite=True)
+    assert {path: path.read_bytes() for path in one_copy.rglob("*") if path.is_file()} == before
 
 
 def test_frames_and_voice_activity(scored):
@@ -729,6 +738,9 @@ def test_a_converted_file_remembers_what_it_learned_from(run, data, tmp_path, ca
         (["--estimates", "{data}"], "expected folders of songs with vocals"),
         (["--estimates", "{data}/none"], "expected folders of songs with vocals"),
         (["--run", "{data}"], "expected a run folder"),
+        (["--run", "{data}", "--graph", "mask"], "--graph, --precision: expected a preset, .*Received: --run"),
+        (["--model", "x.tflite", "--precision", "float16"], "--precision: expected a preset, .*Received: --model"),
+        (["--estimates", "{data}", "--graph", "mask"], "--graph, --precision: .*Received: --estimates"),
         (["--model", "{data}/none.tflite"], "none.tflite"),
         (["--preset", "none"], "none"),
         (["--split", "some"], "split: expected one of"),

@@ -108,7 +108,7 @@ def _check(data: Path, split: str, dataset: str, licences: str) -> None:
         raise ValueError(f"licences: expected all or free. Received: {licences}")
     if not data.is_dir():
         raise ValueError(f"expected the folder of the data set {dataset}. Received: {data}, which is none")
-    if licences == "free" and (dataset != "folder" or not folder.manifest(data)):
+    if licences == "free" and (dataset != "folder" or not folder.manifest(data, "licence_family")):
         raise ValueError(
             f"licences=free needs the licences of a manifest.csv, which a data set of kind folder may have. "
             f"Received: {dataset}, {data}"

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import soundfile
 
-from training.data.datasets.track import AUDIO_SUFFIXES
+from training.data.datasets.folder import manifest
+from training.data.datasets.track import AUDIO_SUFFIXES, folders_below
 
 # Package → part of the path of its music. Packages with sung words are left out.
 PACKAGES = {
@@ -61,7 +62,7 @@ def gather(data: Path, out: Path, seconds: float | None = None) -> str:
 
     Raises:
         ValueError: `out` exists, `data` has no manifest, `seconds` is too short, a command is missing, or a package
-            cannot be fetched.
+            cannot be fetched or unpacked.
     """
     if out.exists():
         raise ValueError(f"{out}: expected a folder to be made. Received: one that is there")
@@ -86,13 +87,13 @@ def gather(data: Path, out: Path, seconds: float | None = None) -> str:
 
 def _fill(part: Path, data: Path, seconds: float | None) -> list[dict[str, str]]:
     """Writes links, music and manifest into `part`; returns the manifest's rows of the music."""
-    for source in sorted(p for p in data.resolve().rglob("*") if p.is_file() and p.name != "manifest.csv"):
+    known = list(manifest(data).values())
+    files = sorted(file for folder in folders_below(data.resolve()) for file in folder.iterdir() if file.is_file())
+    for source in (file for file in files if file.name != "manifest.csv"):
         link = part / source.relative_to(data.resolve())
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(source)
     rows = [row for package, where in PACKAGES.items() for row in _fetch(package, where, part, seconds)]
-    with (data / "manifest.csv").open(newline="", encoding="utf-8") as file:
-        known = list(csv.DictReader(file))
     with (part / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(dict.fromkeys([*(known[0] if known else ()), *FIELDS])))
         writer.writeheader()
@@ -109,10 +110,15 @@ def _fetch(package: str, where: str, root: Path, seconds: float | None = None) -
         files = list(here.glob("*.deb"))
         if done.returncode or not files:
             raise ValueError(f"apt-get download {package}: {done.stderr.strip() or 'no file'}")
-        subprocess.run(["dpkg-deb", "-x", str(files[0]), str(here / "files")], check=True)
+        done = subprocess.run(["dpkg-deb", "-x", str(files[0]), str(here / "files")], capture_output=True, text=True)
+        if done.returncode:
+            raise ValueError(f"dpkg-deb -x {files[0].name}: {done.stderr.strip() or f'ended with {done.returncode}'}")
         for archive in sorted((here / "files").rglob("*.pk3")):
-            with zipfile.ZipFile(archive) as content:
-                content.extractall(archive.with_suffix(""))
+            try:
+                with zipfile.ZipFile(archive) as content:
+                    content.extractall(archive.with_suffix(""))
+            except zipfile.BadZipFile as error:
+                raise ValueError(f"{package}: expected a zip file. Received: {archive.name}, {error}") from error
         folder_out = root / "train" / "instrumentals" / package
         folder_out.mkdir(parents=True)
         copyright_file = here / "files" / "usr" / "share" / "doc" / package / "copyright"

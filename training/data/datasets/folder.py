@@ -15,8 +15,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from training.data.datasets.stem_names import stem_files
-from training.data.datasets.track import AUDIO_SUFFIXES, Source, Track
+from training.data.datasets.stem_names import audio_files, stem_files
+from training.data.datasets.track import AUDIO_SUFFIXES, Source, Track, folders_below
 
 POOLS = {"voices": "voice", "instrumentals": "instrumental"}
 KINDS = {"voice_melodised", "instrument_track"}  # kinds that a manifest states instead of the folder's
@@ -26,11 +26,11 @@ def tracks(data: Path, split: str, seed: int) -> list[Track]:
     """Lists the tracks of `data/split`, by path: songs, then voices and instrumentals.
 
     Raises:
-        ValueError: the split holds no audio.
+        ValueError: the split holds no audio, or manifest.csv cannot be read.
     """
     root = data / split
     rows = manifest(data)
-    files = sorted(p for p in root.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and not p.name.startswith("."))
+    files = sorted(file for folder in folders_below(root) for file in audio_files(folder))
     if not files:
         raise ValueError(
             f"expected audio below {root}. Received: no file ending in {', '.join(sorted(AUDIO_SUFFIXES))}"
@@ -69,10 +69,28 @@ def _song(data: Path, folder: Path, rows: dict[str, dict[str, str]]) -> Track:
     )
 
 
-def manifest(data: Path) -> dict[str, dict[str, str]]:
-    """Reads the rows of manifest.csv, by path; empty if there is no such file."""
+def manifest(data: Path, *columns: str) -> dict[str, dict[str, str]]:
+    """Reads the rows of manifest.csv, by path; empty if there is no such file.
+
+    Args:
+        data: folder of the data set.
+        columns: names of columns that the file must have besides path.
+
+    Raises:
+        ValueError: the file is not UTF-8, or lacks a column.
+    """
     path = data / "manifest.csv"
     if not path.exists():
         return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        return {row["path"]: row for row in csv.DictReader(file)}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets begin UTF-8 with a byte order mark
+            reader = csv.DictReader(file, restval="")
+            rows, found = list(reader), reader.fieldnames or ()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected UTF-8. Received: {error}") from error
+    if missing := {"path", *columns} - set(found):
+        raise ValueError(
+            f"{path}: expected columns, separated by commas, with {', '.join(sorted(missing))} among them. "
+            f"Received: {', '.join(found) or 'none'}"
+        )
+    return {row["path"]: row for row in rows}

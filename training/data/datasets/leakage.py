@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 
 from common.exposure import DIGITS
-from training.data.stems import StemPool
+from training.data.stems import Stem, StemPool
 
 # One song has two titles. The folders of DSD100 and the files of MUSDB18 say "Patrick Talbot - Set Me Free", the
 # track lists of both (dsdtools/configs/tracklist.csv; sigsep/website, datasets/assets/tracklist.csv) "Set Free Me".
@@ -41,6 +41,7 @@ def refuse_shared(
     trained: Iterable[str],
     other: Iterable[str],
     what: str,
+    advice: str = "Leave them out with --exclude-shared",
     *,
     trained_sha256: Collection[str] = (),
     other_sha256: Mapping[str, str] | None = None,
@@ -51,6 +52,7 @@ def refuse_shared(
         trained: names of the songs trained on.
         other: names of the songs to validate or score on.
         what: the other side in words, such as "validation" or "the songs to score".
+        advice: what to do about it, for the message.
         trained_sha256: hashes of the stems trained on, or at least their first DIGITS digits.
         other_sha256: for each stem to validate or score on, its song or path by its hash (`stem_hashes`).
 
@@ -64,8 +66,21 @@ def refuse_shared(
     if shared:
         raise ValueError(
             f"{what}: {len(shared)} of the songs were trained on, so a score would not mean anything: "
-            f"{'; '.join(shared)}. Leave them out with --exclude-shared"
+            f"{'; '.join(shared)}. {advice}"
         )
+
+
+def without_stems(pool: StemPool, sha256: Collection[str]) -> StemPool:
+    """Leaves out the recordings with one of these hashes, or first digits of hashes, and the songs that hold one."""
+    left_out = {each[:DIGITS] for each in sha256}
+
+    def keeps(*stems: Stem) -> bool:
+        return not left_out & {stem.sha256[:DIGITS] for stem in stems}
+
+    pools = (
+        [stem for stem in stems if keeps(stem)] for stems in (pool.voices, pool.instrumentals, pool.instrument_tracks)
+    )
+    return StemPool([song for song in pool.songs if keeps(song.vocals, song.accompaniment)], *pools)
 
 
 def pool_songs(pool: StemPool) -> list[str]:

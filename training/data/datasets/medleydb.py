@@ -29,7 +29,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from training.data.datasets.track import Source, Track, hold_out
+from training.data.datasets.track import Source, Track, folders_below, hold_out
 
 LICENCE = "CC BY-NC-SA 4.0"
 VOCALS = {
@@ -64,7 +64,7 @@ def tracks(data: Path, split: str, seed: int) -> list[Track]:
 
 def songs(data: Path) -> list[Track]:
     """Lists all songs by name, also those with only voices, only music, or a problem."""
-    stems = {path.parent.name: path for path in sorted(data.rglob("*_STEMS")) if path.is_dir()}
+    stems = {path.parent.name: path for path in folders_below(data) if path.name.endswith("_STEMS")}
     return [_track(data, name, path) for name, path in sorted(stems.items()) if path.name == f"{name}_STEMS"]
 
 

@@ -15,8 +15,8 @@ KNOWN = (VOCALS, *ACCOMPANIMENT, *PARTS, *MIXTURES)
 
 def audio_files(folder: Path) -> list[Path]:
     """Lists the audio files in a folder by name, without hidden ones (macOS leaves `._x` behind)."""
-    files = (path for path in folder.iterdir() if path.suffix.lower() in AUDIO_SUFFIXES and path.name[0] != ".")
-    return sorted(files)
+    found = (path for path in folder.iterdir() if path.suffix.lower() in AUDIO_SUFFIXES and path.name[0] != ".")
+    return sorted(path for path in found if not path.is_dir())  # a link to a missing file stays: it is to be named
 
 
 def stem_files(folder: Path) -> dict[str, list[Path]]:

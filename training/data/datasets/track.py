@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 import numpy as np
@@ -60,6 +61,17 @@ def label(sources: Sequence[Source], data: Path) -> str:
     return f"{text}#{'+'.join(streams)}" if streams else text
 
 
+def files_of(text: str, known: Collection[str]) -> list[str]:
+    """Returns the files of a stem by its `label`: several of `known` for a sum, "a/bass+drums.wav", else itself."""
+    path = PurePosixPath(text)
+    parts = path.stem.split("+")
+    if text in known or len(parts) == 1:
+        return [text]
+    by_name = {PurePosixPath(file).with_suffix(""): file for file in known}  # the label has only the first's suffix
+    files = (path.with_name(part) for part in parts)
+    return [by_name.get(file, f"{file}{path.suffix}") for file in files]
+
+
 def hold_out(items: Sequence[T], count: int, seed: int) -> tuple[list[T], list[T]]:
     """Draws `count` items by `seed`; returns (the rest, the drawn items), both in the order of `items`."""
     drawn = set(np.random.default_rng(seed).permutation(len(items))[:count].tolist())
@@ -77,3 +89,16 @@ def folders(path: Path) -> list[Path]:
     if not path.is_dir():
         return []
     return sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+
+
+def folders_below(root: Path) -> list[Path]:
+    """Lists `root` and all folders below it, also those that links lead to, but no folder within itself."""
+    found: list[Path] = []
+    above = {str(root): frozenset({os.path.realpath(root)})}  # real paths of a folder to enter and of those above it
+    for folder, names, _ in os.walk(root, followlinks=True):
+        found.append(Path(folder))
+        known = above.pop(folder)
+        inner = {name: os.path.realpath(os.path.join(folder, name)) for name in names}
+        names[:] = [name for name, real in inner.items() if real not in known]
+        above |= {os.path.join(folder, name): known | {inner[name]} for name in names}
+    return sorted(found)

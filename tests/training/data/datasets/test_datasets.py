@@ -107,9 +107,47 @@ def test_free_licences_only(folder, tmp_path):
         load(folder, "valid", tmp_path, licences="free")
 
 
+def test_a_manifest_of_a_spreadsheet_is_read(folder, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(folder, data)
+    text = (data / "manifest.csv").read_text()
+    (data / "manifest.csv").write_text(text, encoding="utf-8-sig")
+    assert names(load(data, "train", tmp_path, licences="free")) == ["one_train"]
+    (data / "manifest.csv").write_text(text.replace("path,", "file,"))
+    with pytest.raises(ValueError, match=r"manifest\.csv: expected columns, .* with path among them\. Received: file"):
+        load(data, "train", tmp_path)
+
+
 def test_excluded_songs(folder, tmp_path):
     pool = load(folder, "train", tmp_path, exclude=["01 - One Train"])
     assert names(pool) == ["two_train"]
+
+
+def test_links_to_folders_are_followed(folder, tmp_path):
+    """A link to a folder of songs, one to a song, and one back to where it is."""
+    data = tmp_path / "data"
+    shutil.copytree(folder / "train/instrumentals", data / "train/instrumentals")
+    (data / "train/songs/more").mkdir(parents=True)
+    (data / "train/songs/valid").symlink_to(folder / "valid/songs")
+    (data / "train/songs/more/one").symlink_to(folder / "train/songs/one_train")
+    (data / "train/songs/more/loop").symlink_to(data / "train/songs")
+    (data / "train/voices").symlink_to(folder / "train/voices")
+    pool = load(data, "train", tmp_path)
+    assert [song.vocals.path.removeprefix("train/songs/") for song in pool.songs] == [
+        *("more/one/vocals.wav", "valid/one_valid/vocals.wav", "valid/two_valid/vocals.wav"),
+    ]
+    assert [stem.path for stem in pool.voices] == ["train/voices/a.flac", "train/voices/b.flac"]
+    assert len(pool.instrumentals) == 3
+
+
+def test_folders_named_like_files(folder, tmp_path, capsys):
+    data = tmp_path / "data"
+    shutil.copytree(folder / "train/songs/one_train", data / "train/songs/Song.mp3")
+    shutil.copytree(folder / "train/voices", data / "train/voices/old.wav")
+    (data / "train/songs/Song.mp3/takes.wav").mkdir()
+    pool = load(data, "train", tmp_path, strict=True)
+    assert names(pool) == ["Song.mp3"]
+    assert [stem.path for stem in pool.voices] == ["train/voices/old.wav/a.flac", "train/voices/old.wav/b.flac"]
 
 
 def test_hashes_are_those_of_the_files(folder, tmp_path):
@@ -490,6 +528,18 @@ def test_medleydb(tmp_path):
     assert songs["Artist_Choir"].vocals.licence == "CC BY-NC-SA 4.0"
     with pytest.raises(ValueError, match="no test part"):
         load(data, "test", tmp_path, dataset="medleydb")
+
+
+def test_medleydb_behind_links(tmp_path):
+    elsewhere = medleydb(tmp_path / "elsewhere", "V1", {name: ["male singer", "piano"] for name in ("A_A", "B_B")})
+    medleydb(elsewhere, "more", {"C_C": ["male singer", "piano"]})
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/V1").symlink_to(elsewhere / "V1")
+    (tmp_path / "data/C_C").symlink_to(elsewhere / "more/C_C")
+    pools = [load(tmp_path / "data", split, tmp_path, dataset="medleydb") for split in ("train", "valid")]
+    assert sorted(song.vocals.path for pool in pools for song in pool.songs) == [
+        *(f"{at}/{at[-3:]}_STEMS/{at[-3:]}_STEM_01.wav" for at in ("C_C", "V1/A_A", "V1/B_B")),
+    ]
 
 
 def test_medleydb_without_clear_metadata(tmp_path, capsys):

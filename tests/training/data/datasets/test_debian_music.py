@@ -31,7 +31,9 @@ def write(path: Path, seconds: float, channels: int = 2, rate: int = 22050) -> N
 @pytest.fixture
 def data(tmp_path) -> Path:
     root = tmp_path / "data"
-    write(root / "train/voices/a.ogg", 3)
+    write(tmp_path / "elsewhere/a.ogg", 3)
+    (root / "train").mkdir(parents=True)
+    (root / "train/voices").symlink_to(tmp_path / "elsewhere")
     write(root / "train/songs/one/vocals.ogg", 3)
     write(root / "train/songs/one/accompaniment.ogg", 3)
     rows = ["path,kind,licence,licence_family,note", "train/voices/a.ogg,voice,CC0,free,a scale"]
@@ -155,6 +157,27 @@ def test_a_package_that_cannot_be_had_leaves_nothing(data, archive, tmp_path, mo
     assert main(["gather", "--data", str(data), "--out", str(tmp_path / "out")]) == 1
     assert "apt-get download other-music: E: no other-music" in capsys.readouterr().err
     assert not list(tmp_path.glob("*out*"))
+    assert not list(tmp_path.glob(".out*"))
+
+
+@pytest.mark.parametrize(
+    ("unpacks", "message"),
+    [
+        ("echo torn >&2; exit 2", "dpkg-deb -x tune-music_1.2_all.deb: torn"),
+        ("exit 2", "dpkg-deb -x tune-music_1.2_all.deb: ended with 2"),
+        (
+            'mkdir -p "$3"; echo torn > "$3/a.pk3"',
+            "tune-music: expected a zip file. Received: a.pk3, File is not a zip",
+        ),
+    ],
+)
+@needs_dpkg
+def test_a_package_that_cannot_be_unpacked_is_named(data, archive, tmp_path, capsys, unpacks, message):
+    command = tmp_path / "bin/dpkg-deb"
+    command.write_text(f"#!/bin/sh\n{unpacks}\n")
+    command.chmod(0o755)
+    assert main(["gather", "--data", str(data), "--out", str(tmp_path / "out")]) == 1
+    assert f"error: {message}" in capsys.readouterr().err
     assert not list(tmp_path.glob(".out*"))
 
 

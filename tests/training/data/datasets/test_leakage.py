@@ -12,6 +12,7 @@ from training.data.datasets.leakage import (
     shared_songs,
     song_key,
     stem_hashes,
+    without_stems,
 )
 from training.data.stems import Song, Stem, StemPool
 
@@ -106,3 +107,6 @@ def test_what_a_pool_holds():
     pool = StemPool([Song("A - B", vocals, accompaniment)], [voice])
     assert pool_songs(pool) == ["A - B"]
     assert stem_hashes(pool) == {"1": "A - B", "2": "A - B", "3": "voices/x.wav"}
+    assert without_stems(pool, ["4"]) == pool
+    assert list(without_stems(pool, ["2", "4"]).stems()) == [voice]
+    assert list(without_stems(pool, ["3"]).stems()) == [vocals, accompaniment]
