@@ -23,9 +23,9 @@ LONG = (2000, 90.0)
 FIRST_STEP = ("float32", "float16")
 # Largest change of SDR of either stem, up or down: a file that scores better than its network is not that network.
 MAX_SDR_CHANGE_DB = {"float32": 0.01, "float16": 0.02, "dynamic_int8": 0.1, "int8": 0.2}
-# Largest error of a state after any window, relative to the state's range. The masks alone would not show a wrong state
-# if the network hardly uses it.
-MAX_STATE_ERROR = {"float32": 1e-3, "float16": 0.02, "dynamic_int8": 0.2, "int8": 0.2}
+# RMS error of a state after any window, relative to the state's range. The masks alone would not show a wrong state
+# if the network hardly uses it. The presets have up to 0.002 in float16 and 0.026 in dynamic_int8.
+MAX_STATE_ERROR = {"float32": 1e-4, "float16": 0.003, "dynamic_int8": 0.04, "int8": 0.04}
 
 
 def reasons(precision: str, figures: dict[str, Any]) -> list[str]:
@@ -52,7 +52,7 @@ def reasons(precision: str, figures: dict[str, Any]) -> list[str]:
             )
     if figures["state_error"] > MAX_STATE_ERROR[precision]:
         found.append(
-            f"expected states within {MAX_STATE_ERROR[precision]:g} of their range. "
+            f"expected states with an RMS error of at most {MAX_STATE_ERROR[precision]:g} of their range. "
             f"Received: {figures['state_error']:.3g}"
         )
     for source, expected in figures["keras_sdr_db"].items():
