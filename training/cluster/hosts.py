@@ -6,6 +6,7 @@ last checkpoint. The run's folder, the data and the cache are on a file system t
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 import tempfile
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from keras_sep.batch.workers import usable_cores
 from keras_sep.cluster.session import ray_session
+from keras_sep.presets import presets
 from training.engine.config import TrainConfig
 
 MOST_FAILURES = 10
@@ -34,6 +36,11 @@ def train_on_hosts(
     """
     if hosts < 1:
         raise ValueError(f"--hosts: expected at least 1. Received: {hosts}")
+    config = dataclasses.replace(
+        config,
+        model=dataclasses.replace(config.model, init=_whole(config.model.init)),
+        loss=dataclasses.replace(config.loss, teacher=_whole(config.loss.teacher)),
+    )
     paths = {"data": data.resolve(), "run": run.resolve(), "cache": (options.pop("cache") or run / "cache").resolve()}
     with ray_session(cluster, usable_cores()), tempfile.TemporaryDirectory() as storage:
         from ray.train.v2.api.config import FailureConfig, RunConfig, ScalingConfig
@@ -59,6 +66,11 @@ def train_on_hosts(
             trainer.fit()
         except Exception as error:
             raise ValueError(f"training on {hosts} hosts failed: {' '.join(str(error).split())}") from error
+
+
+def _whole(folder: str) -> str:
+    """Returns a folder's path from the root, the same wherever a process starts; the name of a preset stays."""
+    return folder if not folder or folder in presets() else str(Path(folder).resolve())
 
 
 def _process(given: dict[str, Any]) -> None:

@@ -337,6 +337,7 @@ def _check_same_run(facts: dict[str, Any], run: Path) -> None:
         # Teacher and initial weights are compared by their hashes, because their folders may have moved.
         names = [key for key in value if key not in ("teacher", "init")]
         changed += [f"{name}.{key}" for key in names if before.get(name, {}).get(key) != _as_json(value[key])]
+    changed += [name for name in ("teacher_sha256", "init_sha256") if name in before and name not in facts]
     if changed:
         raise ValueError(
             f"{run} holds a run of another configuration (differs in {', '.join(changed)}): choose another folder"

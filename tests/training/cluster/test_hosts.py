@@ -15,6 +15,7 @@ from benchmarks.measure.ray_nodes import titled
 from common.runs import read_history
 from tests.support.paths import CONFIGS, ROOT
 from tests.support.runs import options
+from training.cluster.hosts import _whole
 
 TIMEOUT_S = 1200
 STEPS = 40  # enough of them for something to happen in their middle
@@ -40,6 +41,12 @@ def require_same(one: Path, other: Path) -> None:
     for a, b in zip(rows, others, strict=True):
         for name in ("loss", "val_loss"):
             assert float(a[name]) == pytest.approx(float(b[name]), abs=1e-4)
+
+
+def test_folders_are_the_same_wherever_a_process_starts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert _whole("runs/teacher") == str(tmp_path / "runs" / "teacher")
+    assert [_whole("base"), _whole("")] == ["base", ""]
 
 
 @pytest.fixture(scope="module")

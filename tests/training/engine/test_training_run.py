@@ -119,6 +119,13 @@ def test_a_folder_of_another_configuration_is_refused(data, tmp_path, capsys, se
     assert capsys.readouterr().err.splitlines() == [message]
 
 
+def test_a_run_with_initial_weights_does_not_go_on_without_them(data, tmp_path, capsys):
+    first = write_run(tmp_path / "first", "optimizer.total_steps=16")
+    run = write_run(tmp_path / "run", "optimizer.total_steps=16", f"model.init={first}")
+    assert main(run_command(data, run, "optimizer.total_steps=16")[3:]) == 1
+    assert "another configuration (differs in init_sha256): choose another folder" in capsys.readouterr().err
+
+
 # --- how a run goes on
 
 
