@@ -128,7 +128,7 @@ def _state_error(expected: Any, states: dict[int, dict[str, Array]]) -> float:
     """Returns the error of the network's worst state; errors of the STFT and the overlap-add show in the stems.
 
     The worst unit of thousands says little: of the same weights in 8 bits it is 0.18 off in one graph and 0.26 in the
-    other, and another processor gives other figures.
+    other, where the RMS is 0.023 and 0.026.
     """
     names = [name.removesuffix("_1") for name in expected if name.startswith("state_") and name.endswith("_1")]
     worst = 0.0
