@@ -23,7 +23,7 @@ FORMER_NAMES = {
     "or-unet-df-free": "base-free",
 }
 # What is taken of a preset where nothing else is said: fast and small first, then exact.
-PREFERENCE = ("dynamic_int8", "float32", "float16", "int8")
+PREFERENCE = ("dynamic_int8", "float32", "float16")
 _GRAPHS = ("mask", "waveform")  # the faster one first
 
 
@@ -33,7 +33,7 @@ class ModelFile:
 
     Attributes:
         graph: "mask" or "waveform".
-        precision: float32, float16, dynamic_int8 or int8.
+        precision: float32, float16 or dynamic_int8.
         file: name of the file, in `store.ASSETS`.
         sha256: its digest.
         bytes: its size.

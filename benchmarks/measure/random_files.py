@@ -6,12 +6,10 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from common.example_song import example_song
 from keras_sep.spec import StreamSpec
 
 # The sizes of keras_sep.models.BinMemoryUnet, not imported from there: that loads Keras.
 SIZES = ("tiny", "s", "m", "l")
-SECONDS = 2  # of music for calibration; little is enough, for its ranges do not change the cost
 
 
 def convert_random(size: str, out: str) -> dict[str, Any]:
@@ -33,18 +31,16 @@ def convert_random(size: str, out: str) -> dict[str, Any]:
     from keras_sep.tflite.graphs import GRAPHS
     from keras_sep.tflite.metadata import add_metadata, describe
     from keras_sep.tflite.quantise import PRECISIONS, quantise
-    from keras_sep.tflite.samples import calibration_samples
 
     spec = StreamSpec(views=("left", "right", "mid", "side"))
     keras.utils.set_random_seed(0)
     network = build_network("bin_memory_unet", size, spec)
-    music = [example_song(spec.sample_rate, spec.num_channels)[: round(SECONDS * spec.sample_rate)]]
     files = []
     for kind, graph in GRAPHS.items():
         module = graph(network)
-        exact, samples = to_float32(module), list(calibration_samples(module, music))
+        exact = to_float32(module)
         for precision in PRECISIONS:
-            content = add_metadata(quantise(exact, precision, samples), describe(module, "random", precision))
+            content = add_metadata(quantise(exact, precision), describe(module, "random", precision))
             path = Path(out) / f"random-{size}-{kind}-{precision}.tflite"
             path.write_bytes(content)
             digest = hashlib.sha256(content).hexdigest()

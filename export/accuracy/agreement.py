@@ -96,22 +96,19 @@ def check_file(
     path: Path,
     network: MaskNetwork,
     precision: str,
-    mixture: npt.NDArray[np.float32] | None = None,
 ) -> Agreement:
-    """Compares a file, streamed step by step, with its Keras network on the whole sequence.
+    """Compares a file, streamed step by step, with its Keras network on the whole `probe_signal`.
 
     Args:
         path: .tflite file with our metadata.
         network: the network that the file was converted from.
         precision: of the file; it selects the gate in `export.accuracy.gates`.
-        mixture: waveform (samples, C); None for `probe_signal`. A last, incomplete step is left out.
 
     Raises:
         VerificationError: the file misses the gate of its precision, or an output or state is not finite.
     """
     step, spec = StepModel(path), network.spec
-    mixture = probe_signal(spec) if mixture is None else mixture
-    mixture = mixture[: len(mixture) // spec.frame_step * spec.frame_step]
+    mixture = probe_signal(spec)
     spectrum = StreamingStft(spec).push(mixture)
     expected = keras_masks(network, spectrum)
     if step.graph == "waveform":

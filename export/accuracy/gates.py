@@ -8,24 +8,23 @@ from __future__ import annotations
 from typing import Any
 
 MAX_ERROR = {"float32": 1e-4}  # of masks and samples, absolute
-# SNR of the vocals, in every window of `verify`; `FIRST_STEP` and `LONG` are exceptions. A waveform graph whose stems
-# are rounded to 8 bits reaches 23 dB. In float16 the paper's network reaches 60 dB. A network with bin memories, in
-# which one rounded weight affects 256 states a step, reaches 45 to 52 dB at the worst place of a song, depending on the
-# weights; its SDR changes by less than 0.01 dB.
-MIN_SNR_DB = {"float32": 100.0, "float16": 45.0, "dynamic_int8": 20.0, "int8": 25.0}
+# SNR of the vocals, in every window of `verify`; `FIRST_STEP` and `LONG` are exceptions. In float16 the paper's network
+# reaches 60 dB. A network with bin memories, in which one rounded weight affects 256 states a step, reaches 45 to 52 dB
+# at the worst place of a song, depending on the weights; its SDR changes by less than 0.01 dB.
+MIN_SNR_DB = {"float32": 100.0, "float16": 45.0, "dynamic_int8": 20.0}
 # (steps, dB): after this many steps, this SNR is enough in float32. Recurrent units that remember for minutes add up
 # the rounding of every step: Keras in float32 against Keras in float64 reaches 117 dB after 2000 steps, 98.5 dB after
 # 20000.
 LONG = (2000, 90.0)
 # Precisions whose SNR also counts at step 1. That frame is almost silent: its few samples lie under the window's end.
-# Integer ranges, chosen for music, do not resolve it, but its stems are 80 dB below those that follow. Stems are
-# compared until those of step 1's samples are complete: see `export.verification.measure.stem_windows`.
+# Rounded to 8 bits it may be far off, but its stems are 80 dB below those that follow. Stems are compared until those
+# of step 1's samples are complete: see `export.verification.measure.stem_windows`.
 FIRST_STEP = ("float32", "float16")
 # Largest change of SDR of either stem, up or down: a file that scores better than its network is not that network.
-MAX_SDR_CHANGE_DB = {"float32": 0.01, "float16": 0.02, "dynamic_int8": 0.1, "int8": 0.2}
+MAX_SDR_CHANGE_DB = {"float32": 0.01, "float16": 0.02, "dynamic_int8": 0.1}
 # RMS error of a state after any window, relative to the state's range. The masks alone would not show a wrong state
 # if the network hardly uses it. The presets have up to 0.002 in float16 and 0.026 in dynamic_int8.
-MAX_STATE_ERROR = {"float32": 1e-4, "float16": 0.003, "dynamic_int8": 0.04, "int8": 0.04}
+MAX_STATE_ERROR = {"float32": 1e-4, "float16": 0.003, "dynamic_int8": 0.04}
 
 
 def reasons(precision: str, figures: dict[str, Any]) -> list[str]:

@@ -19,22 +19,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precisions",
         default="float32,dynamic_int8",
-        help="comma-separated: float32, float16, dynamic_int8, int8",
+        help="comma-separated: float32, float16, dynamic_int8",
     )
     parser.add_argument("--formats", default="tflite", help="comma-separated: tflite, onnx (mask, float32)")
-    parser.add_argument(
-        "--data",
-        type=Path,
-        metavar="DIR",
-        help="music to calibrate int8 with: folder with train/songs/<song>/{vocals,accompaniment}.*",
-    )
 
 
 def run(args: argparse.Namespace) -> None:
     from export.conversion.convert import FORMATS, convert, load
-    from export.data.calibration import read_calibration
     from keras_sep.tflite.graphs import GRAPHS
-    from keras_sep.tflite.quantise import CALIBRATED, PRECISIONS
+    from keras_sep.tflite.quantise import PRECISIONS
 
     graphs, precisions, formats = (tuple(v.split(",")) for v in (args.graphs, args.precisions, args.formats))
     asked = (("graphs", graphs, GRAPHS), ("precisions", precisions, PRECISIONS), ("formats", formats, FORMATS))
@@ -43,8 +36,6 @@ def run(args: argparse.Namespace) -> None:
             raise ValueError(f"--{option}: expected some of {', '.join(known)}. Received: {', '.join(unknown)}")
     network, provenance = load(args.run)
     name = args.name or args.run.resolve().name.removesuffix(".keras").replace("_", "-")
-    # Reading music takes time, so it is read only for the precisions that need it.
-    calibration = read_calibration(args.data, network.spec) if args.data and set(precisions) & set(CALIBRATED) else None
     files = convert(
         network,
         args.out,
@@ -52,7 +43,6 @@ def run(args: argparse.Namespace) -> None:
         graphs=graphs,
         precisions=precisions,
         formats=formats,
-        calibration=calibration,
         provenance=provenance,
     )
     for file in files:

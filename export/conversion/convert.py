@@ -12,13 +12,11 @@ from common.runs import best_row, hours, load_best, read_config
 from export.accuracy.agreement import Agreement, check_file
 from export.conversion import onnx_graph
 from export.conversion.float_network import load_saved, same_network, save_network
-from export.data.calibration import Calibration
 from keras_sep.models import MaskNetwork, OnlineNetwork
 from keras_sep.tflite.converter import to_float32
 from keras_sep.tflite.graphs import GRAPHS, Graph
 from keras_sep.tflite.metadata import add_metadata, describe
-from keras_sep.tflite.quantise import CALIBRATED, quantise
-from keras_sep.tflite.samples import calibration_samples
+from keras_sep.tflite.quantise import quantise
 
 FORMATS = ("tflite", "onnx")
 DEFAULT_PRECISIONS = ("float32", "dynamic_int8")
@@ -60,7 +58,6 @@ def convert(
     graphs: tuple[str, ...] = tuple(GRAPHS),
     precisions: tuple[str, ...] = DEFAULT_PRECISIONS,
     formats: tuple[str, ...] = ("tflite",),
-    calibration: Calibration | None = None,
     provenance: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Writes `<name>-<graph>-<precision>.<format>` files, the network as `<name>.keras`, and their list `<name>.json`.
@@ -74,19 +71,16 @@ def convert(
         graphs: some of "mask" and "waveform".
         precisions: some of `keras_sep.tflite.quantise.PRECISIONS`.
         formats: some of "tflite" and "onnx"; the only .onnx file is the mask core in float32.
-        calibration: music, which the precisions of `keras_sep.tflite.quantise.CALIBRATED` need.
         provenance: goes into the metadata of every file.
 
     Returns:
         One dict a file: graph, precision, file, sha256, bytes, agreement with Keras.
 
     Raises:
-        ValueError: there is nothing to write, the network is not online, or a precision lacks its calibration.
+        ValueError: there is nothing to write, or the network is not online.
         export.accuracy.agreement.VerificationError: a file does not match Keras; it is not written.
     """
     kinds = _wanted(graphs, precisions, formats)
-    if calibration is None and (needy := [precision for _, precision, _ in kinds if precision in CALIBRATED]):
-        raise ValueError(f"{needy[0]}: expected music to calibrate with (--data DIR). Received: none")
     provenance, spec = provenance or {}, network.spec
     modules = {graph: GRAPHS[graph](network) for graph in dict.fromkeys(graph for graph, _, _ in kinds)}
     out.mkdir(parents=True, exist_ok=True)
@@ -95,15 +89,11 @@ def convert(
         exact = to_float32(module) if any(g == graph and kind == "tflite" for g, _, kind in kinds) else b""
         for _, precision, kind in (wanted for wanted in kinds if wanted[0] == graph):
             about = describe(module, name, precision, provenance)
-            if precision in CALIBRATED and calibration:
-                about["calibration"] = calibration.about
             target = out / f"{name}-{graph}-{precision}.{kind}"
             if kind == "onnx":
                 content, agreement = _onnx(module, target, about)
             else:
-                samples = calibration_samples(module, calibration.mixtures) if calibration else None
-                plain = quantise(exact, precision, samples)
-                content, agreement = _checked(plain, network, target, about, calibration)
+                content, agreement = _checked(quantise(exact, precision), network, target, about)
             files.append(
                 {
                     "graph": graph,
@@ -141,14 +131,11 @@ def _wanted(
     return sorted(result, key=lambda wanted: graphs.index(wanted[0]))
 
 
-def _checked(
-    plain: bytes, network: OnlineNetwork, target: Path, about: dict[str, Any], calibration: Calibration | None
-) -> tuple[bytes, Agreement]:
+def _checked(plain: bytes, network: OnlineNetwork, target: Path, about: dict[str, Any]) -> tuple[bytes, Agreement]:
     """Writes a .tflite file if it matches the network, with its agreement in the metadata."""
     with written_beside(target) as part:
         part.write_bytes(add_metadata(plain, about))
-        music = calibration.check if calibration and about["precision"] in CALIBRATED else None
-        agreement = check_file(part, network, about["precision"], music)
+        agreement = check_file(part, network, about["precision"])
         content = add_metadata(plain, {**about, "agreement": agreement.to_dict()})
         part.write_bytes(content)
     return content, agreement

@@ -1,1 +1,1 @@
-"""The recordings that the export reads: test songs to measure on, training songs to calibrate with."""
+"""The recordings that the export reads: test songs to measure on."""

@@ -40,9 +40,9 @@ class Song:
         return read_stems(self.folder, spec)[:, self.start * rate : (self.start + len(self.active)) * rate]
 
 
-def song_folders(data: Path, split: str) -> list[Path]:
-    """Lists the song folders of a split, "train" or "test", by name; an empty list if there are none."""
-    return sorted(path for path in (data / split / "songs").glob("[!.]*") if path.is_dir())
+def song_folders(data: Path) -> list[Path]:
+    """Lists the folders of the test songs by name; an empty list if there are none."""
+    return sorted(path for path in (data / "test" / "songs").glob("[!.]*") if path.is_dir())
 
 
 def stem_files(folder: Path, spec: StreamSpec) -> dict[str, Path]:
@@ -93,7 +93,7 @@ def read_test_songs(data: Path, spec: StreamSpec, seconds: int) -> tuple[list[So
         ValueError: there is no song; or a song is shorter than a second, has silent vocals, or is refused by
             `stem_files` or `open_stem`.
     """
-    folders = song_folders(data, "test")
+    folders = song_folders(data)
     if not folders:
         raise ValueError(f"{data}: expected test/songs/<song>/{{{','.join(spec.sources)}}}.*. Received: no song")
     digest = hashlib.sha256()

@@ -381,7 +381,7 @@ def _in_steps(stems: Array, spec: StreamSpec) -> Array:
 
 def _songs(data: Path | None, spec: StreamSpec) -> Iterator[Array]:
     """Yields the stems (sources, samples, C) of each song; the mixture is their sum."""
-    folders = [example_song.FOLDER] if data is None else song_folders(data, "test")
+    folders = [example_song.FOLDER] if data is None else song_folders(data)
     if not folders:
         raise ValueError(f"{data}: expected test/songs/<song>/{{{','.join(spec.sources)}}}.*. Received: none")
     for folder in folders:

@@ -275,7 +275,7 @@ def _publish_inputs(folder: Path) -> None:
         file.writestr(zipfile.ZipInfo("weights"), rng.bytes(2_000_000))
     contents = {"small.keras": archive.getvalue()}
     files = []
-    for precision in ("float32", "int8"):
+    for precision in ("float32", "dynamic_int8"):
         name = f"small-mask-{precision}.tflite"
         contents[name] = rng.bytes(1_000_000)
         about: dict[str, Any] = {
@@ -323,7 +323,8 @@ def _publish(inputs: Path, out: Path) -> int:
             files = args.files.split(",")
             publish(args.converted, args.name, files, args.description, args.licence, args.licence_file, out)
 
-    arguments = [str(inputs), "--name", "small", "--files", "mask-float32,mask-int8,keras", "--description", "small"]
+    wanted = "mask-float32,mask-dynamic_int8,keras"
+    arguments = [str(inputs), "--name", "small", "--files", wanted, "--description", "small"]
     arguments += ["--licence", "CC0-1.0", "--licence-file", str(inputs / "LICENSE")]
     return run_command("export", "", [Here()], "train,dev", ["publish", *arguments])  # type: ignore[list-item]
 

@@ -6,17 +6,14 @@ Needs TensorFlow and ai-edge-quantizer (`pip install "keras-sep[export]"`).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from keras_sep.models import OnlineNetwork
 from keras_sep.tflite.converter import to_float32
 from keras_sep.tflite.graphs import GRAPHS
 from keras_sep.tflite.metadata import add_metadata, describe
-from keras_sep.tflite.quantise import CALIBRATED, PRECISIONS, quantise
+from keras_sep.tflite.quantise import PRECISIONS, quantise
 
 
 def convert(
@@ -25,7 +22,6 @@ def convert(
     *,
     graph: str = "waveform",
     precision: str = "dynamic_int8",
-    samples: Iterable[Mapping[str, np.ndarray]] | None = None,
     provenance: dict[str, Any] | None = None,
 ) -> None:
     """Writes a network as a .tflite file for `keras_sep.Separator(model=path)` and any other TFLite runtime.
@@ -35,11 +31,10 @@ def convert(
         path: path of the new file.
         graph: "waveform", from samples to stems, or "mask", from a magnitude to masks.
         precision: one of `keras_sep.tflite.PRECISIONS`.
-        samples: inputs of the signature by name, from real music; for int8 alone.
         provenance: anything to keep in the file's metadata, such as the training data.
 
     Raises:
-        ValueError: a network that is not online, an unknown graph or precision, or int8 without samples.
+        ValueError: a network that is not online, or an unknown graph or precision.
 
     Examples:
         >>> from keras_sep import Separator
@@ -52,12 +47,8 @@ def convert(
     for name, value, known in (("graph", graph, GRAPHS), ("precision", precision, PRECISIONS)):
         if value not in known:
             raise ValueError(f"convert: {name} must be one of {', '.join(known)}. Received: {name}={value!r}")
-    if precision in CALIBRATED and samples is None:
-        raise ValueError(f"convert: {precision} takes its ranges from samples of real music. Received: samples=None")
     path, module = Path(path), GRAPHS[graph](network)
-    content = add_metadata(
-        quantise(to_float32(module), precision, samples), describe(module, path.stem, precision, provenance)
-    )
+    content = add_metadata(quantise(to_float32(module), precision), describe(module, path.stem, precision, provenance))
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         part.write_bytes(content)

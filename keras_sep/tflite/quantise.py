@@ -1,4 +1,4 @@
-"""Quantisation of a float32 file to float16, dynamic_int8 or int8, by ai-edge-quantizer.
+"""Quantisation of a float32 file to float16 or dynamic_int8, by ai-edge-quantizer.
 
 Only what multiplies with the network's weights is quantised, CONV_2D and FULLY_CONNECTED: all but a hundredth of the
 work and nearly all bytes. The rest stays float32, because rounding there is audible: the linear magnitude falls by
@@ -9,42 +9,31 @@ whose inverse transform is rounded to 8 bits are 15 dB from those of Keras.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_sep.tflite.drop_unit_reshapes import drop_unit_reshapes
 from keras_sep.tflite.flatbuffer import kind, pack, unpack
 from keras_sep.tflite.inverse_dft import SCOPE
 
-PRECISIONS = ("float32", "float16", "dynamic_int8", "int8")
-CALIBRATED = ("int8",)
+PRECISIONS = ("float32", "float16", "dynamic_int8")
 _OPS, _TYPES = schema.BuiltinOperator, schema.TensorType
 # Least version of an operator that computes with these types (input, kernel; channels have a scale each): TensorFlow
 # Lite's op_version.cc. It has 4 for FULLY_CONNECTED of int8 alone, whose runtimes take one scale for all channels.
 _VERSIONS = {
     (_OPS.CONV_2D, _TYPES.FLOAT32, _TYPES.INT8): 5,
-    (_OPS.CONV_2D, _TYPES.INT8, _TYPES.INT8): 3,
     (_OPS.FULLY_CONNECTED, _TYPES.FLOAT32, _TYPES.INT8): 12,
-    (_OPS.FULLY_CONNECTED, _TYPES.INT8, _TYPES.INT8): 12,
     (_OPS.DEQUANTIZE, _TYPES.FLOAT16, None): 3,
-    (_OPS.DEQUANTIZE, _TYPES.INT8, None): 2,
 }
 
 
-def quantise(content: bytes, precision: str, samples: Iterable[Mapping[str, np.ndarray]] | None = None) -> bytes:
+def quantise(content: bytes, precision: str) -> bytes:
     """Returns the same file in another precision, without metadata.
 
     Args:
         content: bytes of a float32 file with the signature `step`.
-        precision: one of `PRECISIONS`. float16: weights; dynamic_int8: weights, and activations as they come; int8:
-            weights, and activations in ranges taken from `samples`.
-        samples: inputs of the signature by name; needed by int8.
-
-    Raises:
-        ValueError: int8 without samples.
+        precision: one of `PRECISIONS`. float16: weights; dynamic_int8: weights, and activations as they come.
 
     Examples:
         >>> from keras_sep.models import OrUnet
@@ -69,61 +58,18 @@ def quantise(content: bytes, precision: str, samples: Iterable[Mapping[str, np.n
             weight_tensor_config=half, compute_precision=float_precision, explicit_dequantize=True
         )
         algorithm = "float_casting"
-    elif precision == "dynamic_int8":
-        config = qtyping.OpQuantizationConfig(
-            weight_tensor_config=weights, compute_precision=qtyping.ComputePrecision.INTEGER
-        )
     else:
         config = qtyping.OpQuantizationConfig(
-            activation_tensor_config=qtyping.TensorQuantizationConfig(8, symmetric=False),
-            weight_tensor_config=weights,
-            compute_precision=qtyping.ComputePrecision.INTEGER,
+            weight_tensor_config=weights, compute_precision=qtyping.ComputePrecision.INTEGER
         )
     work = quantizer.Quantizer(bytearray(content))
     for operation in (names.CONV_2D, names.FULLY_CONNECTED):
         work.update_quantization_recipe(".*", operation, config, algorithm)
     # The inverse transform multiplies with constants, too.
     work.update_quantization_recipe(f"(^|/){SCOPE}/", names.FULLY_CONNECTED, algorithm_key="no_quantize")
-    ranges = None
-    if precision in CALIBRATED:
-        if samples is None:
-            raise ValueError(f"{precision}: expected music to calibrate with (--data). Received: none")
-        ranges = _ranges(content, work.get_quantization_recipe(), samples)
-    rounded = bytes(work.quantize(ranges, enable_progress_bar=False, enable_progress_report=False).quantized_model)
+    rounded = bytes(work.quantize(enable_progress_bar=False, enable_progress_report=False).quantized_model)
     # In a final stage, because the quantiser does not know what is left over when an operator goes.
-    return _state_versions(drop_unit_reshapes(_float_outputs(rounded)))
-
-
-def _ranges(content: bytes, recipe: Any, samples: Iterable[Mapping[str, np.ndarray]]) -> Any:
-    """Finds the smallest and largest number of each tensor in all samples.
-
-    `Quantizer.calibrate` takes moving averages instead: loud music would be clipped.
-    """
-    from ai_edge_quantizer import calibrator, recipe_manager
-    from ai_edge_quantizer.utils.qsv_utils import min_max_update
-
-    manager = recipe_manager.RecipeManager()
-    manager.load_quantization_recipe(recipe)
-    work = calibrator.Calibrator(content, num_threads=1, qsv_update_func=min_max_update)
-    work.calibrate({"step": [dict(inputs) for inputs in samples]}, manager)
-    return work.get_model_qsvs()
-
-
-def _float_outputs(content: bytes) -> bytes:
-    """Returns the same file with the signature's outputs as they are computed.
-
-    A new state is also the input of a product. The quantiser rounds it for that product, and then makes the rounded
-    state the graph's output, which is not the tensor that the signature names: its data would be null.
-    """
-    model = unpack(content)
-    (graph,), (signature,) = model.subgraphs, model.signatureDefs
-    named = [output.tensorIndex for output in signature.outputs]
-    if set(named) == set(graph.outputs):
-        return content
-    graph.outputs = named
-    used = {*named, *(index for op in graph.operators for index in op.inputs)}
-    graph.operators = [op for op in graph.operators if used.intersection(op.outputs)]
-    return pack(model)
+    return _state_versions(drop_unit_reshapes(rounded))
 
 
 def _state_versions(content: bytes) -> bytes:

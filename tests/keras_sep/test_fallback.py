@@ -79,7 +79,7 @@ def test_the_order_is_that_of_preference_however_they_were_published():
         candidates = dataclasses.replace(preset, files=files).candidates
         assert [(file.graph, file.precision) for file in candidates()] == kinds
         assert [file.precision for file in candidates("waveform")] == list(presets.PREFERENCE)
-        assert [file.graph for file in candidates(None, "int8")] == ["mask", "waveform"]
+        assert [file.graph for file in candidates(None, "float16")] == ["mask", "waveform"]
     with pytest.raises(
         ModelFileError, match=rf"{DEFAULT_PRESET}: expected one of .*mask dynamic_int8.*\. Received: mask float32$"
     ):

@@ -38,7 +38,6 @@ from tests.support.conversion import (
     Permuted,
     as_if_trained,
     entry,
-    probe_calibration,
     read_list,
     tflite_files,
 )
@@ -60,7 +59,7 @@ def test_four_files_by_default():
 
 def test_the_summary_lists_what_is_there(converted):
     listed = {file["file"] for file in read_list(converted)["files"]}
-    assert len(listed) == 9
+    assert len(listed) == 2 * len(PRECISIONS) + 1  # one .onnx
     assert listed | {"small.json", "small.keras"} == {path.name for path in converted.iterdir()}
 
 
@@ -182,36 +181,28 @@ def test_a_preset_may_hold_every_precision():
     assert set(PREFERENCE) == set(PRECISIONS)
 
 
-def test_a_file_says_how_good_it_is_and_what_calibrated_it(files):
-    least = {"float32": 100, "float16": 50, "dynamic_int8": 20, "int8": 30}
+def test_a_file_says_how_good_it_is(files):
+    least = {"float32": 100, "float16": 50, "dynamic_int8": 20}
     for (_, precision), file in files.items():
         metadata = read_metadata(file["path"].read_bytes())
         assert metadata["agreement"] == file["agreement"]
-        assert ("calibration" in metadata) == (precision == "int8")
         assert file["agreement"]["snr_db"] > least[precision]
 
 
 def test_rounding_is_there(files):
     """Otherwise the table above would be one of float files."""
     for graph in GRAPHS:
-        assert files[graph, "int8"]["agreement"]["snr_db"] < files[graph, "float16"]["agreement"]["snr_db"] - 5
-    tensors = Interpreter(model_path=str(files["mask", "int8"]["path"])).get_tensor_details()
-    assert sum(tensor["dtype"] == np.int8 for tensor in tensors) > 20
+        assert files[graph, "dynamic_int8"]["agreement"]["snr_db"] < files[graph, "float16"]["agreement"]["snr_db"] - 5
+    tensors = Interpreter(model_path=str(files["mask", "dynamic_int8"]["path"])).get_tensor_details()
+    assert sum(tensor["dtype"] == np.int8 for tensor in tensors) > 10
 
 
 @pytest.mark.slow("quantises a network with memories")
 def test_loudness_memories_and_shares_are_not_rounded(tmp_path):
     """The linear magnitude before and after the loudness, states of bins, the quotient of the masks; four views."""
     model = small_network(4, BinMemoryUnet, FOUR_VIEWS)
-    for file in convert(model, tmp_path, "all", precisions=("int8",), calibration=probe_calibration()):
+    for file in convert(model, tmp_path, "all", precisions=("dynamic_int8",)):
         assert file["agreement"]["snr_db"] > 30
-
-
-def test_a_quiet_waveform_is_not_lost(files, small_model):
-    """The stems of an int8 file are float: in 8 bits, with ranges of loud music, soft music would be silence."""
-    quiet = (1e-3 * probe_calibration().check).astype(np.float32)
-    agreement = check_file(files["waveform", "int8"]["path"], small_model, "int8", quiet)
-    assert agreement.snr_db > 25
 
 
 @pytest.fixture
@@ -228,28 +219,27 @@ def instead(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("integers", "int8: expected at least .* dB SNR"),
-        ("wrong-calibration", "int8: expected at least .* dB SNR"),
-        ("other-model", "int8: expected at least .* dB SNR"),
+        ("other-waveform", "dynamic_int8: expected at least .* dB SNR"),
+        ("other-mask", "dynamic_int8: expected at least .* dB SNR"),
         ("not-finite", "not finite"),
     ],
 )
 def test_a_sabotaged_file_is_refused(sabotaged_files, small_model, name, message, tmp_path, instead):
-    """A waveform graph whose stems are integers; one calibrated with music that is too quiet; not the network."""
+    """Another network's; one whose outputs are NaN."""
     file = next(file for file in read_list(sabotaged_files)["files"] if file["file"] == f"{name}.tflite")
     instead((sabotaged_files / file["file"]).read_bytes())
-    only = {"graphs": (file["graph"],), "precisions": (file["precision"],), "calibration": probe_calibration()}
+    only = {"graphs": (file["graph"],), "precisions": (file["precision"],)}
     with pytest.raises(VerificationError, match=message):
         convert(small_model, tmp_path, "bad", **only)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_sound_int8_file_is_not_refused(converted, small_model, tmp_path, instead):
+def test_a_sound_file_in_8_bits_is_not_refused(converted, small_model, tmp_path, instead):
     """The same way for one that is as it should be: what is refused above is refused for what it is."""
-    instead((converted / "small-mask-int8.tflite").read_bytes())
-    only = {"graphs": ("mask",), "precisions": ("int8",), "calibration": probe_calibration()}
+    instead((converted / "small-mask-dynamic_int8.tflite").read_bytes())
+    only = {"graphs": ("mask",), "precisions": ("dynamic_int8",)}
     (file,) = convert(small_model, tmp_path, "good", **only)
-    assert file["agreement"] == tflite_files(converted)["mask", "int8"]["agreement"]
+    assert file["agreement"] == tflite_files(converted)["mask", "dynamic_int8"]["agreement"]
 
 
 @pytest.mark.slow("converts a network twice in float16")
@@ -268,13 +258,11 @@ def test_a_permuted_state_is_refused(tmp_path, monkeypatch):
 @pytest.mark.slow("converts an LSTM in two precisions")
 def test_the_lstm_too(tmp_path):
     model = small_network(8, Lstm)
-    files = convert(model, tmp_path, "lstm", precisions=("float16", "int8"), calibration=probe_calibration())
+    files = convert(model, tmp_path, "lstm", precisions=("float16", "dynamic_int8"))
     assert len(files) == 4
 
 
 def test_what_cannot_be_is_said(small_model, tmp_path, capsys):
-    with pytest.raises(ValueError, match=r"int8: expected music .*--data"):
-        convert(small_model, tmp_path, "no", precisions=("int8",))
     with pytest.raises(ValueError, match="nothing to write of mask in float32"):
         convert(small_model, tmp_path, "no", graphs=("mask",), precisions=("float32",), formats=())
     with pytest.raises(ValueError, match=r"the only \.onnx file"):
@@ -283,14 +271,14 @@ def test_what_cannot_be_is_said(small_model, tmp_path, capsys):
         assert cli.main(["convert", "run", "-o", "out", f"--{option}", value]) == 1
         assert f"--{option}: expected some of " in (said := capsys.readouterr().err)
         assert said.endswith(f". Received: {value}\n")
-    assert cli.main(["convert", "run", "-o", "out", "--precisions", "int16x8"]) == 1
-    assert f"expected some of {', '.join(PRECISIONS)}. Received: int16x8" in capsys.readouterr().err
+    assert cli.main(["convert", "run", "-o", "out", "--precisions", "int8"]) == 1
+    assert f"expected some of {', '.join(PRECISIONS)}. Received: int8" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_int8_of_another_model_is_refused(files):
+def test_a_file_in_8_bits_of_another_model_is_refused(files):
     with pytest.raises(VerificationError, match="dB SNR"):
-        check_file(files["mask", "int8"]["path"], as_if_trained(seed=6), "int8", probe_calibration().check)
+        check_file(files["mask", "dynamic_int8"]["path"], as_if_trained(seed=6), "dynamic_int8")
 
 
 # ONNX.

@@ -116,7 +116,7 @@ def test_a_refusal_must_be_expected(against, known, monkeypatch):
         return known[path.name]
 
     monkeypatch.setattr(runtimes, "stream", stream)
-    for options, expected in ((["--may-refuse", "int8,dynamic_int8"], 0), (["--may-refuse", "int8"], 1), ([], 1)):
+    for options, expected in ((["--may-refuse", "float32,dynamic_int8"], 0), (["--may-refuse", "float32"], 1), ([], 1)):
         status, rows = against(*options)
         assert status == expected
         assert "| runs |" in rows[f"{DEFAULT_PRESET}-mask-float16.tflite"]

@@ -28,7 +28,7 @@ def test_size_m_is_the_paper_s():
 
 @pytest.mark.slow("converts LSTM layers to four files")
 def test_the_files_are_keras(tmp_path):
-    """The file through the user's API against Keras, whole and in blocks; float32 within 1e-4, int8 by its SNR."""
+    """The file through the user's API against Keras, whole and in blocks; float32 within 1e-4, the other by its SNR."""
     network = small_network(8, Lstm)
     files = convert(network, tmp_path, "lstm")
     converted = {(file["graph"], file["precision"]): tmp_path / file["file"] for file in files}

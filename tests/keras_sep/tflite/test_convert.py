@@ -65,10 +65,6 @@ def test_a_waveform_graph_in_8_bits_by_default(or_unet, tmp_path):
     [
         ({"graph": "masks"}, r"convert: graph must be one of mask, waveform\. Received: graph='masks'"),
         ({"precision": "int4"}, r"convert: precision must be one of float32, .*int8\. Received: precision='int4'"),
-        (
-            {"graph": "mask", "precision": "int8"},
-            r"convert: int8 takes its ranges from samples of real music\. Received: samples=None",
-        ),
     ],
 )
 def test_what_cannot_be_is_said_and_nothing_is_written(or_unet, tmp_path, options, message):

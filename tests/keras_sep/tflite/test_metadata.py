@@ -19,8 +19,8 @@ def plain(float_files) -> bytes:
 
 
 def test_a_file_says_what_it_is(bin_memory_unet, plain):
-    about = describe(MaskCore(bin_memory_unet), "mine", "int8", {"songs": ["one"]})
-    assert (about["name"], about["graph"], about["precision"]) == ("mine", "mask", "int8")
+    about = describe(MaskCore(bin_memory_unet), "mine", "dynamic_int8", {"songs": ["one"]})
+    assert (about["name"], about["graph"], about["precision"]) == ("mine", "mask", "dynamic_int8")
     assert about["parameters"] == bin_memory_unet.count_params()
     assert StreamSpec.from_dict(about["spec"]) == FOUR_VIEWS
     found = read_metadata(add_metadata(plain, about))

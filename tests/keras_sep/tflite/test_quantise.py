@@ -10,28 +10,14 @@ from ai_edge_litert.interpreter import Interpreter
 from common.scores import snr_db
 from keras_sep import list_presets
 from keras_sep.tflite.flatbuffer import kind, unpack
-from keras_sep.tflite.quantise import CALIBRATED, PRECISIONS, quantise
+from keras_sep.tflite.quantise import PRECISIONS, quantise
 from tests.support.conversion import KNOWN_OPS
 from tests.support.tflite import OPS, count, kinds, run_steps
 
 TYPES = schema.TensorType
 PRODUCTS = (OPS.CONV_2D, OPS.FULLY_CONNECTED)
 KINDS = [("OrUnet", "waveform"), ("BinMemoryUnet", "mask"), ("BinMemoryUnet", "waveform")]
-LEAST_DB = {"float16": 50, "dynamic_int8": 35, "int8": 30}
-
-
-def samples(content: bytes, count: int = 40, scale: float = 1.0) -> list[dict[str, np.ndarray]]:
-    """Inputs of a file's signature while it streams noise, that of `run_steps` and more; its states are real ones."""
-    runner = Interpreter(model_content=content, num_threads=1).get_signature_runner("step")
-    details, rng = runner.get_input_details(), np.random.default_rng(3)
-    states = {name: np.zeros(d["shape"], np.float32) for name, d in details.items() if name.startswith("state_")}
-    found = []
-    for _ in range(count):
-        other = {n: rng.uniform(0, scale, d["shape"]).astype(np.float32) for n, d in details.items() if n not in states}
-        found.append({**other, **states})
-        outputs = runner(**found[-1])
-        states = {name: outputs[f"new_{name}"] for name in states}
-    return found
+LEAST_DB = {"float16": 50, "dynamic_int8": 35}
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +28,7 @@ def quantised(float_files):
     def make(network: str, graph: str, precision: str) -> bytes:
         key = network, graph, precision
         if key not in made:
-            content = float_files[network, graph]
-            made[key] = quantise(content, precision, samples(content) if precision in CALIBRATED else None)
+            made[key] = quantise(float_files[network, graph], precision)
         return made[key]
 
     return make
@@ -91,10 +76,9 @@ def test_float32_has_the_same_bits(float_files):
 
 
 def test_products_with_weights_are_in_8_bits(quantised):
-    for precision, activation in (("dynamic_int8", TYPES.FLOAT32), ("int8", TYPES.INT8)):
-        found = tensors_of(quantised("BinMemoryUnet", "mask", precision), PRODUCTS)
-        assert len(found) == 17
-        assert all(types == [activation, TYPES.INT8] for _, types in found)
+    found = tensors_of(quantised("BinMemoryUnet", "mask", "dynamic_int8"), PRODUCTS)
+    assert len(found) == 17
+    assert all(types == [TYPES.FLOAT32, TYPES.INT8] for _, types in found)
 
 
 def test_the_inverse_transform_is_not_rounded(quantised):
@@ -105,37 +89,13 @@ def test_the_inverse_transform_is_not_rounded(quantised):
         assert len(found) > len(inverse)
 
 
-def test_states_are_not_rounded(quantised):
-    """An int8 file hands out the sum that the GRU computed, not what the next product hears of it."""
-    content = quantised("BinMemoryUnet", "mask", "int8")
-    model = unpack(content)
-    (graph,), (signature,) = model.subgraphs, model.signatureDefs
-    assert {output.tensorIndex for output in signature.outputs} == set(graph.outputs)
-    makers = {index: kind(model, op) for op in graph.operators for index in op.outputs}
-    assert OPS.DEQUANTIZE not in {makers[index] for index in graph.outputs}
-    for name, value in run_steps(content, 30).items():
-        if name == "new_state_3":  # of the bottleneck's GRU
-            assert len(np.unique(value)) == value.size
-
-
 def test_nothing_is_computed_that_nobody_reads(quantised):
     for network, graph in KINDS:
-        model = unpack(quantised(network, graph, "int8"))
+        model = unpack(quantised(network, graph, "dynamic_int8"))
         (subgraph,) = model.subgraphs
         read = {*subgraph.outputs, *(index for op in subgraph.operators for index in op.inputs)}
         for op in subgraph.operators:
             assert read.intersection(op.outputs), subgraph.tensors[op.outputs[0]].name
-
-
-def test_ranges_hold_the_loudest_of_all_samples(float_files):
-    """A moving average would have forgotten loud music that came before soft music."""
-    content = float_files["OrUnet", "mask"]
-    loud, soft = samples(content), samples(content, scale=1e-3)
-    expected = run_steps(content, 30)["vocals_mask"]
-    after = snr_db(expected, run_steps(quantise(content, "int8", loud + soft), 30)["vocals_mask"])
-    only_soft = snr_db(expected, run_steps(quantise(content, "int8", soft), 30)["vocals_mask"])
-    assert after > LEAST_DB["int8"]
-    assert only_soft < after - 10
 
 
 def versions(content: bytes) -> dict[int, set[int]]:
@@ -178,22 +138,12 @@ def test_operators_have_tensorflows_versions_so_that_old_runtimes_refuse_them(qu
         assert versions(quantised(network, graph, precision)) == expected
 
 
-def test_operators_of_int8_are_refused_by_runtimes_that_know_one_scale_alone(quantised):
-    for network, graph in KINDS:
-        assert versions(quantised(network, graph, "int8"))[OPS.FULLY_CONNECTED] == {12}
-
-
 @pytest.mark.parametrize(
     "file", [file for preset in list_presets() for file in preset.files], ids=lambda file: file.file
 )
 def test_shipped_files_have_these_versions(file):
     expected = {"dynamic_int8": {OPS.CONV_2D: {5}, OPS.FULLY_CONNECTED: {12}}, "float16": {OPS.DEQUANTIZE: {3}}}
     assert versions(file.path().read_bytes()) == expected[file.precision]
-
-
-def test_int8_needs_music(float_files):
-    with pytest.raises(ValueError, match=r"int8: expected music to calibrate with \(--data\)\. Received: none"):
-        quantise(float_files["OrUnet", "mask"], "int8")
 
 
 def test_quantising_says_nothing(float_files, capfd):
