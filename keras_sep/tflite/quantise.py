@@ -20,7 +20,7 @@ from keras_sep.tflite.inverse_dft import SCOPE
 PRECISIONS = ("float32", "float16", "dynamic_int8")
 _OPS, _TYPES = schema.BuiltinOperator, schema.TensorType
 # Least version of an operator that computes with these types (input, kernel; channels have a scale each): TensorFlow
-# Lite's op_version.cc. It has 4 for FULLY_CONNECTED of int8 alone, whose runtimes take one scale for all channels.
+# Lite's op_version.cc.
 _VERSIONS = {
     (_OPS.CONV_2D, _TYPES.FLOAT32, _TYPES.INT8): 5,
     (_OPS.FULLY_CONNECTED, _TYPES.FLOAT32, _TYPES.INT8): 12,
@@ -35,6 +35,9 @@ def quantise(content: bytes, precision: str) -> bytes:
         content: bytes of a float32 file with the signature `step`.
         precision: one of `PRECISIONS`. float16: weights; dynamic_int8: weights, and activations as they come.
 
+    Raises:
+        ValueError: an unknown precision.
+
     Examples:
         >>> from keras_sep.models import OrUnet
         >>> from keras_sep.tflite.converter import to_float32
@@ -44,6 +47,8 @@ def quantise(content: bytes, precision: str) -> bytes:
         >>> len(quantise(content, "dynamic_int8")) < len(content)
         True
     """
+    if precision not in PRECISIONS:
+        raise ValueError(f"quantise: expected one of {', '.join(PRECISIONS)}. Received: {precision}")
     if precision == "float32":
         return drop_unit_reshapes(content)
     from ai_edge_quantizer import qtyping, quantizer

@@ -146,6 +146,11 @@ def test_shipped_files_have_these_versions(file):
     assert versions(file.path().read_bytes()) == expected[file.precision]
 
 
+def test_an_unknown_precision_is_refused(float_files):
+    with pytest.raises(ValueError, match=r"quantise: expected one of float32, float16, dynamic_int8\. Received: int8"):
+        quantise(float_files["OrUnet", "mask"], "int8")
+
+
 def test_quantising_says_nothing(float_files, capfd):
     quantise(float_files["OrUnet", "mask"], "dynamic_int8")
     assert capfd.readouterr().out == ""
