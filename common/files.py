@@ -54,10 +54,11 @@ def write_json(path: Path, value: object) -> None:
 
 
 @contextmanager
-def locked(folder: Path, command: str) -> Iterator[None]:
+def locked(folder: Path, command: str) -> Iterator[IO[str]]:
     """Keeps other processes out of a folder, which is created if needed, until the context ends.
 
-    The system releases the lock of a process that is killed.
+    The system releases the lock of a process that is killed. If the folder is deleted, the lock locks nothing any more:
+    `is_there` of the file that is yielded tells.
 
     Args:
         folder: folder to write to; holds a hidden file meanwhile.
@@ -76,16 +77,26 @@ def locked(folder: Path, command: str) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as file:
-        if not _lock(file):
+        # Another process may have removed the file, with its lock, since it was opened here.
+        if not _lock(file) or not is_there(file):
             raise ValueError(
                 f"{folder}: expected a folder that no other process writes to. Received: one that another {command} "
                 "is writing to; take another --out, or wait"
             )
         try:
-            yield
+            yield file
         finally:
-            with suppress(OSError):  # the folder has been deleted, or Windows keeps an open file
-                os.unlink(file.name)
+            if is_there(file):
+                with suppress(OSError):  # Windows keeps an open file
+                    os.unlink(file.name)
+
+
+def is_there(file: IO[str]) -> bool:
+    """Returns whether an open file is still the one of its name: neither removed nor replaced."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(file.name))
+    except OSError:
+        return False
 
 
 def _lock(file: IO[str]) -> bool:

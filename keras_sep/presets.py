@@ -52,7 +52,7 @@ class ModelFile:
     file: str
     sha256: str
     bytes: int
-    agreement: dict[str, float]  # with the float Keras model, see export/verification/agreement.py
+    agreement: dict[str, float]  # with the float Keras model, see export/accuracy/agreement.py
     quality: dict[str, Any] = field(default_factory=dict)  # on real songs, see export/verification/verify.py
 
     def path(self) -> Path:

@@ -47,7 +47,8 @@ def file_table(figures: dict[str, Any]) -> str:
         "RTF: p50 in the time of the audio it covers. RSS: added by loading and running one file. GFLOP/s: "
         "convolutions and matrix products of the network alone; a waveform step also does its Fourier transforms in "
         "that time, a mask step leaves them to the caller. Of sgemm peak: relative to the float32 product above; 8-bit "
-        "products are faster, so more than 100 % is possible. SDR: dB against the true stems, of the file as it streams."
+        "products are faster, so more than 100 % is possible. SDR: dB against the true stems, of the file as it "
+        "streams."
     )
     if any(row["random"] for row in figures["files"]):
         notes += " random: untrained weights, for the cost alone."

@@ -9,8 +9,8 @@ from typing import Any
 
 MAX_ERROR = {"float32": 1e-4}  # of masks and samples, absolute
 # SNR of the vocals, in every window of `verify`; `FIRST_STEP` and `LONG` are exceptions. In float16 the paper's network
-# reaches 60 dB. In a network with bin memories one rounded weight affects a state at every position: those of 0.1, on all
-# bins, reached 45 to 52 dB at the worst place of a song, and lost less than 0.01 dB of SDR.
+# reaches 60 dB. In a network with bin memories one rounded weight affects a state at every position: those of 0.1, on
+# all bins, reached 45 to 52 dB at the worst place of a song, and lost less than 0.01 dB of SDR.
 MIN_SNR_DB = {"float32": 100.0, "float16": 45.0, "dynamic_int8": 20.0}
 # (steps, dB): after this many steps, this SNR is enough in float32. Recurrent units that remember for minutes add up
 # the rounding of every step: Keras in float32 against Keras in float64 reaches 117 dB after 2000 steps, 98.5 dB after

@@ -128,7 +128,7 @@ def _wanted(
         result.append(("mask", "float32", "onnx"))
     if not result:
         raise ValueError(f"nothing to write of {', '.join(graphs)} in {', '.join(precisions)}")
-    return sorted(result, key=lambda wanted: graphs.index(wanted[0]))
+    return sorted(dict.fromkeys(result), key=lambda wanted: graphs.index(wanted[0]))
 
 
 def _checked(plain: bytes, network: OnlineNetwork, target: Path, about: dict[str, Any]) -> tuple[bytes, Agreement]:

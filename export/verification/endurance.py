@@ -26,7 +26,7 @@ from common.files import require_folder, sha256_of, write_text
 from common.markdown import decibels, table
 from common.memory import resident_mb
 from common.scores import snr_db
-from export.data.song_stems import read_stems, song_folders
+from export.data.songs import read_stems, song_folders
 from keras_sep.presets import DEFAULT_PRESET, get_preset
 from keras_sep.separator import StreamingSeparator
 from keras_sep.spec import StreamSpec
@@ -48,11 +48,12 @@ MAX_SILENCE = 1e-6  # −120 dB full scale
 
 _RECORD = """# Endurance
 
-Written by `python -m export endure FILE… --write docs/results/endurance.md`, which replaces the sections of these files. The example song
-is repeated (with `--data`, test songs). In each round, passages of 10 s are compared with a fresh stream that began 30 s before them,
-and with the true stems. A row covers the time since the row before: lowest SNR; lowest SDR, voice / accompaniment, one ratio over the
-passages, which does not compare with the scores of songs; largest state; median and longest step; memory of the process. Half way the
-stream gets a second of NaN, a step that is not finite, and a silence.
+Written by `python -m export endure FILE… --write docs/results/endurance.md`, which replaces the sections of these
+files. The example song is repeated (with `--data`, test songs). In each round, passages of 10 s are compared with a
+fresh stream that began 30 s before them, and with the true stems. A row covers the time since the row before: lowest
+SNR; lowest SDR, voice / accompaniment, one ratio over the passages, which does not compare with the scores of songs;
+largest state; median and longest step; memory of the process. Half way the stream gets a second of NaN, a step that
+is not finite, and a silence.
 """
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from common.files import written_beside
 from common.scores import median_sdr
-from export.data.song_stems import Song
+from export.data.songs import Song
 from export.verification.measure import Advance, read_stream, stem_windows, windows
 from keras_sep.inference import MaskStream, separate
 from keras_sep.models import OnlineNetwork

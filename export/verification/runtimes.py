@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
 from common import example_song
 from common.files import written_beside
@@ -58,9 +57,8 @@ def stream(path: Path, seconds: float) -> Array:
     """Streams `seconds` of the example song through a file; returns the stems, including those of the flush."""
     separator = StreamingSeparator(model=path)
     rate = separator.spec.sample_rate
-    mixture, _ = soundfile.read(
-        example_song.MIXTURE, round(seconds * rate), round(START_S * rate), dtype="float32", always_2d=True
-    )
+    song = example_song.example_song(rate, separator.spec.num_channels)
+    mixture = song[round(START_S * rate) :][: round(seconds * rate)]
     parts = [separator.push(mixture[i : i + BLOCK]) for i in range(0, len(mixture), BLOCK)]
     parts.append(separator.flush())
     return np.stack([np.concatenate([part[source] for part in parts]) for source in separator.spec.sources])
@@ -100,7 +98,7 @@ def against(golden: Path, files: list[Path], may_refuse: Iterable[str] = ()) -> 
         with np.load(golden) as kept:
             about = json.loads(str(kept["about"]))
             expected = {name: kept[name] for name in kept.files if name != "about"}
-    except (KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"{golden}: expected a file that --write made. Received: {error}") from error
     print(f"{where()}, against {about['where']}: {about['seconds']:g} s of the example song, streamed\n")
     rows, good = [], True

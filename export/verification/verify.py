@@ -34,7 +34,7 @@ from export.accuracy.gates import is_builtin, reasons
 from export.accuracy.quality import quality_of
 from export.conversion import onnx_graph
 from export.conversion.float_network import read_summary, require_network
-from export.data.song_stems import Song, read_test_songs
+from export.data.songs import Song, read_test_songs
 from export.verification.measure import measure_song, measure_stream
 from export.verification.measurement_pool import measure_all
 from export.verification.ops import count_ops, delegated
@@ -44,6 +44,7 @@ from keras_sep.metadata import read_metadata
 from keras_sep.models import OnlineNetwork
 from keras_sep.spec import StreamSpec
 from keras_sep.tflite.metadata import add_metadata
+from keras_sep.tflite.quantise import PRECISIONS
 
 SECONDS, STEPS, JOBS = 90, 20000, 2
 SDR = "BSS Eval v4, 1 s frames; median over a song's voice-active frames, mean over songs"
@@ -136,6 +137,8 @@ class _Cache:
 
 def _refusal(path: Path, file: dict[str, Any], spec: StreamSpec) -> list[str]:
     """Returns why a file is not measured: `convert` did not write it, or it needs more than builtin ops; else []."""
+    if file["precision"] not in PRECISIONS:  # one of an earlier version
+        return [f"expected a precision of {', '.join(PRECISIONS)}. Received: {file['precision']}"]
     try:
         content = path.read_bytes()
     except OSError as error:

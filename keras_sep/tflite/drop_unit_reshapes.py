@@ -16,7 +16,7 @@ from keras_sep.tflite.flatbuffer import kind, pack, unpack
 
 _OPS = schema.BuiltinOperator
 # What does the same to a tensor with one more axis of length 1 in front.
-_ANY_RANK = (_OPS.RESHAPE, _OPS.CONCATENATION, _OPS.SQRT, _OPS.LOGISTIC, _OPS.QUANTIZE, _OPS.DEQUANTIZE)
+_ANY_RANK = (_OPS.RESHAPE, _OPS.CONCATENATION, _OPS.SQRT, _OPS.LOGISTIC)
 
 
 def drop_unit_reshapes(content: bytes) -> bytes:

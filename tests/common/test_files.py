@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from common import files
 from common.files import locked, sha256_of, write_json, write_text, written_beside
 from tests.support.paths import ROOT
 
@@ -76,3 +77,19 @@ def test_a_folder_is_locked_while_a_process_lives(tmp_path):
     with locked(folder, "train"), pytest.raises(ValueError, match="expected a folder"), locked(folder, "train"):
         pass
     assert not list(folder.iterdir())
+
+
+def test_a_lock_that_its_holder_has_removed_is_none(tmp_path, monkeypatch):
+    """It was opened while the holder had it, and locked when the holder had ended."""
+
+    def late(file):
+        os.unlink(file.name)
+        return original(file)
+
+    original = files._lock
+    monkeypatch.setattr(files, "_lock", late)
+    with (
+        pytest.raises(ValueError, match="expected a folder that no other process writes to"),
+        locked(tmp_path, "train"),
+    ):
+        pass

@@ -17,9 +17,11 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import IO
 
 import keras
 
+from common.files import is_there
 from common.runs import Row, read_history
 
 
@@ -66,19 +68,23 @@ class RefuseNan(keras.callbacks.Callback):
 
 
 class RefuseVanishedRun(keras.callbacks.Callback):
-    """End of a run whose folder was deleted, which TensorBoard would make anew without its configuration.
+    """End of a run whose folder was deleted: TensorBoard would make it anew, or another run may have taken its place.
+
+    Args:
+        run: its folder.
+        lock: the file that locks it, see `common.files.locked`; None for one of several processes.
 
     Raises:
         ValueError: names the folder.
     """
 
-    def __init__(self, run: Path):
+    def __init__(self, run: Path, lock: IO[str] | None = None):
         super().__init__()
-        self.run = run
+        self.run, self.lock = run, lock
 
     def on_epoch_end(self, epoch, logs=None):
-        if not (self.run / "config.json").exists():
-            raise ValueError(f"{self.run}: expected the run's config.json. Received: none, it has been deleted")
+        if not (self.run / "config.json").exists() or (self.lock and not is_there(self.lock)):
+            raise ValueError(f"{self.run}: expected the folder of this run. Received: none, it has been deleted")
 
 
 class SaveBestNetwork(keras.callbacks.Callback):

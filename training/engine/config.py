@@ -116,7 +116,7 @@ class DataConfig:
         steps_per_epoch: most steps between two validations and checkpoints, ≥ 1.
         validation_segments: number of fixed validation segments, ≥ 1.
         licences: "all", or "free" for only those recordings that anybody may use.
-        seed: seed of initial weights, mixing and held-out songs, ≥ 0.
+        seed: seed of initial weights and mixing, ≥ 0.
     """
 
     segment_frames: int = 256

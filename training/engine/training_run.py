@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import keras
 import numpy as np
@@ -82,7 +82,7 @@ def train(
     begin, processes = time.monotonic(), these_processes()
     run.mkdir(parents=True, exist_ok=True)
     # Of several processes, those that a loss has stopped may still be ending when others go on in their place.
-    with locked(run, "train") if processes.count == 1 else nullcontext():
+    with locked(run, "train") if processes.count == 1 else nullcontext() as lock:
         facts = {**config.to_dict(), "dataset": dataset, **_teacher_facts(config), **init_facts(config.model.init)}
         _check_same_run(facts, run)
         if _is_finished(config, run):
@@ -164,7 +164,7 @@ def train(
                 epochs=config.epochs,
                 validation_data=processes.shares(validation, config.data.batch_size),
                 validation_batch_size=config.data.batch_size // processes.count,
-                callbacks=_callbacks(config, run, history, clock, deadline, processes),
+                callbacks=_callbacks(config, run, lock, history, clock, deadline, processes),
                 shuffle=False,
                 verbose=2 if processes.is_first else 0,
             )
@@ -231,6 +231,7 @@ def _restore(model: Separation, checkpoint: Path) -> int:
 def _callbacks(
     config: TrainConfig,
     run: Path,
+    lock: IO[str] | None,
     history: list[Row],
     clock: WaitClock,
     deadline: float | None,
@@ -242,7 +243,7 @@ def _callbacks(
     result: list[keras.callbacks.Callback] = [average] if average else []
     result += [
         callbacks.RefuseNan(),
-        callbacks.RefuseVanishedRun(run),
+        callbacks.RefuseVanishedRun(run, lock),
         callbacks.SaveBestNetwork(run / "best.keras", best, average, writes=processes.is_first),
     ]
     if processes.is_first:
@@ -274,7 +275,6 @@ def _load_data(
             dataset=dataset,
             licences=config.data.licences,
             strict=strict,
-            seed=config.data.seed,
             exclude=exclude,
         )
 

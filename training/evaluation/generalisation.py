@@ -34,14 +34,20 @@ def gap(networks: Sequence[str], data: Path, cache: Path, num_frames: int, count
         networks: presets with a Keras network, or run folders.
         data: folder of stems with the splits train and valid.
         cache: folder for decoded audio.
-        num_frames: length of a mixture in frames, ≥ 1.
+        num_frames: length of a mixture in frames, a multiple of the patch step of each U-Net, ≥ 1.
         count: number of mixtures of a row, ≥ 1.
 
     Raises:
-        ValueError: a network is neither a preset nor a run, or the networks have different specs.
+        ValueError: a network is neither a preset nor a run, or the networks have different specs; or
+            `num_frames` does not fit one.
     """
     found = {name: load_init(name) for name in networks}
     spec = same_spec({name: network.spec for name, network in found.items()})
+    for name, network in found.items():
+        if num_frames % network.least_frames:
+            raise ValueError(
+                f"--frames: expected a multiple of {network.least_frames} for {name}. Received: {num_frames}"
+            )
     models = [Separation(network) for network in found.values()]
     for model in models:
         model.compile()

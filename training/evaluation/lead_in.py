@@ -41,7 +41,7 @@ def first_seconds_table(models: Sequence[str], data: Path, split: Any, cache: Pa
     """
     chosen, rate = methods.of_models(models)
     lines: list[list[str]] = []
-    values: dict[str, list[list[float]]] = {method.label: [] for method in chosen}
+    values: list[list[list[float]]] = [[] for _ in chosen]
     for song in load_split(data, split, cache, rate).songs:
         references = ScoredMixture.of_song(song, rate).references
         start = _first_singing(references["vocals"], rate)
@@ -49,15 +49,15 @@ def first_seconds_table(models: Sequence[str], data: Path, split: Any, cache: Pa
             continue
         part = {source: x[start : start + SECONDS * rate] for source, x in references.items()}
         scored = ScoredMixture(song.name, rate, part)
-        for method in chosen:
+        for method, rows in zip(chosen, values, strict=True):
             sdr = [_voice_sdr(method, scored, before) for before in _befores(scored.mixture.shape[1], rate)]
             row = [sdr[0], *(x - sdr[0] for x in sdr[1:])]
-            values[method.label].append(row)
+            rows.append(row)
             lines.append([method.label, song.name, *map(decibels, row)])
     if not lines:
         raise ValueError(f"expected a song whose voice sounds for {SECONDS} s on end. Received: {data}, {split}")
-    for label, rows in values.items():
-        lines.append([label, f"mean of {len(rows)}", *(decibels(float(x)) for x in np.mean(rows, axis=0))])
+    for method, rows in zip(chosen, values, strict=True):
+        lines.append([method.label, f"mean of {len(rows)}", *(decibels(float(x)) for x in np.mean(rows, axis=0))])
     return table(["model", "song", "nothing", *LEVELS_DB], lines)
 
 

@@ -15,9 +15,9 @@ import numpy as np
 import soundfile
 
 from common.files import sha256_of
+from common.song_stems import AUDIO_SUFFIXES, KNOWN, audio_files, stem_files
 from training.data.datasets.leakage import song_key
-from training.data.datasets.stem_names import KNOWN, audio_files, stem_files
-from training.data.datasets.track import AUDIO_SUFFIXES, folders
+from training.data.datasets.track import folders
 from training.evaluation.oracles import ideal_mask
 from training.evaluation.repet import repet_sim
 from training.evaluation.results import require_row_name
@@ -139,9 +139,16 @@ def of_run(run: Path, *, name: str | None = None) -> Method:
 
 
 def separate_whole(network: MaskNetwork, mixture: Waveform) -> Stems:
-    """Separates a whole mixture (samples, channels) in Keras; a mono one on all channels of the network, into mono."""
+    """Separates a whole mixture (samples, channels) in Keras.
+
+    A mono mixture is put on all channels of the network, and comes out in mono; a mono network separates each channel
+    of a stereo mixture by itself.
+    """
     from keras_sep import inference
 
+    if network.spec.num_channels == 1:
+        sides = [inference.separate(network, mixture[:, i : i + 1]) for i in range(mixture.shape[1])]
+        return {source: np.concatenate([side[source] for side in sides], axis=1) for source in network.spec.sources}
     if mixture.shape[1] > 1:
         return inference.separate(network, mixture)
     stems = inference.separate(network, np.repeat(mixture, network.spec.num_channels, axis=1))
@@ -166,7 +173,7 @@ def of_models(names: Sequence[str]) -> tuple[list[Method], int]:
 def of_estimates(folder: Path, *, name: str | None = None) -> Method:
     """Builds the method of stems that another system made: <folder>/<song>/<stem>.wav, or <folder>/test/<song>/….
 
-    The second layout is museval's. Stems have any of the names in `training.data.datasets.stem_names`. A song whose
+    The second layout is museval's. Stems have any of the names in `common.song_stems`. A song whose
     stems are missing or incomplete fails when it is scored.
 
     Raises:

@@ -18,8 +18,8 @@ KINDS = (*EXPONENTS, "ibm")
 _BLOCK_FRAMES = 512  # 6 s at the defaults; in blocks, the spectra of a long song take no more memory
 
 
-def ideal_mask(scored: ScoredMixture, kind: str, spec: StreamSpec | None = None) -> Stems:
-    """Separates the mixture by an ideal mask.
+def ideal_mask(scored: ScoredMixture, kind: str) -> Stems:
+    """Separates the mixture by an ideal mask, with frames of 2048 samples and steps of 512.
 
     With the references' magnitudes V and A, the vocals' mask is V / (V + A) for "irm1", V² / (V² + A²) for "irm2",
     and 1 where V > A, else 0, for "ibm": a tie goes to the accompaniment. Where both references are zero, a ratio mask
@@ -28,7 +28,6 @@ def ideal_mask(scored: ScoredMixture, kind: str, spec: StreamSpec | None = None)
     Args:
         scored: the song; a condition may have changed its mixture.
         kind: "irm1", "irm2" or "ibm".
-        spec: the STFT; None for 2048 / 512 at the mixture's sample rate.
 
     Returns:
         Waveforms (samples, channels) by source, float32, aligned to the mixture; they add up to it.
@@ -44,7 +43,7 @@ def ideal_mask(scored: ScoredMixture, kind: str, spec: StreamSpec | None = None)
         raise ValueError(f"ideal_mask: kind must be one of {', '.join(KINDS)}. Received: kind={kind!r}")
     mixture = scored.mixture
     num_samples, num_channels = mixture.shape
-    spec = spec or StreamSpec(sample_rate=scored.sample_rate, num_channels=num_channels)
+    spec = StreamSpec(sample_rate=scored.sample_rate, num_channels=num_channels)
     stfts = [StreamingStft(spec, num_channels) for _ in range(3)]
     overlap_add = OverlapAdd(spec, num_channels)
     late, block = spec.stem_delay, _BLOCK_FRAMES * spec.frame_step

@@ -79,7 +79,7 @@ def compare(runs: Sequence[Path], data: Path | None, cache: Path, preset: str = 
         cells += [f"{frames / 1e3:.0f} k", f"{hours(run):.2f}"]
         cells += [f"{best[f'val_{loss}']:.4f}" if f"val_{loss}" in best else "" for loss in LOSSES]
         cells.append(_curve(history))
-        rows.append(cells + (_scores(network, songs, spec) if songs else []))
+        rows.append(cells + _scores(network, songs, spec))
     return table(heads, rows)
 
 
@@ -130,6 +130,8 @@ def _excerpts(pool: StemPool, spec: StreamSpec) -> dict[str, Stems]:
 
 
 def _scores(network: MaskNetwork | None, songs: dict[str, Stems], spec: StreamSpec) -> list[str]:
+    if not songs:
+        return []
     rate, values = spec.sample_rate, []
     for stems in songs.values():
         mixture = stems["vocals"] + stems["accompaniment"]

@@ -321,7 +321,11 @@ class _Evaluation:
     def score_elsewhere(self, todo: list[tuple[Song, dict[Row, tuple[str, ...]]]], elsewhere: Elsewhere) -> None:
         """Scores as `score` does, by whoever else separates and scores; the folder holds the same files."""
         pairs = [(song, row, protocols) for song, rows in todo for row, protocols in rows.items()]
-        asked = [Pair(song, row.method.row, row.condition, protocols) for song, row, protocols in pairs]
+        # v4 finds the excerpts, and elsewhere there are no scores of an earlier call.
+        asked = [
+            Pair(song, row.method.row, row.condition, tuple(dict.fromkeys(("v4", *protocols))))
+            for song, row, protocols in pairs
+        ]
         with tqdm(total=len(pairs), desc="score", disable=None) as bar:
             for index, (files, problem) in elsewhere(asked):
                 song, row, _ = pairs[index]

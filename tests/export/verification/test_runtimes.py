@@ -13,6 +13,7 @@ from keras_sep import runtime
 from keras_sep.presets import DEFAULT_PRESET, presets
 from keras_sep.runtime import StepModel
 from keras_sep.separator import StreamingSeparator
+from keras_sep.spec import StreamSpec
 from tests.support import old_runtime
 from tests.support.paths import GOLDEN
 
@@ -55,6 +56,36 @@ def against(golden, capsys):
         return status, {line.split("|")[1].strip(): line for line in lines}
 
     return against
+
+
+@pytest.mark.parametrize("rate", [44100, 96000])
+def test_the_excerpt_is_music_at_any_rate(rate, monkeypatch):
+    heard = []
+
+    class Separator:
+        spec = StreamSpec(rate, 2)
+
+        def __init__(self, model):
+            pass
+
+        def push(self, block):
+            heard.append(block)
+            return dict.fromkeys(self.spec.sources, block)
+
+        def flush(self):
+            return dict.fromkeys(self.spec.sources, np.zeros((0, 2), np.float32))
+
+    monkeypatch.setattr(runtimes, "StreamingSeparator", Separator)
+    assert runtimes.stream(Path("any"), 2).shape == (2, 2 * rate, 2)
+    assert np.concatenate(heard).std() > 0.01
+
+
+@pytest.mark.parametrize("content", [b"", "array"])
+def test_what_write_has_not_made_is_refused(content, tmp_path, capsys):
+    path = tmp_path / "stems.npy"
+    path.write_bytes(content) if isinstance(content, bytes) else np.save(path, np.zeros(3))
+    assert main(["runtimes", "--against", str(path)]) == 1
+    assert "expected a file that --write made" in capsys.readouterr().err
 
 
 def test_the_same_runtime_gives_the_same(against):

@@ -17,7 +17,7 @@ from export.accuracy.gates import MAX_SDR_CHANGE_DB, MAX_STATE_ERROR, MIN_SNR_DB
 from export.conversion import convert as convert_module
 from export.conversion.convert import convert, load
 from export.conversion.float_network import load_saved
-from export.data.song_stems import read_test_songs
+from export.data.songs import read_test_songs
 from export.publishing.publish import publish
 from export.verification import verify as verify_module
 from export.verification.measure import measure_stream, read_stream, stem_windows, windows
@@ -401,11 +401,24 @@ def test_what_cannot_be_verified_is_one_line(converted, data, tmp_path, capsys):
         soundfile.write(silent / f"{source}.wav", np.zeros((2 * RATE, 2)), RATE)
     assert "expected a second of voice or more. Received: 2 s, silent" in message(converted, "--data", tmp_path)
     (silent / "vocals.wav").write_text("no sound")
-    assert "vocals.wav: expected audio" in message(converted, "--data", tmp_path)
+    assert "vocals.wav: expected an audio file" in message(converted, "--data", tmp_path)
     (tmp_path / "small.json").write_text(
         '{"name": "small", "spec": {}, "files": [], "provenance": {}}'
     )  # of an earlier version
     assert "expected network, parameters; convert anew" in message(tmp_path, "--data", data)
+
+
+def test_a_file_of_a_precision_that_is_no_more_is_refused(verified, data, tmp_path, monkeypatch):
+    """The list of an earlier version has it still."""
+    out = copy_files(verified[0], tmp_path / "out", lambda file: file["precision"] == "float32")
+    listed = json.loads((out / "small.json").read_text())
+    old = listed["files"][0]
+    listed["files"] = [old | {"precision": "int8"}]
+    (out / "small.json").write_text(json.dumps(listed))
+    monkeypatch.setattr(verify_module, "measure_all", measure_here)
+    assert failures(verify(out, data, **QUICK)) == [
+        f"{old['file']}: expected a precision of float32, float16, dynamic_int8. Received: int8"
+    ]
 
 
 def test_the_excerpt_is_where_the_voice_is(data):

@@ -104,6 +104,14 @@ def test_the_gap_has_a_row_for_each_origin(runs, options, capsys):
     assert "Received: nothing" in capsys.readouterr().err
 
 
+def test_the_gap_of_a_network_that_takes_other_lengths_is_refused(options, tmp_path, capsys):
+    unet = write_run(tmp_path / "unet", name="paper/unet")
+    assert main(["gap", str(unet), *options, "--frames", "7"]) == 1
+    error = capsys.readouterr().err.splitlines()
+    assert len(error) == 1
+    assert re.fullmatch(rf"error: --frames: expected a multiple of \d+ for {unet}. Received: 7", error[0])
+
+
 def test_each_term_of_the_loss_with_its_gradient(runs, options, tmp_path, capsys):
     teacher, more = write_run(tmp_path / "unet", name="paper/unet"), ["--frames", "8", "--count", "5"]
     assert main(["losses", str(runs[0]), "--teacher", str(teacher), *options, *more]) == 0

@@ -237,10 +237,23 @@ def test_other_data_are_refused(data, tmp_path):
 
 def test_a_run_whose_folder_is_deleted_is_an_error(tmp_path):
     check = RefuseVanishedRun(tmp_path)
-    with pytest.raises(ValueError, match=r"expected the run's config\.json\. Received: none, it has been deleted"):
+    with pytest.raises(ValueError, match=r"expected the folder of this run\. Received: none, it has been deleted"):
         check.on_epoch_end(0)
     (tmp_path / "config.json").touch()
     check.on_epoch_end(1)
+
+
+def test_a_run_whose_place_another_has_taken_is_an_error(tmp_path):
+    run = tmp_path / "run"
+    with locked(run, "train") as lock:
+        (run / "config.json").touch()
+        RefuseVanishedRun(run, lock).on_epoch_end(0)
+        shutil.rmtree(run)
+        with locked(run, "train"):
+            (run / "config.json").touch()
+            with pytest.raises(ValueError, match="it has been deleted"):
+                RefuseVanishedRun(run, lock).on_epoch_end(1)
+    assert not (run / ".lock").exists()
 
 
 @pytest.mark.trains

@@ -53,6 +53,9 @@ def test_a_mean_is_compared_with_its_runs(runs, mean, data, tmp_path, capsys):
     assert row[:2] == ["mean", f"0.75 {runs[0]} + 0.25 {runs[1]}"]
     assert float(row[head.index("validation: l_0")]) > 0
     assert row[head.index("mean V / A")]
+    assert main(["compare", str(runs[0]), str(mean)]) == 0  # without data, there is nothing to score it on
+    head, *_, row = ([c.strip() for c in line.split("|")[1:-1]] for line in capsys.readouterr().out.splitlines())
+    assert (row[0], len(row)) == ("mean", len(head))
 
 
 def test_a_mean_can_be_exported(mean):

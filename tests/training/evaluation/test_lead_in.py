@@ -83,3 +83,18 @@ def test_songs_without_such_a_place_are_left_out_and_none_is_an_error(monkeypatc
     song.vocals.audio[6 * RATE :] = 0
     with pytest.raises(ValueError, match="expected a song whose voice sounds for 2 s on end"):
         table(monkeypatch, song, lambda scored: {})
+
+
+def test_models_of_one_name_have_a_mean_each(monkeypatch, song):
+    methods = [
+        Method(
+            "same", "same", "model", lambda s, e=e: {"vocals": s.references["vocals"] + np.float32(e)}, sample_rate=RATE
+        )
+        for e in (0.1, 0.01)
+    ]
+    monkeypatch.setattr(lead_in.methods, "of_models", lambda names: (methods, RATE))
+    monkeypatch.setattr(lead_in, "load_split", lambda *args: StemPool(songs=[song]))
+    lines = lead_in.first_seconds_table(["a/same", "b/same"], None, "valid", None).splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    assert [row[1] for row in rows] == ["song", "song", "mean of 1", "mean of 1"]
+    assert [row[2] for row in rows[:2]] == [row[2] for row in rows[2:]]

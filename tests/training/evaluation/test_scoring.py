@@ -34,11 +34,11 @@ from tests.support.runs import manifest_row, write_run
 from training.__main__ import main
 from training.data.stems import Song, Stem
 from training.evaluation.listening_excerpts import playable, write_audio
-from training.evaluation.methods import REFERENCES, Method, of_estimates, of_run
+from training.evaluation.methods import REFERENCES, Method, of_estimates, of_run, separate_whole
 from training.evaluation.metrics import bss_eval
 from training.evaluation.results import ResultFolder
 from training.evaluation.scored_mixture import SOURCES, ScoredMixture
-from training.evaluation.scoring import evaluate
+from training.evaluation.scoring import evaluate, score_pair
 from training.evaluation.scoring_processes import processes
 from training.evaluation.songs import exposure_of_file
 from training.evaluation.summary import summarise
@@ -630,6 +630,32 @@ def fitted(size: str, spec: StreamSpec) -> keras.Model:
     targets = {source: segments(stem) for source, stem in stems.items()}
     model.fit(segments(sum(stems.values())), targets, batch_size=1, epochs=6, verbose=0)
     return network
+
+
+def test_a_mono_network_separates_each_side_by_itself():
+    network = build_network("or_unet", "tiny", StreamSpec(RATE, 1, 256, 64, 256))
+    stereo = np.random.default_rng(0).standard_normal((RATE, 2)).astype(np.float32)
+    found = separate_whole(network, stereo)
+    for source in SOURCES:
+        assert found[source].shape == stereo.shape
+        for side in (0, 1):
+            alone = separate_whole(network, stereo[:, side : side + 1])[source]
+            np.testing.assert_array_equal(found[source][:, side : side + 1], alone)
+
+
+def test_scores_of_another_machine_keep_the_excerpts(tmp_path):
+    """A protocol that is asked for later is scored there in an empty folder, without the scores that are here."""
+
+    def elsewhere(pairs):
+        for index, pair in enumerate(pairs):
+            yield index, score_pair(pair, HALF, RATE, None, False)
+
+    for out, where in (("here", None), ("there", elsewhere)):
+        for protocols in (["v4"], ["v4", "v3"]):
+            score([song("one")], [HALF], tmp_path / out, protocols=protocols, elsewhere=where)
+    here, there = ((tmp_path / out / "songs/half/one.json").read_text() for out in ("here", "there"))
+    assert json.loads(there) == json.loads(here)
+    assert json.loads(there)["excerpts"]
 
 
 @pytest.mark.whole_size

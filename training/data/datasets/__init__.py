@@ -1,7 +1,7 @@
 """The data sets: `load_split` reads one split of any of them into a `StemPool`.
 
 Each data set has a reader (one file each), which lists tracks without opening audio. The stems of the tracks are
-decoded once, into a cache. To add a data set, write its `tracks(data, split, seed)` and name it in DATASETS.
+decoded once, into a cache. To add a data set, write its `tracks(data, split)` and name it in DATASETS.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from typing import Literal
 
 from tqdm import tqdm
 
+from common.song_stems import PADDING_S
 from training.data.datasets import ccmixter, dsd100, folder, medleydb, musdb18, paper
 from training.data.datasets.cache import DecodeCache
-from training.data.datasets.decode import PADDING_S, Unreadable
+from training.data.datasets.decode import Unreadable
 from training.data.datasets.leakage import song_key
 from training.data.datasets.track import Track, label
 from training.data.stems import Song, Stem, StemPool
 
-DATASETS: dict[str, Callable[[Path, str, int], list[Track]]] = {
+DATASETS: dict[str, Callable[[Path, str], list[Track]]] = {
     "folder": folder.tracks,
     "musdb18": musdb18.stem_tracks,
     "musdb18hq": musdb18.wav_tracks,
@@ -41,7 +42,6 @@ def load_split(
     dataset: str = "folder",
     licences: str = "all",
     strict: bool = False,
-    seed: int = 0,
     exclude: Collection[str] = (),
     progress: bool = True,
 ) -> StemPool:
@@ -55,7 +55,6 @@ def load_split(
         dataset: one of DATASETS.
         licences: "all", or "free" for only those tracks whose licence_family in a folder's manifest.csv is `free`.
         strict: makes a track that cannot be used an error; otherwise it is named on stderr and skipped.
-        seed: seed of a reader that draws, for instance its validation songs.
         exclude: names of songs to leave out, in the spelling of any data set (see `leakage.song_key`).
         progress: shows a progress bar while stems are decoded.
 
@@ -65,7 +64,7 @@ def load_split(
     _check(data, split, dataset, licences)
     # Resolved, so that cache entries and relative paths do not depend on the spelling of the path.
     data = data.resolve()
-    tracks = DATASETS[dataset](data, split, seed)
+    tracks = DATASETS[dataset](data, split)
     listed = len(tracks)
     if licences == "free":
         tracks = [track for track in tracks if track.licence_family == "free"]

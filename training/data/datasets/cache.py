@@ -18,7 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from common.files import sha256_of, write_json, written_beside
-from training.data.datasets.decode import BLOCK_SAMPLES, PADDING_S, Block, Unreadable, blocks
+from common.song_stems import PADDING_S
+from keras_sep.audio.parts import open_part
+from training.data.datasets.decode import BLOCK_SAMPLES, Block, Unreadable, blocks
 from training.data.datasets.track import Source
 
 VERSION = 1  # part of every key: raise it when decoding changes, and everything is decoded anew
@@ -57,7 +59,7 @@ class DecodeCache:
         try:
             about = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
             return Entry(np.load(path, mmap_mode="r"), float(about["scale"]), str(about["sha256"]))
-        except (OSError, ValueError, KeyError):  # missing, or cut off by a full disk
+        except (OSError, EOFError, ValueError, KeyError):  # missing, or cut off by a full disk
             return None
 
     def decode(self, dataset: str, sources: Sequence[Source]) -> Entry:
@@ -71,19 +73,21 @@ class DecodeCache:
         path = self._path(dataset, sources)
         self.folder.mkdir(parents=True, exist_ok=True)
         raw = path.with_name(f".{path.name}.raw.{os.getpid()}.part")
+        # Both parts are locked: other machines may sweep the folder meanwhile.
         with written_beside(path) as part:
             try:
                 channels, peak = 1, 0.0
-                with raw.open("wb") as file:
+                with open_part(raw) as file:
                     for block in _sum(sources, self.sample_rate):
                         channels, peak = block.shape[1], max(peak, float(np.abs(block).max(initial=0.0)))
                         file.write(np.ascontiguousarray(block, np.float32).tobytes())
-                # A sum may exceed full scale, which int16 cannot: it is kept smaller, and the factor beside it.
-                scale = 1.0 if peak <= 1.0 else peak * 32768 / 32767
-                _quantise(raw, part, channels, scale)
+                    file.flush()
+                    hashes = {file_path: sha256_of(file_path) for file_path in {source.path for source in sources}}
+                    # A sum may exceed full scale, which int16 cannot: it is kept smaller, and the factor beside it.
+                    scale = 1.0 if peak <= 1.0 else peak * 32768 / 32767
+                    _quantise(raw, part, channels, scale)
             finally:
                 raw.unlink(missing_ok=True)
-            hashes = {file_path: sha256_of(file_path) for file_path in {source.path for source in sources}}
         rows = [
             {"path": str(s.path), "sha256": hashes[s.path], "stream": s.stream, "gain": s.gain} | _stat(s.path)
             for s in sources
@@ -146,7 +150,7 @@ def _check_rest(
 def _quantise(raw: Path, out: Path, channels: int, scale: float) -> None:
     """Converts raw float32 samples to an int16 .npy file (samples, channels), divided by `scale`; block by block."""
     signal = np.memmap(raw, np.float32, mode="r").reshape(-1, channels)
-    with out.open("wb") as file:  # not memory-mapped: on a full disk that would be a signal in place of an error
+    with open_part(out) as file:  # not memory-mapped: on a full disk that would be a signal in place of an error
         header = {"descr": "<i2", "fortran_order": False, "shape": signal.shape}
         np.lib.format.write_array_header_1_0(file, header)
         for start in range(0, len(signal), BLOCK_SAMPLES):

@@ -4,7 +4,7 @@ It has 50 songs. Source: Liutkus, FitzGerald, Rafii, Pardo and Daudet, "Kernel A
 IEEE Transactions on Signal Processing, 2014.
 
 source-02 is the voice, source-01 the music: https://github.com/f90/Wave-U-Net, CCMixter.xml (instrumentName "Voice" and
-"Instrumental"). The corpus has no parts: valid is a fifth drawn by the seed, train the rest; there is no test part.
+"Instrumental"). The corpus has no parts: valid is a fifth, always the same one, train the rest; there is no test part.
 Licence: see the data set and, for each song, ccmixter.org.
 """
 
@@ -17,7 +17,7 @@ from training.data.datasets.track import Source, Track, fifth, folders
 LICENCE = "ccMixter: see the data set"
 
 
-def tracks(data: Path, split: str, seed: int) -> list[Track]:
+def tracks(data: Path, split: str) -> list[Track]:
     """Lists the songs of "train" or "valid".
 
     Raises:
@@ -25,7 +25,7 @@ def tracks(data: Path, split: str, seed: int) -> list[Track]:
     """
     if split == "test":
         raise ValueError("ccmixter: expected the split train or valid, as the corpus has no test part. Received: test")
-    train, valid = fifth(songs(data), seed)
+    train, valid = fifth(songs(data))
     found = train if split == "train" else valid
     if not found:
         raise ValueError(

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import soundfile
 
+from common.song_stems import AUDIO_SUFFIXES, folders_below
 from training.data.datasets.folder import manifest
-from training.data.datasets.track import AUDIO_SUFFIXES, folders_below
 
 # Package → part of the path of its music. Packages with sung words are left out.
 PACKAGES = {

@@ -14,7 +14,6 @@ from training.data.datasets.track import Source
 
 Block = npt.NDArray[np.float32]
 BLOCK_SAMPLES = 1 << 17  # 3 s at 44100 Hz
-PADDING_S = 0.1  # stems whose lengths differ by up to this are cut to the shortest: coders pad to whole blocks
 
 
 class Unreadable(ValueError):

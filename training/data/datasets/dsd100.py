@@ -1,7 +1,7 @@
 """DSD100: `Mixtures/{Dev,Test}/NNN - Artist - Title/mixture.wav` and
 `Sources/{Dev,Test}/NNN - Artist - Title/{bass,drums,other,vocals}.wav`.
 
-valid is a fifth of Dev, 10 of its 50 songs, drawn by the seed; train is the rest of Dev; test is Test.
+valid is a fifth of Dev, 10 of its 50 songs and always the same; train is the rest of Dev; test is Test.
 The mixtures are not read: a mixture is vocals + accompaniment.
 
 Layout: https://github.com/faroit/dsdtools (README, `dsdtools/__init__.py`). Licence: the songs come from the 'Mixing
@@ -19,7 +19,7 @@ LICENCE = "DSD100: restricted, see the 'Mixing Secrets' library"
 ACCOMPANIMENT = ("bass", "drums", "other")
 
 
-def tracks(data: Path, split: str, seed: int) -> list[Track]:
+def tracks(data: Path, split: str) -> list[Track]:
     """Lists the songs of one split.
 
     Raises:
@@ -27,7 +27,7 @@ def tracks(data: Path, split: str, seed: int) -> list[Track]:
     """
     songs = subset(data, "Test" if split == "test" else "Dev")
     if split != "test":
-        train, valid = fifth(songs, seed)
+        train, valid = fifth(songs)
         songs = train if split == "train" else valid
     if not songs:
         raise ValueError(

@@ -2,7 +2,7 @@
 
 It holds for each split (train, valid, test):
 
-    <split>/songs/<song>/vocals.*, accompaniment.*   aligned stems of one song, under any of the names in stem_names.py
+    <split>/songs/<song>/vocals.*, accompaniment.*   aligned stems of one song; other names: common/song_stems.py
     <split>/voices/*                                 voices without music
     <split>/instrumentals/*                          music without voice
 
@@ -15,14 +15,14 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from training.data.datasets.stem_names import audio_files, stem_files
-from training.data.datasets.track import AUDIO_SUFFIXES, Source, Track, folders_below
+from common.song_stems import AUDIO_SUFFIXES, audio_files, folders_below, stem_files
+from training.data.datasets.track import Source, Track
 
 POOLS = {"voices": "voice", "instrumentals": "instrumental"}
 KINDS = {"voice_melodised", "instrument_track"}  # kinds that a manifest states instead of the folder's
 
 
-def tracks(data: Path, split: str, seed: int) -> list[Track]:
+def tracks(data: Path, split: str) -> list[Track]:
     """Lists the tracks of `data/split`, by path: songs, then voices and instrumentals.
 
     Raises:

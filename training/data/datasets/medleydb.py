@@ -19,8 +19,8 @@ mixture is vocals + accompaniment, not the mastered `_MIX.wav` (the mixing coeff
 spectra; some are 0 and some above 5). Songs whose metadata say `has_bleed: yes` have some music in their vocals and
 some voice in their accompaniment; they are used for training, and for validation only if there are no others.
 
-There are no official parts: valid is a fifth of the songs and a fifth of the instrumentals, drawn by the seed; train is
-the rest; there is no test part. Licence: https://medleydb.weebly.com/description.html, "Creative Commons
+There are no official parts: valid is a fifth of the songs and a fifth of the instrumentals, always the same ones; train
+is the rest; there is no test part. Licence: https://medleydb.weebly.com/description.html, "Creative Commons
 Attribution - NonCommercial - ShareAlike"; version 4.0 according to https://sigsep.github.io/datasets/musdb.html.
 """
 
@@ -29,7 +29,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from training.data.datasets.track import Source, Track, folders_below, hold_out
+from common.song_stems import folders_below
+from training.data.datasets.track import Source, Track, hold_out
 
 LICENCE = "CC BY-NC-SA 4.0"
 VOCALS = {
@@ -39,7 +40,7 @@ VOCALS = {
 UNKNOWN = {"main system", "unlabeled", "", "none"}
 
 
-def tracks(data: Path, split: str, seed: int) -> list[Track]:
+def tracks(data: Path, split: str) -> list[Track]:
     """Lists the songs, instrumentals and voices of "train" or "valid".
 
     Raises:
@@ -52,7 +53,7 @@ def tracks(data: Path, split: str, seed: int) -> list[Track]:
     for kind in ("song", "instrumental"):
         of_kind = [track for track in everything if track.kind == kind and not track.problem]
         clean = [track for track in of_kind if not track.has_bleed] or of_kind
-        drawn |= {track.name for track in hold_out(clean, max(1, len(of_kind) // 5), seed)[1]}
+        drawn |= {track.name for track in hold_out(clean, max(1, len(of_kind) // 5))[1]}
     found = [track for track in everything if (track.name in drawn) == (split == "valid")]
     if not found:
         raise ValueError(

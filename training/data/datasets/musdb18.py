@@ -19,7 +19,7 @@ LICENCE = "MUSDB18: academic purposes only (100 songs restricted, 46 CC BY-NC-SA
 SUFFIX = ".stem.mp4"
 
 
-def stem_tracks(data: Path, split: str, seed: int) -> list[Track]:
+def stem_tracks(data: Path, split: str) -> list[Track]:
     """Lists the songs of one split of MUSDB18; needs ffmpeg and ffprobe on the PATH.
 
     Raises:
@@ -48,7 +48,7 @@ def stem_tracks(data: Path, split: str, seed: int) -> list[Track]:
     return tracks
 
 
-def wav_tracks(data: Path, split: str, seed: int) -> list[Track]:
+def wav_tracks(data: Path, split: str) -> list[Track]:
     """Lists the songs of one split of MUSDB18-HQ.
 
     Raises:

@@ -5,9 +5,9 @@ Feature Losses", ICASSP 2019: 130 songs of three data sets, 20 of them held out 
     <data>/MedleyDB    50 songs with vocals
     <data>/ccMixter    30 songs
 
-The paper does not name its songs. If a data set has more songs than the paper used, the seed draws them; it also draws
-the 20 songs for validation. If there are fewer than 130 songs, 20/130 of them are held out, with a note on stderr. Case
-does not matter in the names of the folders.
+The paper does not name its songs. If a data set has more songs than the paper used, so many of them are drawn, always
+the same ones, and so are the 20 songs for validation. If there are fewer than 130 songs, 20/130 of them are held out,
+with a note on stderr. Case does not matter in the names of the folders.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PARTS: dict[str, tuple[int, Callable[[Path], list[Track]]]] = {
 }
 
 
-def tracks(data: Path, split: str, seed: int) -> list[Track]:
+def tracks(data: Path, split: str) -> list[Track]:
     """Lists the songs of one split, each with the name of its data set.
 
     Raises:
@@ -40,18 +40,18 @@ def tracks(data: Path, split: str, seed: int) -> list[Track]:
             f"Received: {', '.join(folder.name for folder in found.values()) or 'no folder'}"
         )
     if split == "test":
-        return dsd100.tracks(found["dsd100"], "test", seed)
+        return dsd100.tracks(found["dsd100"], "test")
     songs: list[Track] = []
     counts = []
     for name, (wanted, read) in PARTS.items():
         there = read(found[name.lower()])
-        songs += hold_out(there, wanted, seed)[1]
+        songs += hold_out(there, wanted)[1]
         counts.append(f"{min(len(there), wanted)} of {wanted} {name}")
     wanted = TRAIN_SONGS + VALID_SONGS
     count = max(1, len(songs) * VALID_SONGS // wanted)
     if len(songs) < wanted and split == "train":
         print(f"paper: {len(songs)} of {wanted} songs are there ({', '.join(counts)})", file=sys.stderr)
-    train, valid = hold_out(songs, count, seed)
+    train, valid = hold_out(songs, count)
     if not train:
         raise ValueError(f"expected at least 2 songs in {data}. Received: {', '.join(counts)}")
     return train if split == "train" else valid

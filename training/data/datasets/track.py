@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -10,7 +9,6 @@ from typing import TypeVar
 
 import numpy as np
 
-AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 SONG_STEMS = ("vocals", "accompaniment")
 
 T = TypeVar("T")
@@ -72,16 +70,20 @@ def files_of(text: str, known: Collection[str]) -> list[str]:
     return [by_name.get(file, f"{file}{path.suffix}") for file in files]
 
 
-def hold_out(items: Sequence[T], count: int, seed: int) -> tuple[list[T], list[T]]:
-    """Draws `count` items by `seed`; returns (the rest, the drawn items), both in the order of `items`."""
-    drawn = set(np.random.default_rng(seed).permutation(len(items))[:count].tolist())
+def hold_out(items: Sequence[T], count: int) -> tuple[list[T], list[T]]:
+    """Draws `count` items, always the same ones, so that a data set has one validation part for runs of every seed.
+
+    Returns:
+        The rest, and the drawn items, both in the order of `items`.
+    """
+    drawn = set(np.random.default_rng(0).permutation(len(items))[:count].tolist())
     kept = [item for index, item in enumerate(items) if index not in drawn]
     return kept, [item for index, item in enumerate(items) if index in drawn]
 
 
-def fifth(items: Sequence[T], seed: int) -> tuple[list[T], list[T]]:
-    """Draws a fifth, at least one item, by `seed`, for data sets without a validation part; returns as `hold_out`."""
-    return hold_out(items, max(1, len(items) // 5), seed) if items else ([], [])
+def fifth(items: Sequence[T]) -> tuple[list[T], list[T]]:
+    """Draws a fifth, at least one item, for data sets without a validation part; returns as `hold_out`."""
+    return hold_out(items, max(1, len(items) // 5)) if items else ([], [])
 
 
 def folders(path: Path) -> list[Path]:
@@ -89,16 +91,3 @@ def folders(path: Path) -> list[Path]:
     if not path.is_dir():
         return []
     return sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-
-
-def folders_below(root: Path) -> list[Path]:
-    """Lists `root` and all folders below it, also those that links lead to, but no folder within itself."""
-    found: list[Path] = []
-    above = {str(root): frozenset({os.path.realpath(root)})}  # real paths of a folder to enter and of those above it
-    for folder, names, _ in os.walk(root, followlinks=True):
-        found.append(Path(folder))
-        known = above.pop(folder)
-        inner = {name: os.path.realpath(os.path.join(folder, name)) for name in names}
-        names[:] = [name for name, real in inner.items() if real not in known]
-        above |= {os.path.join(folder, name): known | {inner[name]} for name in names}
-    return sorted(found)

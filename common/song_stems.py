@@ -1,16 +1,31 @@
-"""The names of stems in the folder of a song, here and in other data sets and separators."""
+"""The folder of a song and the names of the stems in it, here and in other data sets and separators."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from training.data.datasets.track import AUDIO_SUFFIXES
+AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
+PADDING_S = 0.1  # stems whose lengths differ by up to this are cut to the shortest: coders pad to whole blocks
 
 VOCALS = "vocals"
 ACCOMPANIMENT = ("accompaniment", "no_vocals", "instrumental")  # Spleeter and museval, Demucs, others
 PARTS = ("drums", "bass", "other", "guitar", "piano")  # of the accompaniment: MUSDB18-HQ, DSD100, Demucs
 MIXTURES = ("mixture", "mix")  # not read: a mixture is the sum of its stems
 KNOWN = (VOCALS, *ACCOMPANIMENT, *PARTS, *MIXTURES)
+
+
+def folders_below(root: Path) -> list[Path]:
+    """Lists `root` and all folders below it, also those that links lead to, but no folder within itself."""
+    found: list[Path] = []
+    above = {str(root): frozenset({os.path.realpath(root)})}  # real paths of a folder to enter and of those above it
+    for folder, names, _ in os.walk(root, followlinks=True):
+        found.append(Path(folder))
+        known = above.pop(folder)
+        inner = {name: os.path.realpath(os.path.join(folder, name)) for name in names}
+        names[:] = [name for name, real in inner.items() if real not in known]
+        above |= {os.path.join(folder, name): known | {inner[name]} for name in names}
+    return sorted(found)
 
 
 def audio_files(folder: Path) -> list[Path]:

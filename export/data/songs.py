@@ -1,4 +1,4 @@
-"""The songs of a data folder, as the export reads them: `<split>/songs/<song>/{vocals,accompaniment}.*`.
+"""The test songs of a data folder, as the export reads them: `test/songs/<song>/{vocals,accompaniment}.*`.
 
 Waveform (samples, channels), float32, full scale ±1; stems (sources, samples, channels) in the order of `spec.sources`.
 """
@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
 from common.scores import active_frames
+from common.song_stems import PADDING_S, audio_files, folders_below, stem_files
+from keras_sep.audio import AudioReader
+from keras_sep.resampler import Resampler
 from keras_sep.spec import StreamSpec
 
 Array = npt.NDArray[np.float32]
@@ -41,49 +43,17 @@ class Song:
 
 
 def song_folders(data: Path) -> list[Path]:
-    """Lists the folders of the test songs by name; an empty list if there are none."""
-    return sorted(path for path in (data / "test" / "songs").glob("[!.]*") if path.is_dir())
-
-
-def stem_files(folder: Path, spec: StreamSpec) -> dict[str, Path]:
-    """Finds the file of each source of a song.
-
-    Raises:
-        ValueError: a source has no file, or more than one.
-    """
-    result = {}
-    for source in spec.sources:
-        files = sorted(folder.glob(f"{source}.*"))
-        if len(files) != 1:
-            raise ValueError(f"{folder}: expected one file {source}.*. Received: {len(files)}")
-        result[source] = files[0]
-    return result
-
-
-def open_stem(path: Path, spec: StreamSpec) -> soundfile.SoundFile:
-    """Opens a recording.
-
-    Raises:
-        ValueError: the file is not audio, or has another sample rate or channel count than the spec.
-    """
-    try:
-        file = soundfile.SoundFile(path)
-    except soundfile.LibsndfileError as error:
-        raise ValueError(f"{path}: expected audio. Received: {error}") from error
-    if (file.samplerate, file.channels) != (spec.sample_rate, spec.num_channels):
-        raise ValueError(
-            f"{path}: expected {spec.sample_rate} Hz and {spec.num_channels} channels. "
-            f"Received: {file.samplerate} Hz and {file.channels}"
-        )
-    return file
+    """Lists the folders of the test songs by name, at any depth; an empty list if there are none."""
+    root = data / "test" / "songs"
+    return [folder for folder in folders_below(root) if audio_files(folder)] if root.is_dir() else []
 
 
 def read_test_songs(data: Path, spec: StreamSpec, seconds: int) -> tuple[list[Song], dict[str, Any]]:
     """Chooses the excerpt of every test song with the most voice, always the same one.
 
     Args:
-        data: folder with `test/songs/<song>/{vocals,accompaniment}.*`.
-        spec: sample rate and channels that the songs must have.
+        data: folder with `test/songs/<song>/{vocals,accompaniment}.*`, or other names of `common.song_stems`.
+        spec: sample rate and channels to read at.
         seconds: length of an excerpt, ≥ 1; a shorter song is taken whole.
 
     Returns:
@@ -91,7 +61,7 @@ def read_test_songs(data: Path, spec: StreamSpec, seconds: int) -> tuple[list[So
 
     Raises:
         ValueError: there is no song; or a song is shorter than a second, has silent vocals, or is refused by
-            `stem_files` or `open_stem`.
+            `read_stems`.
     """
     folders = song_folders(data)
     if not folders:
@@ -99,8 +69,9 @@ def read_test_songs(data: Path, spec: StreamSpec, seconds: int) -> tuple[list[So
     digest = hashlib.sha256()
     songs = []
     for folder in folders:
-        for source, path in stem_files(folder, spec).items():
-            digest.update(f"{folder.name}/{source}\n".encode() + path.read_bytes())
+        for source, paths in stem_files(folder).items():
+            for path in paths:
+                digest.update(f"{folder.name}/{source}\n".encode() + path.read_bytes())
         songs.append(_most_active(folder, read_stems(folder, spec), spec, seconds))
     about = {
         "songs": [{"name": s.folder.name, "start_s": s.start, "seconds": len(s.active)} for s in songs],
@@ -124,10 +95,31 @@ def _most_active(folder: Path, stems: Array, spec: StreamSpec, seconds: int) -> 
 
 
 def read_stems(folder: Path, spec: StreamSpec) -> Array:
-    """Reads the stems (sources, samples, C) of a song, cut to the whole seconds that all of them have."""
-    stems = []
-    for path in stem_files(folder, spec).values():
-        with open_stem(path, spec) as file:
-            stems.append(file.read(dtype="float32", always_2d=True))
-    length = min(map(len, stems)) // spec.sample_rate * spec.sample_rate
-    return np.stack([x[:length] for x in stems])
+    """Reads the stems (sources, samples, C) of a song as training does, cut to the whole seconds that all have.
+
+    Other sample rates are resampled, mono is put on all channels, and for a mono network it is the mean of both.
+
+    Raises:
+        ValueError: a stem is missing, or `common.song_stems.stem_files` does not know a name; or the stems' lengths
+            differ by more than 0.1 s.
+        AudioError: a file is not audio or damaged, or a sample is not finite.
+    """
+    files = stem_files(folder)
+    stems = [[_read(path, spec) for path in files[source]] for source in spec.sources]
+    lengths = [len(x) for parts in stems for x in parts]
+    if max(lengths) - min(lengths) > PADDING_S * spec.sample_rate:
+        raise ValueError(f"{folder}: expected stems of one length. Received: {sorted(lengths)} samples")
+    length = min(lengths) // spec.sample_rate * spec.sample_rate
+    return np.stack([np.sum([x[:length] for x in parts], axis=0) for parts in stems])
+
+
+def _read(path: Path, spec: StreamSpec) -> Array:
+    with AudioReader(path, strict=True) as reader:
+        channels = min(2, reader.num_channels)
+        resample = Resampler(reader.sample_rate, spec.sample_rate, channels)
+        parts = [resample(block[:, :2]) for block in reader.blocks()]
+        parts.append(resample(np.zeros((0, channels), np.float32), last=True))
+    x = np.concatenate(parts)
+    if spec.num_channels == 1:
+        return x.mean(axis=1, keepdims=True)
+    return x if x.shape[1] == spec.num_channels else np.repeat(x, spec.num_channels, axis=1)
