@@ -16,8 +16,14 @@ NODE := $(shell node -e '$(NODE_IS_NEW)' 2>/dev/null && npm --version 2>/dev/nul
 # Every core runs tests of its own, a file's on one of them; CI prints the slowest.
 PYTEST = $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(if $(CI),--durations=30)
 
+# Ends a recipe: what is in $$missing is installed for root, and named for others.
+INSTALL_MISSING = if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	else echo "please install:$$missing (on Debian: sudo apt install$$missing)"; exit 1; fi
+
 .PHONY: help demo web page page-picture android android-picture docs plugin test test-slow test-all test-android test-plugin coverage apk lint bench bench-browser
-.PHONY: bench-training bench-plugin endurance fuzz kills check-install check-runtimes check-arm system plugin-system node jdk clean
+.PHONY: bench-training bench-plugin endurance fuzz kills check-install check-runtimes check-arm system ffmpeg plugin-system node jdk clean
 
 help:
 	@echo "make demo           separate the example song: stems, figures and a picture in demo/"
@@ -46,7 +52,7 @@ help:
 	@echo "make check-runtimes the files under tflite-runtime 2.14 (Python 3.11; MODELS=folder adds its files)"
 	@echo "make check-arm      the files on emulated ARM processors, on Debian (some minutes; MODELS=folder)"
 
-demo: .venv/.demo
+demo: .venv/.demo ffmpeg
 	$(BIN)/python -m examples.demo
 
 web: .venv/.demo page
@@ -134,7 +140,7 @@ kills: .venv/.dev
 
 # What a user gets: no TensorFlow, no Keras, nothing of the checkout.
 check-install: .venv/.dev page
-	rm -rf build && $(BIN)/python -m build --wheel --outdir build/check . >/dev/null
+	rm -rf build/check build/lib build/bdist.* && $(BIN)/python -m build --wheel --outdir build/check . >/dev/null
 	$(PYTHON) -m venv build/check/venv && build/check/venv/bin/pip install --quiet build/check/*.whl
 	cd build/check && venv/bin/keras-sep separate --example -o stems
 	cd build/check && venv/bin/python -c "from keras_sep.web import PageServer; PageServer(0).server_close()"
@@ -153,7 +159,7 @@ check-arm: .venv/.demo
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[demo]"
 	@touch $@
 
-.venv/.dev: pyproject.toml | system
+.venv/.dev: pyproject.toml | system ffmpeg
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[train,dev]"
 	@touch $@ .venv/.demo
@@ -177,10 +183,8 @@ plugin-system:
 	  command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool#*:}"; done; \
 	for header in lv2/core/lv2.h:lv2-dev ladspa.h:ladspa-sdk speex/speex_resampler.h:libspeexdsp-dev lilv-0/lilv/lilv.h:liblilv-dev; do \
 	  echo "#include <$${header%%:*}>" | cc -E -I/usr/include/lilv-0 - >/dev/null 2>&1 || missing="$$missing $${header#*:}"; done; \
-	if [ -z "$$missing" ]; then exit 0; fi; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libc6-dev $$missing >/dev/null; \
-	else echo "please install:$$missing (on Debian: sudo apt install$$missing)"; exit 1; fi
+	[ -z "$$missing" ] || missing=" libc6-dev$$missing"; \
+	$(INSTALL_MISSING)
 
 jdk:
 	@missing=""; \
@@ -188,17 +192,19 @@ jdk:
 	command -v mvn >/dev/null || missing="$$missing Maven"; \
 	[ -z "$$missing" ] || { echo "please install:$$missing (on Debian: sudo apt install default-jdk-headless maven)"; exit 1; }
 
-# museval needs the ffmpeg program, Debian's Python its venv package: installed for root, named for others.
+# Debian's Python needs its venv package.
 system:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "expected Python 3.10 or newer as $(PYTHON); choose one with: make PYTHON=python3.12 ..."; exit 1; }
 	@missing=""; \
-	command -v ffmpeg >/dev/null || missing="$$missing ffmpeg"; \
-	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
-	if [ -z "$$missing" ]; then exit 0; fi; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
-	else echo "please install:$$missing (on Debian: sudo apt install$$missing)"; exit 1; fi
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing=" python3-venv"; \
+	$(INSTALL_MISSING)
+
+# The program, which museval needs.
+ffmpeg:
+	@missing=""; \
+	command -v ffmpeg >/dev/null || missing=" ffmpeg"; \
+	$(INSTALL_MISSING)
 
 clean:
 	rm -rf .venv build dist demo keras_sep/page web_demo/node_modules *.egg-info .*_cache \

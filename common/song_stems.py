@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
+AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aif", ".aiff"}
 PADDING_S = 0.1  # stems whose lengths differ by up to this are cut to the shortest: coders pad to whole blocks
 
 VOCALS = "vocals"

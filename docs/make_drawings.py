@@ -297,7 +297,7 @@ def _curve(path: Path) -> list[tuple[float, float]]:
         return [(float(row["frames"]) / 1e6, float(row["val_spectrogram_loss"])) for row in csv.DictReader(file)]
 
 
-def draw_mixture(path: Path, seed: int = 20) -> None:
+def draw_mixture(path: Path) -> None:
     """Draws one training mixture, and its two sources, as spectrograms; the song is the example."""
     import matplotlib
     import numpy as np
@@ -320,7 +320,7 @@ def draw_mixture(path: Path, seed: int = 20) -> None:
         512,
         Mixing(together=0, floor=1, voice_pauses=1),
     )
-    segment = mixer.draw(np.random.default_rng(seed)).segment()
+    segment = mixer.draw(np.random.default_rng(20)).segment()
     figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), sharex=True, sharey=True, layout="constrained")
     parts = {"mixture": segment.mixture, "vocals": segment.vocals, "accompaniment": segment.accompaniment}
     top = 20 * np.log10(segment.mixture.max())

@@ -11,6 +11,7 @@ import argparse
 import re
 from pathlib import Path
 
+from common.document import between, filled
 from common.files import write_text
 from common.markdown import table
 
@@ -22,23 +23,6 @@ PAPER = ROOT / "docs" / "results" / "paper.md"
 SECTIONS = ("test", "validation", "robustness")
 PAPER_SECTIONS = ("test", "validation", "curves", "gradients")
 COLUMNS = ("V SDR", "V SIR", "V SAR", "A SDR", "A SIR", "A SAR")
-
-
-def fill(text: str, name: str, content: str) -> str:
-    """Puts content between the markers `name: begin` and `name: end` of a text.
-
-    Raises:
-        ValueError: a text without these markers.
-    """
-    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
-        raise ValueError(f"expected one pair of markers {begin} and {end}. Received: a text without them")
-    return text[: text.index(begin) + len(begin)] + f"\n\n{content.strip()}\n\n" + text[text.index(end) :]
-
-
-def between(text: str, name: str) -> str:
-    """Returns the content between two markers of a text."""
-    return text.split(f"<!-- {name}: begin -->")[1].split(f"<!-- {name}: end -->")[0].strip()
 
 
 def preset_table() -> str:
@@ -118,14 +102,14 @@ def pages(scores: str | None = None) -> dict[Path, str]:
         scores: text of docs/results/scores.md; None for the file's own.
     """
     scores = SCORES.read_text(encoding="utf-8") if scores is None else scores
-    card = fill(CARD.read_text(encoding="utf-8"), "presets", preset_table())
+    card = filled(CARD.read_text(encoding="utf-8"), "presets", preset_table())
     return {
-        README: fill(
+        README: filled(
             README.read_text(encoding="utf-8"), "presets", choice_table(scores, SPEED.read_text(encoding="utf-8"))
         ),
         SCORES: scores,
-        CARD: fill(card, "evaluation", evaluation_table(scores)),
-        NETWORK: fill(NETWORK.read_text(encoding="utf-8"), "sizes", size_table()),
+        CARD: filled(card, "evaluation", evaluation_table(scores)),
+        NETWORK: filled(NETWORK.read_text(encoding="utf-8"), "sizes", size_table()),
     }
 
 
@@ -155,11 +139,11 @@ def main(argv: list[str] | None = None) -> None:
     scores = SCORES.read_text(encoding="utf-8")
     for name, path in args.scores:
         text = Path(path).read_text(encoding="utf-8")
-        scores = fill(scores, name, re.sub(r"^#+ ", "### ", text[text.index("\n## ") :], flags=re.MULTILINE))
+        scores = filled(scores, name, re.sub(r"^#+ ", "### ", text[text.index("\n## ") :], flags=re.MULTILINE))
     if args.paper:
         paper = PAPER.read_text(encoding="utf-8")
         for name, path in args.paper:
-            paper = fill(paper, name, Path(path).read_text(encoding="utf-8"))
+            paper = filled(paper, name, Path(path).read_text(encoding="utf-8"))
         write_text(PAPER, paper)
     for path, text in pages(scores).items():
         write_text(path, text)

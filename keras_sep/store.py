@@ -13,7 +13,6 @@ import sys
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -89,14 +88,13 @@ def find(file: str, sha256: str) -> Path:
     )
 
 
-def fetch(file: str, sha256: str, source: str | os.PathLike[str], progress: Callable[[int], Any] | None = None) -> Path:
+def fetch(file: str, sha256: str, source: str | os.PathLike[str]) -> Path:
     """Copies or downloads a preset's file into the cache, unless it is there already.
 
     Args:
         file: name, such as "base.keras".
         sha256: what its digest must be.
         source: folder, or URL of one (https, http or file), that has a file of this name.
-        progress: called with the bytes of each block.
 
     Returns:
         Path of the file.
@@ -125,8 +123,6 @@ def fetch(file: str, sha256: str, source: str | os.PathLike[str], progress: Call
             while block := stream.read(_BLOCK):
                 digest.update(block)
                 out.write(block)
-                if progress:
-                    progress(len(block))
         if digest.hexdigest() != sha256:
             raise ModelFileError(f"{name}: expected SHA-256 {sha256}. Received: {digest.hexdigest()}")
         part.replace(target)

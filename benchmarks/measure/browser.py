@@ -15,9 +15,9 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from benchmarks.measure.machine import machine
 from benchmarks.measure.separate_command import SONG_SECONDS, song_file
-from benchmarks.tables.document import require_markers, write_between_markers
+from common.document import require_markers, write_between_markers
+from common.machine import machine
 from common.markdown import table
 from keras_sep.presets import DEFAULT_PRESET, get_preset
 from keras_sep.separator import Separator

@@ -18,10 +18,10 @@ import numpy as np
 from pyarrow import parquet
 
 from benchmarks.measure.cluster_scale import measure_scale
-from benchmarks.measure.machine import machine
 from benchmarks.measure.ray_nodes import RayNodes, ray_nodes
-from benchmarks.tables.document import require_markers, write_between_markers
 from common import example_song
+from common.document import require_markers, write_between_markers
+from common.machine import machine
 from common.markdown import table
 from keras_sep.audio import FORMATS, AudioReader, AudioWriter
 

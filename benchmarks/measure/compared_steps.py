@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.measure.isolated_call import isolated_call
-from benchmarks.measure.machine import machine
 from benchmarks.measure.measured_files import shipped
 from benchmarks.measure.rounds import measure_in_rounds
 from benchmarks.tables.file_tables import number, reference_line
+from common.machine import machine
 from common.markdown import table
 from keras_sep.metadata import read_metadata
 

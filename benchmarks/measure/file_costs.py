@@ -12,16 +12,16 @@ from tqdm import tqdm
 
 from benchmarks.measure.footprint import footprint
 from benchmarks.measure.isolated_call import isolated_call
-from benchmarks.measure.machine import machine
 from benchmarks.measure.measured_files import MeasuredFile, converted, listed, shipped
 from benchmarks.measure.random_files import SIZES, convert_random
 from benchmarks.measure.rounds import measure_in_rounds
 from benchmarks.measure.separate_command import measure_separate
 from benchmarks.peers.speech import require_peers
 from benchmarks.tables.bounds import bounds, bounds_table
-from benchmarks.tables.document import require_markers, write_between_markers
 from benchmarks.tables.file_tables import file_table, reference_line, separate_table, stream_table
+from common.document import require_markers, write_between_markers
 from common.files import require_folder, write_json
+from common.machine import machine
 
 
 def measure_files(

@@ -64,7 +64,7 @@ class RayNodes:
 
     def kill(self, node: subprocess.Popen[bytes]) -> None:
         """Kills all processes of a node at once, as a loss of power would."""
-        for process in _below(node.pid):
+        for process in descendants(node.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         node.wait()
@@ -93,7 +93,7 @@ class RayNodes:
     def _cpu_seconds(self) -> dict[int, float]:
         found = {}
         for node in self.nodes:
-            for process in _below(node.pid):
+            for process in descendants(node.pid):
                 with contextlib.suppress(OSError):
                     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
                     found[process] = sum(int(field) for field in fields[11:13]) / os.sysconf("SC_CLK_TCK")
@@ -121,37 +121,14 @@ def ray_nodes(count: int) -> Iterator[RayNodes]:
 def titled(process: int, title: str) -> list[int]:
     """Returns a process and its descendants whose titles contain a text; Ray gives actors that of their class."""
     found = []
-    for each in _below(process):
+    for each in descendants(process):
         with contextlib.suppress(OSError):
             if title.encode() in Path(f"/proc/{each}/cmdline").read_bytes():
                 found.append(each)
     return found
 
 
-def listening(process: int) -> set[str]:
-    """Addresses that a process and those it has started listen at, as /proc has them."""
-    sockets: set[str] = set()
-    for each in _below(process):
-        for name in _links(Path(f"/proc/{each}/fd")):
-            if name.startswith("socket:["):
-                sockets.add(name[8:-1])
-    found = set()
-    for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == "0A" and fields[9] in sockets:
-                found.add(fields[1].rpartition(":")[0])
-    return found
-
-
-def _links(folder: Path) -> Iterator[str]:
-    with contextlib.suppress(OSError):
-        for path in folder.iterdir():
-            with contextlib.suppress(OSError):
-                yield os.readlink(path)
-
-
-def _below(process: int) -> list[int]:
+def descendants(process: int) -> list[int]:
     """Returns a process with all that it has started, and what those have."""
     children: dict[int, list[int]] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):

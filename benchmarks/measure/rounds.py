@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.measure.machine import sgemm_gflops
+from benchmarks.measure.matrix_product import sgemm_gflops
 from benchmarks.measure.step_inputs import Array, blocks, empty_outputs, step_inputs
 from benchmarks.peers.speech import Ours, Stream, load_peers
 from common.step_files import open_step

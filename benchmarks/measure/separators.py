@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.measure.isolated_call import isolated_call
-from benchmarks.measure.machine import machine, sgemm_gflops
+from benchmarks.measure.matrix_product import sgemm_gflops
 from benchmarks.measure.rounds import file_loop
 from benchmarks.measure.step_inputs import random_input
 from benchmarks.peers.separators import NAMES, convert_separators
-from benchmarks.tables.document import require_markers, write_between_markers
 from benchmarks.tables.file_tables import number, reference_line
+from common.document import require_markers, write_between_markers
+from common.machine import machine
 from common.markdown import table
 from common.step_files import open_step
 from keras_sep import runtime

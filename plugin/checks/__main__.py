@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import soundfile
 import soxr
 
 from common.files import write_text
+from common.machine import machine
 from common.markdown import decibels, table
 from plugin.checks import driver, pipewire
 from plugin.checks.driver import PLUGIN, Array
@@ -192,21 +192,17 @@ PIPEWIRE = """
 ## PipeWire
 
 The example played into the sink of `keras-sep desktop install` and recorded behind it: SDR of the accompaniment, dB.
+The best of up to five plays: where the machine stands still for a moment, a recording has a gap.
 The sink gets silence before a song, and the network remembers it; a file that is separated alone begins without.
 
 """
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.split(": ", 1)[1] for line in lines if line.startswith("model name")), platform.machine())
 
 
 def page(build: Path, scratch: Path, minutes: float) -> Iterator[str]:
     option = "" if minutes == 10 else f" --minutes {minutes:g}"
     yield f"# The plugin, measured\n\nWritten by `python -m plugin.checks{option}`. The song is the example; Python's\n"
     yield "samples are `StreamingSeparator`'s, between the plugin's resamplers.\n\n"
-    yield f"The machine: {os.cpu_count()} cores of {_processor()}, load average {os.getloadavg()[0]:.1f}.\n"
+    yield f"The machine: {machine()}, load average {os.getloadavg()[0]:.1f}.\n"
     yield SAMPLES
     heads = ["rate, Hz", "blocks", "largest difference from Python", "latency reported", "measured", "ms"]
     yield table(heads, samples(build, scratch))

@@ -84,11 +84,11 @@ class Session(contextlib.ExitStack):
     def output(self, *command: str) -> str:
         return subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=30).stdout
 
-    def wait_for(self, condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
-        until = time.monotonic() + seconds
+    def wait_for(self, condition: Callable[[], bool], what: str) -> None:
+        until = time.monotonic() + 20
         while not condition():
             if time.monotonic() > until:
-                raise TimeoutError(f"{what} did not come within {seconds:g} s; see {self._folder}")
+                raise TimeoutError(f"{what} did not come within 20 s; see {self._folder}")
             time.sleep(0.1)
 
     def play(self, waveform: Array, sink: str) -> Array:

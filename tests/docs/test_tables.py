@@ -79,11 +79,6 @@ def test_scores_of_an_evaluation_take_their_place(tmp_path, monkeypatch):
     assert " MB | 0.00 / 3.00 | 49 × real time |" in make_tables.between(readme.read_text(encoding="utf-8"), "presets")
 
 
-def test_a_file_without_markers_is_refused():
-    with pytest.raises(ValueError, match="expected one pair of markers <!-- test: begin -->"):
-        make_tables.fill("nothing", "test", "|")
-
-
 def test_scores_without_a_preset_are_refused():
     head = f"|  | {' | '.join(make_tables.COLUMNS)} |\n|---|"
     scores = f"<!-- test: begin -->\n### All\n\n{head}\n<!-- test: end -->"

@@ -13,6 +13,7 @@ from typing import Any
 from common.exposure import TrainingExposure
 from common.files import write_text
 from common.markdown import decibels, table
+from common.programs import require_ffmpeg
 from common.runs import best_row
 from training.engine.config import TrainConfig
 from training.engine.training_run import train
@@ -65,6 +66,7 @@ def run_paper(
     Raises:
         ValueError: an argument is wrong, the split has no songs, or a song could not be scored.
     """
+    require_ffmpeg("scores")
     import museval  # noqa: F401  # a missing package is reported now, not after the training
 
     begin, cache = time.monotonic(), cache or out / "cache"

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import soundfile
 
 from common.files import sha256_of
 from common.song_stems import AUDIO_SUFFIXES, KNOWN, audio_files, stem_files
+from keras_sep.audio import AudioReader
 from training.data.datasets.leakage import song_key
 from training.data.datasets.track import folders
 from training.evaluation.oracles import ideal_mask
@@ -215,13 +215,10 @@ def of_estimates(folder: Path, *, name: str | None = None) -> Method:
 
 
 def _read(path: Path, sample_rate: int) -> Waveform:
-    try:
-        audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (RuntimeError, OSError) as error:
-        raise ValueError(f"{path}: not a readable audio file ({error})") from error
-    if rate != sample_rate:
-        raise ValueError(f"{path}: expected {sample_rate} Hz, as the references. Received: {rate} Hz")
-    return audio
+    with AudioReader(path, strict=True) as reader:
+        if reader.sample_rate != sample_rate:
+            raise ValueError(f"{path}: expected {sample_rate} Hz, as the references. Received: {reader.sample_rate} Hz")
+        return np.concatenate(list(reader.blocks()))
 
 
 def _sum(parts: list[Waveform]) -> Waveform:

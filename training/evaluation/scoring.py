@@ -25,6 +25,7 @@ import numpy as np
 from tqdm import tqdm
 
 from common.files import written_beside
+from common.programs import require_ffmpeg
 from keras_sep import __version__
 from training.data.stems import Song
 from training.evaluation import validity
@@ -91,9 +92,10 @@ def evaluate(
             `training.cluster.scoring_tasks`; None scores here.
 
     Raises:
-        ValueError: an argument is out of range, there are no songs, another process writes to `out`, or it holds
-            scores of other songs, weights or versions.
+        ValueError: ffmpeg is missing, an argument is out of range, there are no songs, another process writes to
+            `out`, or it holds scores of other songs, weights or versions.
     """
+    require_ffmpeg("scores")
     import museval  # noqa: F401  # a missing package is reported now, not after an hour of separation
 
     require_counts(excerpt, jobs)

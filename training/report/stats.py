@@ -61,8 +61,8 @@ def ticks(low: float, high: float, count: int = 6) -> list[float]:
     return [float(t) for t in np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step]
 
 
-def time_ticks(seconds: int, count: int = 6) -> list[int]:
-    """Returns about `count` times from 0 to `seconds`, in whole s and in the steps of a clock, such as 15 s."""
-    step = next((s for s in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800) if seconds / s <= count), 3600)
+def time_ticks(seconds: int) -> list[int]:
+    """Returns about six times from 0 to `seconds`, in whole s and in the steps of a clock, such as 15 s."""
+    step = next((s for s in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800) if seconds / s <= 6), 3600)
     # A label, centred on its time, would not fit into the last seconds.
     return [t for t in range(0, seconds, step) if t < 0.97 * seconds]

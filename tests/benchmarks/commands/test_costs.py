@@ -16,7 +16,7 @@ from benchmarks.measure.footprint import footprint
 from benchmarks.measure.isolated_call import isolated_call
 from benchmarks.measure.measured_files import converted as converted_files
 from benchmarks.measure.rounds import measure_in_rounds
-from benchmarks.tables.document import markers
+from common.document import markers
 from tests.support.needs import needs_posix
 from tests.support.paths import ROOT
 

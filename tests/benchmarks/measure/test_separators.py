@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import __main__ as cli
 from benchmarks.measure import separators
-from benchmarks.tables.document import markers
+from common.document import markers
 from keras_sep.presets import DEFAULT_PRESET, presets
 from tests.support.paths import GOLDEN
 

@@ -148,6 +148,27 @@ def test_the_next_call_goes_on(tmp_path, monkeypatch):
     assert json.loads((tmp_path / "audio-3.json").read_text())["files"] > state["files"]
 
 
+@pytest.mark.parametrize("fresh", ["time", "whole"])
+def test_what_a_fresh_process_says_counts(tmp_path, monkeypatch, fresh):
+    class Slow:
+        def __init__(self, folder):
+            self.kinds = []
+
+        def check(self, path):
+            self.kinds = self.kinds or ["time", fresh]
+            return {"kind": self.kinds.pop(0), "problem": None}
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(fuzzer, "_seed_files", lambda _: {"a": b"fine" * 100})
+    monkeypatch.setattr(fuzzer, "Worker", Slow)
+    fuzz_audio(tmp_path, 3, 0.05)
+    state = json.loads((tmp_path / "audio-3.json").read_text())
+    unconfirmed = {} if fresh == "time" else {"time, not by a fresh process": state["files"]}
+    assert state["kinds"] == {fresh: state["files"], **unconfirmed}
+
+
 @pytest.mark.command
 @pytest.mark.parametrize("command", ["audio", "models"])
 def test_half_a_minute(tmp_path, command):

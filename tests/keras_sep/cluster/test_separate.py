@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
-from benchmarks.measure.ray_nodes import RayNodes, listening, ray_nodes
+from benchmarks.measure.ray_nodes import RayNodes, ray_nodes
 from keras_sep.cluster.manifest import NAME
 from keras_sep.cluster.places import Place
 from tests.support.commands import here, process
+from tests.support.listening import listening
 from tests.support.object_store import ENVIRONMENT, object_store
 from tests.support.paths import GOLDEN
 

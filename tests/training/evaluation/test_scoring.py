@@ -819,7 +819,7 @@ def test_parts_beside_the_whole_are_not_added_to_it(tmp_path):
         ("short", "88200"),
         ("mono", "channel"),
         ("silent", "all zero"),
-        ("broken", "not a readable audio file"),
+        ("broken", "expected an audio file"),
         ("nan", "finite"),
         ("missing", "expected one folder named lithium. Received: none"),
         ("incomplete", "lithium: expected vocals and accompaniment, or parts of it. Received: accompaniment.wav"),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from common.programs import require_ffmpeg
 from training.data.datasets.track import SONG_STEMS, Source, Track, folders
 
 LICENCE = "MUSDB18: academic purposes only (100 songs restricted, 46 CC BY-NC-SA 4.0, 2 CC BY-NC-SA 3.0, 2 restricted)"
@@ -75,6 +76,7 @@ def wav_tracks(data: Path, split: str) -> list[Track]:
 
 
 def _setup() -> dict:
+    require_ffmpeg("musdb18 and musdb18hq")
     import musdb  # imported here: it imports ffmpeg and pyaml, which other data sets do not need
 
     return musdb.DB(root=".", subsets=[]).setup

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import __main__ as cli
-from benchmarks.tables.document import markers, write_between_markers
+from common.document import between, markers, write_between_markers
 
 BEGIN, END = markers("benchmark")
 
@@ -21,9 +20,11 @@ def test_a_document_keeps_all_but_what_is_between_the_markers(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", BEGIN, f"{END}{BEGIN}", 2 * f"{BEGIN}{END}"])
-def test_a_document_without_one_place_is_refused(tmp_path, text, error_line):
+def test_a_document_without_one_place_is_refused(tmp_path, text):
     path = tmp_path / "README.md"
     path.write_text(text)
-    assert cli.main(["costs", "--minutes", "0", "--write", str(path)]) == 1
-    assert "README.md: expected one <!-- benchmark: begin -->" in error_line()
+    with pytest.raises(ValueError, match=r"README\.md: expected one <!-- benchmark: begin -->"):
+        write_between_markers(path, "benchmark", "| new |")
     assert path.read_text() == text
+    with pytest.raises(ValueError, match="expected one <!-- benchmark: begin -->"):
+        between(text, "benchmark")

@@ -1,26 +1,13 @@
-"""The machine: its processor, and the speed of a matrix product at present."""
+"""The speed of a matrix product at present, on this machine."""
 
 from __future__ import annotations
 
-import os
-import platform
-import re
 import statistics
 import time
-from pathlib import Path
 
 import numpy as np
 
 MATRIX = 512
-
-
-def machine() -> str:
-    """Returns the processor's name and the number of cores, such as "AMD EPYC 7B13, 2 cores"."""
-    try:
-        found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
-    except OSError:
-        found = None
-    return f"{found[1] if found else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
 
 
 def sgemm_gflops() -> tuple[float, float]:
