@@ -321,7 +321,7 @@ def _add_separate(commands: argparse._SubParsersAction[_Parser]) -> None:
         "--bitrate",
         type=_integer(1, 10000, "number of kbit/s"),
         metavar="KBIT/S",
-        help="for mp3 32 to 320 (default: 320), m4a 32 to 512 (256), opus 16 to 510 (192)",
+        help="for mp3 32 to 320 (default: 320), m4a 32 to 512 (256), opus 16 to 510 (192; mono to 256)",
     )
     outputs.add_argument(
         "--clip-mode",
@@ -455,7 +455,7 @@ def _separate(args: argparse.Namespace) -> int:
     if args.cluster and STANDARD in (out, *inputs):
         raise AudioError("--cluster: expected files and folders. Received: -")
     format = FORMATS[args.format]
-    format.require(format.highest_rate, 1, args.bitrate, "--bitrate")
+    format.require(format.highest_rate, min(2, format.most_channels), args.bitrate, "--bitrate")
     preset = args.preset or DEFAULT_PRESET
     separator = _open(lambda: Separator(preset, model=args.model))  # fails here, before any input is touched
     request = Request(

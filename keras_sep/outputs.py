@@ -146,6 +146,8 @@ class OutputFiles:
 
     def finish(self) -> None:
         """Completes the part files, in the clip mode "rescale" with one gain for all of them."""
+        for writer in self._writers.values():
+            writer.end()
         gain = common_gain(self._writers.values())
         for writer in self._writers.values():
             writer.finish(gain)

@@ -304,7 +304,7 @@ class Separator:
                         reader.sample_rate,
                         reader.num_channels,
                         options.format,
-                        reader.num_samples,
+                        reader.num_samples if reader.is_exact else None,
                         bitrate=options.bitrate,
                         clip_mode=options.clip_mode,
                         tags=reader.tags,

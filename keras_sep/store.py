@@ -8,6 +8,7 @@ Every file is known by its SHA-256, wherever it comes from, and nothing is fetch
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import sys
 import urllib.error
@@ -128,8 +129,8 @@ def fetch(file: str, sha256: str, source: str | os.PathLike[str]) -> Path:
         part.replace(target)
     except urllib.error.URLError as error:
         raise ModelFileError(f"{name}: cannot be fetched: {error.reason}") from error
-    except OSError as error:
-        raise ModelFileError(f"{name}: cannot be fetched: {error.strerror or error}") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise ModelFileError(f"{name}: cannot be fetched: {getattr(error, 'strerror', None) or error}") from error
     finally:
         part.unlink(missing_ok=True)
     return target
@@ -137,7 +138,10 @@ def fetch(file: str, sha256: str, source: str | os.PathLike[str]) -> Path:
 
 def _location(source: str | os.PathLike[str], file: str) -> str:
     text = os.fspath(source)
-    scheme = urllib.parse.urlsplit(text).scheme
+    try:
+        scheme = urllib.parse.urlsplit(text).scheme
+    except ValueError as error:
+        raise ModelFileError(f"expected a folder, or a URL. Received: {text} ({error})") from error
     if "://" not in text:
         return str(Path(text) / file)
     if scheme not in SCHEMES:

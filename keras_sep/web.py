@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import functools
 import http.server
+import io
+import json
 import posixpath
 import sys
 import threading
@@ -18,7 +20,7 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from keras_sep.errors import PageError
-from keras_sep.store import ASSETS, example
+from keras_sep.store import ASSETS, cache_folder, example
 
 PAGE = Path(__file__).parent / "page"
 _MODELS = "/models/"
@@ -91,6 +93,13 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         if host not in ("localhost", "127.0.0.1"):  # another site's name that was made to point here
             self.send_error(HTTPStatus.FORBIDDEN, "expected localhost")
             return None
+        if urllib.parse.urlsplit(self.path).path == f"{_MODELS}presets.json":
+            content = _presets()
+            self.send_response(HTTPStatus.OK)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            return io.BytesIO(content)
         path = Path(self.translate_path(self.path))
         if not (path.is_file() or (path.is_dir() and urllib.parse.urlsplit(self.path).path == "/")):
             self.send_error(HTTPStatus.NOT_FOUND)  # no lists of folders
@@ -101,7 +110,7 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         clean = posixpath.normpath(urllib.parse.unquote(urllib.parse.urlsplit(path).path))
         name = clean.removeprefix(_MODELS)
         if clean.startswith(_MODELS) and _is_asset(name):
-            return str(ASSETS / name)
+            return str(_model_file(name))
         if clean == _EXAMPLE:
             return str(example() / "mixture.flac")
         return super().translate_path(path)
@@ -118,6 +127,19 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Logs nothing."""
+
+
+def _model_file(name: str) -> Path:
+    """Returns where a file of a preset is: in the installation, or else where `keras-sep fetch` puts it."""
+    return next((path for path in (ASSETS / name, cache_folder() / name) if path.is_file()), ASSETS / name)
+
+
+def _presets() -> bytes:
+    """Returns presets.json with those files alone that are there: a package has not all of them."""
+    presets = json.loads((ASSETS / "presets.json").read_text(encoding="utf-8"))
+    for preset in presets.values():
+        preset["files"] = [file for file in preset["files"] if _model_file(file["file"]).is_file()]
+    return json.dumps(presets).encode()
 
 
 def _is_asset(name: str) -> bool:

@@ -3,7 +3,7 @@
 #include <speex/speex_resampler.h>
 #include <string.h>
 
-enum { QUALITY = 7 };
+enum { QUALITY = 7, MOST_CHANNELS = 4, FED = 64, GIVEN = 2048 };
 
 bool resampler_open(Resampler *resampler, unsigned int rate_in, unsigned int rate_out, unsigned int num_channels) {
     *resampler = (Resampler){rate_in, rate_out, num_channels, NULL};
@@ -21,6 +21,14 @@ void resampler_close(Resampler *resampler) {
 
 void resampler_reset(Resampler *resampler) {
     if (!resampler->state) return;
+    /* speexdsp clears what the first channel remembers, and of the others only a part: silence takes its place. */
+    static const float silence[FED * MOST_CHANNELS];
+    float dropped[GIVEN * MOST_CHANNELS];
+    for (size_t left = 2 * resampler_lookahead(resampler); left > 0;) {
+        size_t fed = left < FED ? left : FED;
+        resampler_process(resampler, silence, &fed, dropped, GIVEN);
+        left -= fed;
+    }
     speex_resampler_reset_mem(resampler->state);
     speex_resampler_skip_zeros(resampler->state);
 }

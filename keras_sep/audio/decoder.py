@@ -111,6 +111,12 @@ class Decoder:
             self.close()
             raise
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether `stated_s` is exact to the sample, and nothing of the file is known to be missing."""
+        name, codec = self._container.format.name, self._stream.codec_context.name
+        return is_exact(name, codec) and self._link.broken_at is None and not self._link.is_cut
+
     def blocks(self) -> Iterator[tuple[int, Array]]:
         """Yields (sample rate, samples (n, channels)) with n ≥ 1; can be called once."""
         blocks: Iterator[tuple[int, Array]] = (

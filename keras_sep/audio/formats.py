@@ -26,6 +26,7 @@ class Format:
         bitrate: default bit rate of mono and stereo in kbit/s; each further pair of channels adds as much.
         clips: whether samples beyond ±1 are clipped.
         holds_cover: whether a file can carry a cover picture.
+        bitrate_per_channel: highest bit rate of a channel in kbit/s, where it is less than that of `bitrates`.
 
     Examples:
         >>> from keras_sep.audio import FORMATS
@@ -46,6 +47,7 @@ class Format:
     bitrate: int | None = None
     clips: bool = True
     holds_cover: bool = True
+    bitrate_per_channel: int | None = None
 
     def rate_for(self, sample_rate: int) -> int:
         """Returns the sample rate in Hz at which audio of `sample_rate` is stored."""
@@ -74,9 +76,13 @@ class Format:
             return
         if self.bitrates is None:
             raise AudioError(f"{name}: cannot write: {self.name} takes no bit rate. Received: {bitrate} kbit/s")
-        if not self.bitrates[0] <= bitrate <= self.bitrates[1]:
+        lowest, highest = self.bitrates
+        if self.bitrate_per_channel:
+            highest = min(highest, self.bitrate_per_channel * num_channels)
+        if not lowest <= bitrate <= highest:
+            channels = f" of {num_channels} channel{'s' * (num_channels > 1)}" if self.bitrate_per_channel else ""
             raise AudioError(
-                f"{name}: cannot write: expected {self.bitrates[0]} to {self.bitrates[1]} kbit/s as {self.name}. "
+                f"{name}: cannot write: expected {lowest} to {highest} kbit/s as {self.name}{channels}. "
                 f"Received: {bitrate}"
             )
 
@@ -95,6 +101,18 @@ FORMATS: dict[str, Format] = {
         Format("ogg", ".ogg", "Vorbis", "ogg", "libvorbis", 8, 200000),
         Format("mp3", ".mp3", "MP3", "mp3", "libmp3lame", 2, 48000, _MP3_RATES, (32, 320), 320),
         Format("m4a", ".m4a", "AAC", "mp4", "aac", 6, 96000, _AAC_RATES, (32, 512), 256),
-        Format("opus", ".opus", "Opus, always at 48000 Hz", "ogg", "libopus", 2, 48000, (48000,), (16, 510), 192),
+        Format(
+            "opus",
+            ".opus",
+            "Opus, always at 48000 Hz",
+            "ogg",
+            "libopus",
+            2,
+            48000,
+            (48000,),
+            (16, 510),
+            192,
+            bitrate_per_channel=256,
+        ),
     )
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 from pathlib import Path
@@ -13,11 +14,12 @@ try:
 except ImportError:  # Windows, where an open file cannot be removed
     fcntl = None  # type: ignore[assignment]
 
+_LONGEST_NAME = 200  # bytes; what is added to it, a file system may still take
 _PART = re.compile(r"\..+\.(\d+)\.part")
 
 
 def part_of(path: Path) -> Path:
-    """Returns the path of this process's part file for a target.
+    """Returns the path of this process's part file for a target; a name that is too long is replaced by its digest.
 
     Examples:
         >>> import os
@@ -26,7 +28,10 @@ def part_of(path: Path) -> Path:
         >>> part_of(Path("stems/vocals.wav")) == Path(f"stems/.vocals.wav.{os.getpid()}.part")
         True
     """
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
+    name = path.name
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    return path.with_name(f".{name}.{os.getpid()}.part")
 
 
 def open_part(part: Path) -> BinaryIO:

@@ -44,6 +44,7 @@ class AudioReader:
         sample_rate: Hz.
         num_channels: number of channels.
         num_samples: length of the excerpt in samples per channel as the file states it, or None.
+        is_exact: whether that is the number of samples to come, and not a rounded one.
         tags: tags that a stem takes over, by FFmpeg's names ("title", "artist", …).
         cover: Cover, or None.
         warnings: lines for the user about damage; complete when `blocks` has ended.
@@ -95,6 +96,7 @@ class AudioReader:
             self._limit = None if duration is None else round(min(duration * self.sample_rate, 2.0**60))
             whole = self._whole()
             self.num_samples = self._excerpt(whole)
+            self.is_exact = self.num_samples is not None and decoder.is_exact
             if self.num_samples == 0 and whole:
                 raise AudioError(
                     f"{self._name}: expected a part of its {whole / self.sample_rate:.3f} s that holds samples. "

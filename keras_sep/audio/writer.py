@@ -31,8 +31,8 @@ CLIP_MODES = ("warn", "rescale", "clamp")
 class AudioWriter:
     """Writer of an audio file, whose target appears when the file is complete, or not at all.
 
-    The order of calls is `open`, `write` for each block, `finish`, `commit`; `abort` ends it at any point and removes
-    what has been written.
+    The order of calls is `open`, `write` for each block, `end`, `finish`, `commit`; `abort` ends it at any point and
+    removes what has been written.
 
     Args:
         path: target, or "-" for standard output, which gets a wav as it is written, other formats at `commit`.
@@ -48,7 +48,7 @@ class AudioWriter:
 
     Attributes:
         path: target.
-        peak: largest absolute sample so far.
+        peak: largest absolute sample so far, at the rate that is stored; complete after `end`.
         num_clipped: clipped samples so far, counted in each channel.
         gain: factor of all samples, other than 1 only with "rescale".
         clips: whether the format cannot store samples beyond ±1.
@@ -111,6 +111,7 @@ class AudioWriter:
         self._sink: Sink | None = None  # for every encoder but wav's
         self._resample = Resampler(sample_rate, self._stored_rate, num_channels)
         self._received = self._stored = 0
+        self._has_ended = False
         self.peak, self.num_clipped, self.gain = 0.0, 0, 1.0
         self.warnings: list[str] = []
 
@@ -124,13 +125,16 @@ class AudioWriter:
 
     def write(self, block: Array) -> None:
         """Writes the next samples (n, channels), n ≥ 0."""
-        self.peak = max(self.peak, float(np.abs(block).max(initial=0)))
         self._received += len(block)
         with self._failures():
-            if self._kept is not None:
-                self._kept.write(np.ascontiguousarray(block, "<f4").data)
-            else:
-                self._encode(block)
+            self._take(self._resampled(block))
+
+    def end(self) -> None:
+        """Says that there are no more samples: `peak` is complete, see `common_gain`. `finish` says it otherwise."""
+        if not self._has_ended:
+            self._has_ended = True
+            with self._failures():
+                self._take(self._resampled(np.zeros((0, self._num_channels), np.float32), last=True))
 
     def finish(self, gain: float = 1.0) -> None:
         """Completes the part file and flushes it to the disk.
@@ -140,6 +144,7 @@ class AudioWriter:
         """
         assert self._encoder is not None, "open() comes first"
         assert self._file is not None
+        self.end()
         with self._failures():
             if self._kept is not None:
                 self.gain = gain
@@ -147,7 +152,6 @@ class AudioWriter:
                 while data := self._kept.read(BLOCK * self._num_channels * 4):
                     self._encode(np.frombuffer(data, "<f4").reshape(-1, self._num_channels) * np.float32(gain))
                 self._close_kept()
-            self._encode(np.zeros((0, self._num_channels), np.float32), last=True)
             self._encoder.close()
             self._file.flush()
             if not self._is_stream:
@@ -195,7 +199,8 @@ class AudioWriter:
             if self._encoder is not None and self._file is not None and not self._file.closed:
                 self._encoder.close()
         self._encoder = None
-        self._close_kept()
+        with contextlib.suppress(OSError):
+            self._close_kept()
         if self._is_stream:
             return
         if self._file is not None:
@@ -221,26 +226,41 @@ class AudioWriter:
             return VorbisEncoder(self._sink, rate, channels, self._tags, self._cover)
         return FfmpegEncoder(self._sink, self._format, rate, channels, self._bitrate, self._tags, self._cover)
 
-    def _encode(self, block: Array, last: bool = False) -> None:
+    def _resampled(self, block: Array, last: bool = False) -> Array:
+        """Returns samples at the stored rate; the last ones fill up the length."""
+        if self._stored_rate == self._sample_rate:
+            return block
+        block = self._resample(block, last)
+        if last:
+            rest = round(self._received * self._stored_rate / self._sample_rate) - self._stored
+            block = np.pad(block[:rest], ((0, max(0, rest - len(block))), (0, 0)))
+        return block
+
+    def _take(self, block: Array) -> None:
+        """Encodes or keeps samples at the stored rate, at which more may be beyond full scale than at the other."""
+        self.peak = max(self.peak, float(np.abs(block).max(initial=0)))
+        self._stored += len(block)
+        if self._kept is not None:
+            self._kept.write(np.ascontiguousarray(block, "<f4").data)
+        else:
+            self._encode(block)
+
+    def _encode(self, block: Array) -> None:
         assert self._encoder is not None, "open() comes first"
-        if self._stored_rate != self._sample_rate:
-            block = self._resample(block, last)
-            if last:
-                rest = round(self._received * self._stored_rate / self._sample_rate) - self._stored
-                block = np.pad(block[:rest], ((0, max(0, rest - len(block))), (0, 0)))
         if self._format.clips:
             self.num_clipped += int(np.count_nonzero(np.abs(block) > 1.0))
             block = np.clip(block, -1.0, 1.0)
         if len(block):
             self._encoder.write(block)
-            self._stored += len(block)
 
     def _close_kept(self) -> None:
         if self._kept is not None:
-            self._kept.close()
-            self._kept = None
-            if not self._is_stream:
-                self._kept_part.unlink(missing_ok=True)
+            kept, self._kept = self._kept, None
+            try:
+                kept.close()
+            finally:
+                if not self._is_stream:
+                    self._kept_part.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _failures(self) -> Iterator[None]:
@@ -262,7 +282,7 @@ def common_gain(writers: Iterable[AudioWriter]) -> float:
     With one gain for all stems, they still add up to the song, which then is quieter.
 
     Args:
-        writers: writers that have got all of their samples.
+        writers: writers that have got all of their samples, up to `end`.
 
     Examples:
         >>> import numpy as np
@@ -271,6 +291,7 @@ def common_gain(writers: Iterable[AudioWriter]) -> float:
         >>> for writer, peak in zip(writers, (0.5, 2.0)):
         ...     writer.open()
         ...     writer.write(np.full((441, 1), peak, np.float32))
+        ...     writer.end()
         >>> common_gain(writers)
         0.5
         >>> for writer in writers:

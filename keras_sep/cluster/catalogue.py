@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
-from pyarrow import csv, fs, parquet
+from pyarrow import csv, dataset, fs
 
 from keras_sep.batch.records import Records
 from keras_sep.batch.songs import Skipped, find_songs, reason_against_name
@@ -141,16 +141,26 @@ def _listed(place: Place) -> list[CatalogueSong]:
 
 def _lines(place: Place) -> list[str]:
     suffix = PurePosixPath(place.path).suffix.lower()
-    with failures(f"{place}: cannot read"), place.filesystem.open_input_file(place.path) as file:
-        if suffix == ".txt":
-            try:
-                lines = file.read().decode("utf-8-sig").splitlines()
-            except UnicodeDecodeError as error:
-                raise AudioError(f"{place}: expected UTF-8. Received: {error}") from error
-            return [line.strip() for line in lines if line.strip()]
-        table = csv.read_csv(file) if suffix == ".csv" else parquet.read_table(file)
+    with failures(f"{place}: cannot read"):
+        if suffix == ".parquet":  # one file, or a folder of them, as the manifest is
+            table = dataset.dataset(place.path, filesystem=place.filesystem, format="parquet").to_table()
+        else:
+            with place.filesystem.open_input_file(place.path) as file:
+                if suffix == ".txt":
+                    try:
+                        lines = file.read().decode("utf-8-sig").splitlines()
+                    except UnicodeDecodeError as error:
+                        raise AudioError(f"{place}: expected UTF-8. Received: {error}") from error
+                    return [line.strip() for line in lines if line.strip()]
+                # Names such as 001 are text.
+                as_text = csv.ConvertOptions(column_types=dict.fromkeys(COLUMNS, pa.string()))
+                table = csv.read_csv(file, convert_options=as_text)
     names = table.column_names
-    column = names[0] if len(names) == 1 else next((name for name in COLUMNS if name in names), None)
-    if column is None or not pa.types.is_string(table.schema.field(column).type):
+    name = names[0] if len(names) == 1 else next((name for name in COLUMNS if name in names), None)
+    if name is None:
         raise AudioError(f"{place}: expected a column of paths, song or path. Received: {', '.join(names)}")
-    return [text for text in table.column(column).to_pylist() if text]
+    column = table.column(name)
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if str(kind) not in ("string", "large_string", "string_view"):
+        raise AudioError(f"{place}: expected text in the column {name}. Received: {column.type}")
+    return [text for text in column.to_pylist() if text]

@@ -131,8 +131,13 @@ class Place:
         system = self.filesystem
         with failures(f"{self}: cannot write"):
             if system.type_name in _OBJECT_STORES:
-                with system.open_output_stream(self.path) as target:
-                    shutil.copyfileobj(source, target, _COPIED_AT_ONCE)
+                try:
+                    with system.open_output_stream(self.path) as target:
+                        shutil.copyfileobj(source, target, _COPIED_AT_ONCE)
+                except BaseException:  # closing the stream has put in place what there was
+                    with contextlib.suppress(OSError, pa.ArrowException):
+                        system.delete_file(self.path)
+                    raise
                 return
             part = str(part_of(Path(self.path))) if self.is_local else _part(self.path)
             system.create_dir(posixpath.dirname(self.path), recursive=True)

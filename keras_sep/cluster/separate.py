@@ -102,7 +102,12 @@ def plan_catalogue(sources: Sequence[str], target: Place, request: Request, mani
         outputs = [[stem, path.as_posix()] for stem, path in _outputs(item, request).items()]
         inputs.append((str(item.place), [Path(path) for _, path in outputs]))
         if (row := known.get(str(item.place))) and not row["error"]:
-            if found := differences(_entry(row, row["made_by"]), _entry(vars(item), _made_by(request)), Path()):
+            made = {stem["path"] for stem in row["stems"] or ()}
+            if made != {str(target / path) for _, path in outputs}:
+                plan.problems.append(
+                    f"{item.place}: its stems are there already, under other names; --overwrite makes them anew"
+                )
+            elif found := differences(_known(row, vars(item)), _known(vars(item), row, _made_by(request)), Path()):
                 plan.problems.append(
                     f"{item.place}: its stems are there already, made {', '.join(found)}; --overwrite replaces them"
                 )
@@ -251,9 +256,13 @@ def _made_by(request: Request) -> str:
     return json.dumps(made_by(request.mixes, request.options, request.model, request.model_name), sort_keys=True)
 
 
-def _entry(song: Mapping[str, Any], made: str) -> dict[str, Any]:
-    """Returns all that the stems of a song depend on, as `keras_sep.batch.records` has it."""
-    return {"song": "it", "bytes": song["bytes"], "mtime_ns": song["mtime_ns"], **json.loads(made)}
+def _known(song: Mapping[str, Any], other: Mapping[str, Any], made: str | None = None) -> dict[str, Any]:
+    """Returns all that the stems of a song depend on, as `keras_sep.batch.records` has it.
+
+    Size and time count where both sides know them: in a list of remote songs they are not looked up.
+    """
+    facts = {key: song[key] if other[key] is not None else None for key in ("bytes", "mtime_ns")}
+    return {"song": "it", **facts, **json.loads(made or song["made_by"])}
 
 
 def _print_plan(plan: Catalogue, target: Place) -> None:

@@ -245,6 +245,7 @@ class LiveSession:
     def _prepare(self) -> None:
         """Makes rings and resamplers for the open streams; where the format is the same, keeps them as they are."""
         channels, model_rate = self.spec.num_channels, self.spec.sample_rate
+        blocks = 4 * (self._block_size or 0)  # samples that a device may take or give at once, and as many again
         if self._source:
             rate = self._source.sample_rate
             self._capture.ring = self._source.ring
@@ -255,7 +256,7 @@ class LiveSession:
             self._formats["input"] = rate, channels
             self._resample_in = Resampler(rate, model_rate, channels)
             if not self._source:
-                self._capture.ring = RingBuffer(round((_RING_S + self._buffer_s) * rate), channels)
+                self._capture.ring = RingBuffer(round((_RING_S + self._buffer_s) * rate) + blocks, channels)
             if self._left is None and self._duration is not None:
                 self._left = round(self._duration * rate)
         output = self._streams["output"]
@@ -263,7 +264,7 @@ class LiveSession:
         if self._formats.get("output") != (output.sample_rate, output.num_channels):
             self._formats["output"] = output.sample_rate, output.num_channels
             self._resample_out = Resampler(model_rate, output.sample_rate, channels)
-            capacity = round((_RING_S + 3 * self._buffer_s) * output.sample_rate)
+            capacity = round((_RING_S + 3 * self._buffer_s) * output.sample_rate) + blocks
             playback.ring = RingBuffer(capacity, output.num_channels)
         self._aim()
         playback.restart()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import sys
 import time
@@ -20,6 +21,8 @@ REDRAW_S = 0.1
 PLAIN_S = 10.0  # between two lines of output that is no terminal
 _METER_DB = 48.0  # from the left end of a meter to full scale
 _METER_WIDTH = 8
+# A whole key: ESC [ with numbers and a letter, ESC O and a letter, or the ESC before any other one.
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|(?![\[O]|$))")
 _ARROWS = {"A": "up", "B": "down", "C": "right", "D": "left"}  # after ESC [ or ESC O
 _WINDOWS_ARROWS = {"H": "up", "P": "down", "M": "right", "K": "left"}
 KEYS_HELP = "up/down: voice, left/right: accompaniment, v/a: mute, space: original, 0: both to 0 dB, q: end"
@@ -95,12 +98,12 @@ class Keys:
             if text[0] != "\x1b":
                 yield text[0]
                 text = text[1:]
-            elif len(text) < 3 and text[1:] in ("", "[", "O"):
-                self._pending, text = text, ""  # the rest of an arrow comes with the next read
+            elif (found := _ESCAPE.match(text)) is None:
+                self._pending, text = text, ""  # the rest of a key comes with the next read
             else:
-                if text[2:3] in _ARROWS and text[1] in "[O":
+                if found.end() == 3 and text[2] in _ARROWS:
                     yield _ARROWS[text[2]]
-                text = text[3:]
+                text = text[found.end() :]
 
     def _windows(self, seconds: float) -> Iterator[str]:
         import msvcrt

@@ -73,6 +73,8 @@ def test_a_damaged_file_of_the_cache_is_named_and_fetched_again(folder, cache):
     [
         ("nowhere", r"nowhere.n\.keras: cannot be fetched: No such file"),
         ("ftp://host/files", r"expected a folder, or a URL with https, http, file\. Received: ftp://host/files"),
+        ("http://[bad", r"expected a folder, or a URL\. Received: http://\[bad \("),
+        ("http://localhost:abc/", r"n\.keras: cannot be fetched: nonnumeric port: 'abc'"),
         ("http://127.0.0.1:9/files", r"http://127\.0\.0\.1:9/files/n\.keras: cannot be fetched: .*refused"),
     ],
 )

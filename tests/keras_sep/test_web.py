@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import re
 import shutil
@@ -143,6 +144,30 @@ def test_bad_ports_are_refused():
         assert result.returncode == 2
         assert f"expected a TCP port, 0 to 65535. Received: {port!r}" in result.stderr or port == "-1"
         assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_list_of_models_has_those_that_are_there(answer, tmp_path, monkeypatch):
+    """A package has not all files of a preset; what was fetched is served, too."""
+    assets, cache = tmp_path / "assets", tmp_path / "cache"
+    assets.mkdir()
+    cache.mkdir()
+    presets = json.loads((web.ASSETS / "presets.json").read_text())
+    (assets / "presets.json").write_text(json.dumps(presets))
+    first, second, *missing = (file["file"] for file in presets["base"]["files"])
+    (assets / first).write_bytes(b"installed")
+    (cache / second).write_bytes(b"fetched")
+    monkeypatch.setattr(web, "ASSETS", assets)
+    monkeypatch.setattr(web, "cache_folder", lambda: cache)
+    status, content, headers = answer("/models/presets.json")
+    assert (status, headers["Content-Type"], headers["Content-Length"]) == (200, "application/json", str(len(content)))
+    served = json.loads(content)
+    assert {name: [file["file"] for file in preset["files"]] for name, preset in served.items()} == {
+        **{name: [] for name in presets},
+        "base": [first, second],
+    }
+    assert [answer(f"/models/{name}")[:2] for name in (first, second)] == [(200, b"installed"), (200, b"fetched")]
+    assert answer(f"/models/{missing[0]}")[0] == 404
+    assert answer("/models/presets.json", host="elsewhere")[0] == 403
 
 
 # The page.

@@ -89,6 +89,16 @@ def test_stems_stay_at_their_level(host, music):
 
 
 def test_activation_begins_a_new_stream(host, music):
+    """To the bit, also at rates that are resampled."""
+    for rate in (48000, 96000):
+        before, song = 0.9 * np.sign(music(20000 / 44100)), music(0.5)
+        whole = np.concatenate([before[:20000], song])
+        restarted = host(whole, rate=rate, blocks="300:300", events=[*START, "20000 restart"])
+        fresh = host(song, rate=rate, blocks="300:300", events=START)
+        np.testing.assert_array_equal(restarted.mix[20000:], fresh.mix[: len(whole) - 20000])
+
+
+def test_activation_at_the_rate_of_the_model(host, music):
     mixture = music(1.2)
     result = host(mixture, rate=RATE, blocks="300:300", events=[*START, "20000 restart"])
     assert np.abs(result.mix[result.latency : 20000] - 1.5 * mixture[: 20000 - result.latency]).max() < 2e-6

@@ -113,7 +113,7 @@ def test_rates_and_bit_rates():
         ("ogg", 44100, 2, 128, "ogg takes no bit rate. Received: 128 kbit/s"),
         ("wav", 44100, 2, 128, "wav takes no bit rate. Received: 128 kbit/s"),
         ("mp3", 44100, 2, 321, "expected 32 to 320 kbit/s as mp3. Received: 321"),
-        ("opus", 44100, 2, 8, "expected 16 to 510 kbit/s as opus. Received: 8"),
+        ("opus", 44100, 2, 8, "expected 16 to 510 kbit/s as opus of 2 channels. Received: 8"),
     ],
 )
 def test_what_a_format_cannot_hold_is_said(tmp_path, format, sample_rate, num_channels, bitrate, reason):
@@ -220,6 +220,7 @@ def test_samples_beyond_full_scale(music, tmp_path, format, clip_mode):
     writer = AudioWriter(path, 48000, 2, format, clip_mode=clip_mode)
     writer.open()
     writer.write(x)
+    writer.end()
     gain = common_gain([writer]) if clip_mode == "rescale" else 1.0
     writer.finish(gain)
     writer.commit()
@@ -248,11 +249,45 @@ def test_samples_beyond_full_scale(music, tmp_path, format, clip_mode):
         assert writer.warnings == []
 
 
+@pytest.mark.parametrize("clip_mode", ["warn", "rescale"])
+def test_what_only_resampling_brings_beyond_full_scale(tmp_path, clip_mode):
+    """The edges of a square wave overshoot at another rate, which Opus needs."""
+    square = np.float32(0.99) * np.sign(np.sin(2 * np.pi * 997 * np.arange(22050) / 44100)).astype(np.float32)
+    writer = AudioWriter(tmp_path / "a.opus", 44100, 2, "opus", clip_mode=clip_mode)
+    writer.open()
+    for part in np.array_split(np.stack([square, square], axis=1), 7):
+        writer.write(part)
+    writer.end()
+    assert writer.peak > 1.1
+    writer.finish(common_gain([writer]))
+    writer.commit()
+    assert (writer.num_clipped == 0) == (clip_mode == "rescale")
+    loudest = f"{20 * np.log10(writer.peak):.1f} dB"
+    assert [loudest in line for line in writer.warnings] == ([True] if clip_mode == "warn" else [])
+
+
+def test_abort_on_a_full_disk_leaves_nothing(music, tmp_path):
+    """What is kept until the gain is known waits in a buffer, and closing it fails as well."""
+    writer = AudioWriter(tmp_path / "a.flac", 44100, 2, "flac", clip_mode="rescale")
+    writer.open()
+    writer.write(music(0.2))
+
+    class Full:
+        def close(self):
+            kept.close()
+            raise OSError(errno.EFBIG, "File too large")
+
+    kept, writer._kept = writer._kept, Full()
+    writer.abort()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_one_gain_for_all_stems(music, tmp_path):
     writers = [AudioWriter(tmp_path / name, 44100, 2, "flac", clip_mode="rescale") for name in ("a", "b", "c")]
     for writer, factor in zip(writers, (8, 0.1, 2), strict=True):
         writer.open()
         writer.write(factor * music(0.2))
+        writer.end()
     gain = common_gain(writers)
     assert gain == pytest.approx(1 / writers[0].peak)
     for writer, factor in zip(writers, (8, 0.1, 2), strict=True):
@@ -461,3 +496,19 @@ def test_who_hears_standard_output_may_go(music, monkeypatch):
     with pytest.raises(BrokenPipeError):
         talk()
     writer.abort()
+
+
+@pytest.mark.parametrize("name", [249 * "a" + ".wav", 83 * "歌" + ".wav"])
+def test_names_as_long_as_a_file_system_takes(music, tmp_path, name):
+    writer = AudioWriter(tmp_path / name, 44100, 2, "wav16", clip_mode="rescale")
+    writer.open()
+    writer.write(music(0.1))
+    writer.finish()
+    writer.commit()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_bit_rate_beyond_what_a_channel_takes(music, tmp_path):
+    with pytest.raises(AudioError, match=r"expected 16 to 256 kbit/s as opus of 1 channel\. Received: 257"):
+        AudioWriter(tmp_path / "a.opus", 44100, 1, "opus", bitrate=257)
+    AudioWriter(tmp_path / "a.opus", 44100, 2, "opus", bitrate=510)

@@ -62,6 +62,27 @@ def test_lists(songs, suffix):
     assert [str(item.place) for item in items] == [str(songs / "live" / name) for name in ("b.flac", "c [1].wav")]
 
 
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_text_of_any_kind(songs, kind):
+    path = songs / "list.parquet"
+    parquet.write_table(pa.table({"song": pa.array(["live/b.flac"]).cast(kind)}), path)
+    assert found(str(path)) == ["b"]
+
+
+def test_names_that_look_like_numbers(songs):
+    (songs / "001").write_bytes((songs / "a.wav").read_bytes())
+    (songs / "list.csv").write_text("song\n001\n")
+    assert found(str(songs / "list.csv")) == ["001"]
+
+
+def test_a_manifest_is_a_list(songs, tmp_path):
+    manifest = tmp_path / "manifest.parquet"
+    manifest.mkdir()
+    for number, name in enumerate(("a.wav", "live/b.flac")):
+        parquet.write_table(pa.table({"song": [str(songs / name)]}), manifest / f"{number}.parquet")
+    assert sorted(found(str(manifest))) == ["a", "live/b"]
+
+
 def test_a_list_of_nothing_or_without_paths(tmp_path):
     (tmp_path / "empty.txt").write_text("\n")
     with pytest.raises(AudioError, match=r"empty\.txt: expected a list of songs\. Received: an empty one"):

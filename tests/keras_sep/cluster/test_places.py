@@ -46,6 +46,16 @@ def test_a_bucket(bucket, tmp_path):
     """Names with spaces and brackets are names, not escapes or patterns; options of the URI hold for all below it."""
     place = Place.parse(f"{bucket}/live/a song [1] 100%.wav?region=us-east-1")
     assert str(place) == "s3://music/live/a song [1] 100%.wav"
+
+    class Interrupted(io.BytesIO):
+        def read(self, *args):
+            if self.tell():
+                raise KeyboardInterrupt
+            return super().read(2)
+
+    with pytest.raises(KeyboardInterrupt):
+        place.take(Interrupted(b"whole"))
+    assert place.info().size is None
     place.take(io.BytesIO(b"whole"))
     assert place.info().size == 5
     assert [file.path for file in Place.parse(f"{bucket}/live").files()] == [place.path]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -674,7 +675,6 @@ def test_keys_come_one_by_one_and_the_terminal_stays_as_it_was():
 
 
 def test_without_a_terminal_there_are_plain_lines_and_no_keys(music, capsys):
-    import io
 
     card = FakeCard()
     session = make_session(card)
@@ -694,7 +694,6 @@ def test_without_a_terminal_there_are_plain_lines_and_no_keys(music, capsys):
 
 @pytest.mark.parametrize(("usable", "quiet", "lines"), [(True, False, 1), (True, True, 0), (False, False, 0)])
 def test_the_keys_are_explained_where_there_are_any(usable, quiet, lines):
-    import io
 
     with Keys(io.StringIO()) as keys:
         keys.usable, stream = usable, io.StringIO()
@@ -881,6 +880,45 @@ def test_a_terminal_that_goes_is_no_reason_to_stop(sounddevice, music, tmp_path)
         os.close(ours)
         assert process.wait(60) == 0
     assert {soundfile.info(path).frames for path in (tmp_path / "out").iterdir()} == {3 * RATE}
+
+
+@pytest.mark.parametrize(
+    ("typed", "keys"),
+    [
+        ("\x1b[A", ["up"]),
+        ("\x1bOD", ["left"]),
+        ("a\x1b[Bq", ["a", "down", "q"]),
+        ("\x1b[1;2A", []),  # with Shift
+        ("\x1b[20~0", ["0"]),  # F9
+        ("\x1bq", ["q"]),
+        ("\x1b\x1b[C", ["right"]),
+    ],
+)
+def test_keys_of_several_bytes(typed, keys):
+    with Keys(io.StringIO()) as whole, Keys(io.StringIO()) as bytewise:
+        assert list(whole._decoded(typed)) == keys
+        assert [key for byte in typed for key in bytewise._decoded(byte)] == keys
+
+
+@pytest.mark.parametrize("rate", [8000, 11025])
+@pytest.mark.parametrize("block", [8192, 16384])
+def test_a_file_is_played_whole_by_a_device_of_large_blocks(music, tmp_path, rate, block):
+    soundfile.write(tmp_path / "song.wav", music(8), RATE)
+    source = FileSource(tmp_path / "song.wav", 2)
+    source.start()
+    card = FakeCard(rate=rate)
+    session = make_session(card, source=source, block_size=block)
+    heard = 0
+    for _ in range(1000):
+        if session.done:
+            break
+        work(session)
+        heard += np.count_nonzero(card.play(block).any(axis=1))
+        card.now += block / rate
+        time.sleep(0.002)  # the file's thread reads on
+    source.close()
+    assert session.stats().lost_samples == 0
+    assert heard / rate > 7.5  # without what is silent in the music
 
 
 @needs_posix

@@ -16,7 +16,7 @@ const REPORT_EVERY = 16; // quanta, 46 ms
 const RING_SECONDS = 4;
 const SLACK = 4096; // samples above the live target that are put up with, 93 ms
 const MOST_PREFILL = 16384;
-const FORGET_SECONDS = 30; // without an underrun, after which a step less is kept ready
+const FORGET_SECONDS = 30; // without an underrun, after which a step less is kept ready from the next gap on
 const FADE = 1 / 256; // a sample: 6 ms from silence to sound and back
 
 class Mixer extends AudioWorkletProcessor {
