@@ -103,13 +103,13 @@ def plan_catalogue(sources: Sequence[str], target: Place, request: Request, mani
         inputs.append((str(item.place), [Path(path) for _, path in outputs]))
         if (row := known.get(str(item.place))) and not row["error"]:
             made = {stem["path"] for stem in row["stems"] or ()}
-            if made != {str(target / path) for _, path in outputs}:
-                plan.problems.append(
-                    f"{item.place}: its stems are there already, under other names; --overwrite makes them anew"
-                )
-            elif found := differences(_known(row, vars(item)), _known(vars(item), row, _made_by(request)), Path()):
+            if found := differences(_known(row, vars(item)), _known(vars(item), row, _made_by(request)), Path()):
                 plan.problems.append(
                     f"{item.place}: its stems are there already, made {', '.join(found)}; --overwrite replaces them"
+                )
+            elif made != {str(target / path) for _, path in outputs}:
+                plan.problems.append(
+                    f"{item.place}: its stems are there already, under other names; --overwrite makes them anew"
                 )
             else:
                 plan.num_made += 1

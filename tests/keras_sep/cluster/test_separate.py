@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -16,8 +17,13 @@ import pytest
 from pyarrow import parquet
 
 from benchmarks.measure.ray_nodes import RayNodes, ray_nodes
+from keras_sep.batch.plan import Request
+from keras_sep.batch.records import made_by
+from keras_sep.batch.template import DEFAULT, NameTemplate
 from keras_sep.cluster.manifest import NAME
 from keras_sep.cluster.places import Place
+from keras_sep.cluster.separate import plan_catalogue
+from keras_sep.outputs import FileOptions
 from tests.support.commands import here, process
 from tests.support.listening import listening
 from tests.support.object_store import ENVIRONMENT, object_store
@@ -116,6 +122,35 @@ def test_a_cluster_of_this_machine(songs, tmp_path):
     result = separate(songs, "-o", out, *cluster, "--stems", "vocals")
     assert result.returncode == 1
     assert result.stderr.count("with other gains; --overwrite replaces them") == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({}, None),
+        ({"bytes": None, "mtime_ns": None}, None),  # it was in a list of remote songs
+        ({"bytes": 1}, "made before the song changed"),
+        ({"stems": [{"path": "elsewhere/vocals.wav"}]}, "under other names; --overwrite makes them anew"),
+    ],
+)
+def test_what_the_manifest_knows(songs, tmp_path, change, problem):
+    target, song = Place.parse(str(tmp_path / "out")), songs / "a.wav"
+    options, mixes = FileOptions(), {"vocals": {"vocals": 1.0}}
+    request = Request([], Path(), mixes, NameTemplate(DEFAULT), ".wav", options, [], False, "0" * 64, "base")
+    facts = {"bytes": song.stat().st_size, "mtime_ns": song.stat().st_mtime_ns, "error": None}
+    made = {
+        "stems": [{"path": str(target / "a/vocals.wav")}],
+        "made_by": json.dumps(made_by(mixes, options, request.model, request.model_name)),
+    }
+
+    class Known:
+        def newest(self):
+            return {str(song): {**facts, **made, **change}}
+
+    plan = plan_catalogue([str(song)], target, request, Known())
+    assert plan.to_do == []
+    assert plan.num_made == (problem is None)
+    assert [problem in line for line in plan.problems] == ([True] if problem else [])
 
 
 @clusters
