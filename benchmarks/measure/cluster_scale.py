@@ -41,7 +41,18 @@ def measure_scale(num_songs: int, num_handed_out: int) -> str:
         parquet.write_table(pa.table({"song": [f"/music/{n % 1000}/{n}.flac" for n in range(num_songs)]}), songs)
         target = Place.parse(f"{name}/stems")
         manifest, options = Manifest(target), FileOptions()
-        request = Request([], Path(), STEMS, NameTemplate(DEFAULT), ".wav", options, [], False, "0" * 64, "base")
+        request = Request(
+            inputs=[],
+            out=Path(),
+            mixes=STEMS,
+            template=NameTemplate(DEFAULT),
+            suffix=".wav",
+            options=options,
+            include=[],
+            overwrite=False,
+            model="0" * 64,
+            model_name="base",
+        )
         found: list[Any] = []
         rows.append(
             _row("planned, of a list", num_songs, lambda: found.append(_plan(songs, target, request, manifest)))
