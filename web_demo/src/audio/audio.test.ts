@@ -42,6 +42,21 @@ describe("PartRing", () => {
   });
 });
 
+describe("PartRing's leap", () => {
+  it("leads over from what is next to what comes later", () => {
+    const ring = new PartRing(20);
+    ring.write(ramp(0, 7));
+    ring.drop(7); // across the ring's end
+    ring.write(ramp(7, 18));
+    const channels = Array.from({ length: 6 }, () => new Float32Array(4));
+    ring.leap(channels, 10);
+    expect([...channels[0]]).toEqual([14 + 5, 16 + 10, 18 + 15, 20 + 20]);
+    expect(ring.level).toBe(4);
+    ring.read(channels);
+    expect([...channels[0]]).toEqual([42, 44, 46, 48]);
+  });
+});
+
 describe("Recording", () => {
   it("reads any stretch, across its Blobs and while it grows", async () => {
     const recording = new Recording(44100, 50);

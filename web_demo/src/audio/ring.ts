@@ -50,6 +50,18 @@ export class PartRing {
     return count;
   }
 
+  /** Fills six channels as `read` does, but leads over to the samples `count` later, and goes on there. */
+  leap(channels: Float32Array[], count: number): void {
+    const length = channels[0].length;
+    for (let i = 0; i < length; i++) {
+      const now = ((this.readAt + i) % this.capacity) * CHANNELS;
+      const later = ((this.readAt + i + count) % this.capacity) * CHANNELS;
+      const share = (i + 1) / length;
+      for (let c = 0; c < CHANNELS; c++) channels[c][i] = (1 - share) * this.data[now + c] + share * this.data[later + c];
+    }
+    this.drop(count + length);
+  }
+
   /** Forgets the oldest samples. */
   drop(count: number): void {
     const gone = Math.max(0, Math.min(count, this.length));

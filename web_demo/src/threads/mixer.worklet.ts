@@ -16,7 +16,7 @@ const REPORT_EVERY = 16; // quanta, 46 ms
 const RING_SECONDS = 4;
 const SLACK = 4096; // samples above the live target that are put up with, 93 ms
 const MOST_PREFILL = 16384;
-const FORGET_SECONDS = 30; // without an underrun, after which a step less is kept ready from the next gap on
+const FORGET_SECONDS = 30; // without an underrun, after which a step less is kept ready
 const FADE = 1 / 256; // a sample: 6 ms from silence to sound and back
 
 class Mixer extends AudioWorkletProcessor {
@@ -108,6 +108,18 @@ class Mixer extends AudioWorkletProcessor {
       if (this.worker) this.ring.drop(this.ring.level - this.prefill); // what came meanwhile would make all later
       this.filling = false;
     }
+    if (this.steady > FORGET_SECONDS * sampleRate && this.prefill > this.leastPrefill) {
+      const enough = !this.worker || this.ring.level >= Math.max(this.prefill, BLOCK + length);
+      if (enough) {
+        this.prefill -= BLOCK;
+        this.steady = 0;
+        if (this.worker) {
+          this.ring.leap(this.channels, BLOCK); // live, what waits is what the sound is late
+          this.played += length;
+          return length;
+        }
+      }
+    }
     const count = this.ring.read(this.channels);
     this.played += count;
     this.steady += count;
@@ -118,9 +130,6 @@ class Mixer extends AudioWorkletProcessor {
         this.underruns += 1;
         this.prefill = Math.min(this.prefill + BLOCK, MOST_PREFILL); // what was too little once is too little
       }
-    } else if (this.steady > FORGET_SECONDS * sampleRate && this.prefill > this.leastPrefill) {
-      this.prefill -= BLOCK;
-      this.steady = 0;
     }
     return count;
   }
