@@ -1,4 +1,4 @@
-"""Programs that packages start, and whose absence they do not always say clearly."""
+"""Check for programs that other packages start, and whose absence they do not always report clearly."""
 
 from __future__ import annotations
 
