@@ -6,6 +6,7 @@ import glob
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,6 +30,24 @@ def written_beside(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def made_anew(folder: Path) -> Iterator[Path]:
+    """Yields a temporary folder next to the target, which takes the target's place at the end.
+
+    After an exception the temporary folder is deleted and the target is as it was. What a killed process has left of it
+    is deleted first.
+    """
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        shutil.rmtree(folder, ignore_errors=True)
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def require_folder(path: Path) -> None:

@@ -72,14 +72,14 @@ def snr_loss(mixture, references: Mapping[str, Any], masks: Mapping[str, Any]):
         return ops.average_pool(frames, SNR_WINDOW, SNR_WINDOW, padding="same")
 
     power, floor = energy(ops.square(mixture)) + 1e-6, 10.0 ** (-SNR_CEILING_DB / 10)
-    squared = _squared_distances("snr_loss", mixture, references, masks)
+    squared = _squared_distances(mixture, references, masks)
     return sum(ops.mean(10.0 * ops.log10(energy(distance) / power + floor)) for distance in squared)
 
 
-def _squared_distances(name: str, mixture, references: Mapping[str, Any], masks: Mapping[str, Any]) -> list:
+def _squared_distances(mixture, references: Mapping[str, Any], masks: Mapping[str, Any]) -> list:
     """Computes |V − M ⊙ X|² = |V|² − 2 M Re(V X*) + M² |X|² for each source."""
     if len(references) != 2:
-        raise ValueError(f"{name}: expected two sources. Received: {list(references)}")
+        raise ValueError(f"snr_loss: expected two sources. Received: {list(references)}")
     powers, power, squared = {name: ops.square(values) for name, values in references.items()}, ops.square(mixture), []
     for source, mask in masks.items():
         (other,) = (powers[name] for name in powers if name != source)

@@ -140,7 +140,6 @@ class StreamingStft:
 
     Args:
         spec: stream format.
-        num_channels: channels of the stream; None for `spec.num_channels`.
 
     Examples:
         >>> import numpy as np
@@ -153,15 +152,14 @@ class StreamingStft:
         (2, 1025, 2)
     """
 
-    def __init__(self, spec: StreamSpec, num_channels: int | None = None):
+    def __init__(self, spec: StreamSpec):
         self.spec = spec
-        self._num_channels = spec.num_channels if num_channels is None else num_channels
         self.reset()
 
     def reset(self) -> None:
         """Forgets the samples so far; the next ones follow silence."""
         overlap = self.spec.frame_length - self.spec.frame_step
-        self._pending = np.zeros((overlap, self._num_channels), np.float32)
+        self._pending = np.zeros((overlap, self.spec.num_channels), np.float32)
 
     def push(self, block: npt.ArrayLike) -> ComplexArray:
         """Takes any number of samples (samples, channels); returns the frames they complete."""
@@ -176,7 +174,6 @@ class OverlapAdd:
 
     Args:
         spec: stream format.
-        num_channels: channels of the stream; None for `spec.num_channels`.
 
     Examples:
         >>> import numpy as np
@@ -189,22 +186,21 @@ class OverlapAdd:
         True
     """
 
-    def __init__(self, spec: StreamSpec, num_channels: int | None = None):
+    def __init__(self, spec: StreamSpec):
         self.spec = spec
-        self._num_channels = spec.num_channels if num_channels is None else num_channels
         self.reset()
 
     def reset(self) -> None:
         """Forgets the unfinished samples; the next frames follow silence."""
         overlap = self.spec.frame_length - self.spec.frame_step
-        self._tail = np.zeros((self._num_channels, overlap), np.float32)
+        self._tail = np.zeros((self.spec.num_channels, overlap), np.float32)
 
     def push(self, spectrum: npt.ArrayLike) -> Array:
         """Takes spectra (frames, bins, channels); returns frames · frame_step complete samples."""
         frames = inverse_frames(spectrum, self.spec)
         step, num_frames = self.spec.frame_step, frames.shape[0]
         done = num_frames * step
-        total = np.concatenate([self._tail, np.zeros((self._num_channels, done), np.float32)], axis=1)
+        total = np.concatenate([self._tail, np.zeros((self.spec.num_channels, done), np.float32)], axis=1)
         # One frame after the other, oldest first: the sum must not depend on how frames are grouped.
         for t in range(num_frames):
             total[:, t * step : t * step + self.spec.frame_length] += frames[t]

@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from common.runs import load_best, read_history
+from common.scores import snr_db
 from keras_sep import Separator, StreamingSeparator
 from keras_sep.inference import separate
 from tests.support.paths import CONFIGS, EXAMPLE, ROOT
@@ -30,10 +31,6 @@ def run(*command: object) -> str:
     )
     assert result.returncode == 0, result.stderr
     return result.stdout
-
-
-def snr_db(expected: np.ndarray, found: np.ndarray) -> float:
-    return float(10 * np.log10(np.sum(expected**2) / np.sum((expected - found) ** 2)))
 
 
 def test_a_song_is_separated_by_the_shipped_model(tmp_path):

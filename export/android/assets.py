@@ -6,8 +6,7 @@ import shutil
 from pathlib import Path
 
 from common import example_song
-from common.files import write_json
-from export.android.made_anew import made_anew
+from common.files import made_anew, write_json
 from keras_sep.presets import DEFAULT_PRESET, PREFERENCE, presets
 from keras_sep.store import ASSETS
 

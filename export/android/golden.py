@@ -20,8 +20,7 @@ import soxr
 from scipy import signal
 
 from common.example_song import example_song
-from common.files import write_json
-from export.android.made_anew import made_anew
+from common.files import made_anew, write_json
 from keras_sep.runtime import StepModel, runtime_name
 from keras_sep.separator import StreamingSeparator
 from keras_sep.signal import OverlapAdd, StreamingStft, magnitude_views

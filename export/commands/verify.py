@@ -18,7 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--name", help="name of the files, as given to convert (default: the only one there)")
     parser.add_argument(
-        "--seconds", type=int, default=90, help="length of the excerpt of each song with the most voice (default: 90)"
+        "--seconds",
+        type=int,
+        default=90,
+        help="length of the excerpt of each song with the loudest voice (default: 90)",
     )
     parser.add_argument("--steps", type=int, default=20000, help="length of the stream in steps (default: 20000)")
     parser.add_argument("--jobs", type=int, default=2, help="number of processes (default: 2)")

@@ -11,7 +11,7 @@ from common.files import write_json, written_beside
 from common.runs import best_row, hours, load_best, read_config
 from export.accuracy.agreement import Agreement, check_file
 from export.conversion import onnx_graph
-from export.conversion.float_network import load_saved, same_network, save_network
+from export.conversion.float_network import load_saved, same_network, write_float_network
 from keras_sep.models import MaskNetwork, OnlineNetwork
 from keras_sep.tflite.converter import to_float32
 from keras_sep.tflite.graphs import GRAPHS, Graph
@@ -106,7 +106,7 @@ def convert(
             )
     # Files of another network leave the list: it describes one network.
     before = same_network(out, name, network)
-    entry = before["network"] if before else save_network(network, out / f"{name}.keras", provenance)
+    entry = before["network"] if before else write_float_network(network, out / f"{name}.keras", provenance)
     made = {file["file"] for file in files}
     others = [file for file in before["files"] if file["file"] not in made] if before else []
     summary = {"name": name, "parameters": network.count_params(), "spec": spec.to_dict(), "network": entry}

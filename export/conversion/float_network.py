@@ -17,7 +17,7 @@ from common.files import written_beside
 from keras_sep.models import MaskNetwork, load_network
 
 
-def save_network(network: MaskNetwork, path: Path, provenance: dict[str, Any]) -> dict[str, Any]:
+def write_float_network(network: MaskNetwork, path: Path, provenance: dict[str, Any]) -> dict[str, Any]:
     """Writes a network to a .keras file.
 
     Returns:

@@ -14,7 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from export.conversion.float_network import describing, save_network
+from export.conversion.float_network import describing, write_float_network
 from keras_sep.models import BinMemoryUnet, BinMemoryUnetConfig
 from keras_sep.models.layers.bands import EVERY_BIN
 from keras_sep.spec import StreamSpec
@@ -36,7 +36,7 @@ def migrate_file(old: Path, new: Path) -> Path:
     about = describing(old)
     if "spec" not in about:
         raise ValueError(f"{old}: expected a preset in {old.with_name('presets.json')}. Received: none of its name")
-    save_network(migrate(old, StreamSpec.from_dict(about["spec"])), new, {})
+    write_float_network(migrate(old, StreamSpec.from_dict(about["spec"])), new, {})
     return new
 
 

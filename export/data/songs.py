@@ -24,7 +24,7 @@ Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Song:
-    """The excerpt of a test song with the most voice.
+    """The excerpt of a test song with the loudest voice.
 
     Args:
         folder: the song's; its name is the song's name.
@@ -49,7 +49,7 @@ def song_folders(data: Path) -> list[Path]:
 
 
 def read_test_songs(data: Path, spec: StreamSpec, seconds: int) -> tuple[list[Song], dict[str, Any]]:
-    """Chooses the excerpt of every test song with the most voice, always the same one.
+    """Chooses the excerpt of every test song with the loudest voice, always the same one.
 
     Args:
         data: folder with `test/songs/<song>/{vocals,accompaniment}.*`, or other names of `common.song_stems`.
@@ -72,7 +72,7 @@ def read_test_songs(data: Path, spec: StreamSpec, seconds: int) -> tuple[list[So
         for source, paths in stem_files(folder).items():
             for path in paths:
                 digest.update(f"{folder.name}/{source}\n".encode() + path.read_bytes())
-        songs.append(_most_active(folder, read_stems(folder, spec), spec, seconds))
+        songs.append(_loudest_voice(folder, read_stems(folder, spec), spec, seconds))
     about = {
         "songs": [{"name": s.folder.name, "start_s": s.start, "seconds": len(s.active)} for s in songs],
         "seconds": seconds,
@@ -81,7 +81,7 @@ def read_test_songs(data: Path, spec: StreamSpec, seconds: int) -> tuple[list[So
     return songs, about
 
 
-def _most_active(folder: Path, stems: Array, spec: StreamSpec, seconds: int) -> Song:
+def _loudest_voice(folder: Path, stems: Array, spec: StreamSpec, seconds: int) -> Song:
     rate = spec.sample_rate
     vocals = stems[spec.sources.index("vocals")].astype(np.float64)
     energy = (vocals**2).reshape(-1, rate * spec.num_channels).sum(axis=1)

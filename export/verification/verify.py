@@ -28,7 +28,7 @@ import numpy as np
 from tqdm import tqdm
 
 from common import markdown
-from common.files import write_json, written_beside
+from common.files import json_text, write_json, written_beside
 from common.markdown import decibels
 from export.accuracy.gates import is_builtin, reasons
 from export.accuracy.quality import quality_of
@@ -46,21 +46,18 @@ from keras_sep.spec import StreamSpec
 from keras_sep.tflite.metadata import add_metadata
 from keras_sep.tflite.quantise import PRECISIONS
 
-SECONDS, STEPS, JOBS = 90, 20000, 2
 SDR = "BSS Eval v4, 1 s frames; median over a song's voice-active frames, mean over songs"
 FORMAT = 2  # raised when the measurement changes, so that results of an earlier version are not reused
 
 
-def verify(
-    folder: Path, data: Path, name: str | None = None, *, seconds: int = SECONDS, steps: int = STEPS, jobs: int = JOBS
-) -> dict[str, Any]:
+def verify(folder: Path, data: Path, name: str | None = None, *, seconds: int, steps: int, jobs: int) -> dict[str, Any]:
     """Measures every file of `<name>.json` and writes the figures into it, and into the metadata of files that pass.
 
     Args:
         folder: output folder of `convert`.
         data: folder with `test/songs/<song>/{vocals,accompaniment}.*`.
         name: name of the files; None if the folder has one list only.
-        seconds: length of the excerpt of each song with the most voice, ≥ 1; the SDR and the stream use it.
+        seconds: length of the excerpt of each song with the loudest voice, ≥ 1; the SDR and the stream use it.
         steps: length of the stream, ≥ 1.
         jobs: number of processes, ≥ 1.
 
@@ -250,7 +247,7 @@ def _write(folder: Path, summary: dict[str, Any]) -> None:
                 content = add_metadata(content, {**read_metadata(content), "quality": quality})
             renamed.enter_context(written_beside(path)).write_bytes(content)
             file["sha256"], file["bytes"] = hashlib.sha256(content).hexdigest(), len(content)
-        listed.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        listed.write_text(json_text(summary), encoding="utf-8")
 
 
 def table(summary: dict[str, Any]) -> str:

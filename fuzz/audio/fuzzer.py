@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from common.files import write_json
+from common.files import made_anew, write_json
 from fuzz.audio.mutations import mutate
 from fuzz.audio.seed_files import make_seed_files
 from fuzz.audio.worker import MOST_MEMORY
@@ -179,11 +179,9 @@ def _seed_files(folder: Path) -> dict[str, bytes]:
     """Returns the intact files, which are kept, as some hold random numbers: damage is the same in every call."""
     kept = folder / "intact"
     if not kept.exists():
-        part = folder / f"intact.{os.getpid()}"
-        part.mkdir()
-        for name, content in make_seed_files().items():
-            (part / name).write_bytes(content)
-        part.rename(kept)
+        with made_anew(kept) as part:
+            for name, content in make_seed_files().items():
+                (part / name).write_bytes(content)
     return {file.name: file.read_bytes() for file in sorted(kept.iterdir())}
 
 

@@ -22,6 +22,7 @@ import soxr
 from common.files import write_text
 from common.machine import machine
 from common.markdown import decibels, table
+from common.scores import snr_db
 from plugin.checks import driver, pipewire
 from plugin.checks.driver import PLUGIN, Array
 
@@ -119,7 +120,7 @@ def resamplers() -> Iterator[list[object]]:
         result = back(there(signal))
         took = time.perf_counter() - start
         middle = slice(count // 4, count // 2)
-        lost = pipewire.sdr(signal[middle], result[middle])
+        lost = snr_db(signal[middle], result[middle])
         held = []
         for a, b in ((rate, 44100), (44100, rate)):
             resample, given, most = make(a, b), 0, 0.0
@@ -151,7 +152,7 @@ def in_pipewire(build: Path, scratch: Path) -> Iterator[list[object]]:
     yield [
         f"{heard.difference:.1g}",
         *(
-            decibels(pipewire.sdr(reference[part], stem[part]), 3)
+            decibels(snr_db(reference[part], stem[part]), 3)
             for stem in (heard.recorded, heard.expected, from_the_song, mixture)
         ),
         f"{1e3 * heard.silence / pipewire.RATE:.0f}",

@@ -149,8 +149,3 @@ def compare(recorded: Array, song: Array, stem: str) -> Heard:
     silence = min(near, key=lambda silence: near[silence])
     expected = computed(silence, song)[: len(found)]
     return Heard(found, expected, silence, float(np.abs(found - expected).max()))
-
-
-def sdr(reference: Array, estimate: Array) -> float:
-    """Returns the energy of the reference over that of the error, dB."""
-    return float(10 * np.log10(np.sum(reference**2) / np.sum((reference - estimate) ** 2)))

@@ -172,10 +172,10 @@ def png() -> bytes:
     return file.getvalue()
 
 
-def lag(x: np.ndarray, reference: np.ndarray, reach: int = 3000) -> int:
+def lag(x: np.ndarray, reference: np.ndarray) -> int:
     """Samples by which x is late, from the peak of the cross-correlation of the first channels."""
     n = min(len(x), len(reference))
     size = 1 << (2 * n).bit_length()
     spectrum = np.fft.rfft(x[:n, 0], size) * np.conj(np.fft.rfft(reference[:n, 0], size))
     correlation = np.fft.irfft(spectrum, size)
-    return max(range(-reach, reach + 1), key=lambda i: correlation[i])
+    return max(range(-3000, 3001), key=lambda i: correlation[i])

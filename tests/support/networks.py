@@ -67,20 +67,19 @@ def small_network(
     return wake(kind(size, spec), seed)
 
 
-def unit_network(spec: StreamSpec, vocals: float = 1.0, accompaniment: float = 0.5) -> OnlineNetwork:
-    """An online network whose masks are constants: what goes in comes out of it, late by the algorithmic latency."""
-    return _Constant((vocals, accompaniment), spec)
+def unit_network(spec: StreamSpec) -> OnlineNetwork:
+    """An online network with constant masks, 1 for the vocals and 0.5 for the accompaniment.
+
+    What goes in comes out of it, late by the algorithmic latency.
+    """
+    return _Constant("tiny", spec)
 
 
 class _Constant(OrUnet):
-    def __init__(self, values: tuple[float, ...], spec: StreamSpec):
-        self.values = values
-        super().__init__("tiny", spec)
-
     def masks(self, frames, recur):
         # A mask must depend on its inputs to be a graph, but not on their values.
         masks = super().masks(frames, recur)
-        return [mask * 0.0 + value for mask, value in zip(masks, self.values, strict=True)]
+        return [mask * 0.0 + value for mask, value in zip(masks, (1.0, 0.5), strict=True)]
 
 
 def every_bin(kind: type[OrUnet] = BinMemoryUnet, spec: StreamSpec = SMALL_SPEC) -> OrUnet:

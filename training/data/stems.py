@@ -84,7 +84,7 @@ class StemPool:
         yield from self.instrument_tracks
 
 
-def hold_out(pool: StemPool, share: float = 0.2) -> tuple[StemPool, StemPool]:
+def split_in_time(pool: StemPool, share: float = 0.2) -> tuple[StemPool, StemPool]:
     """Splits every recording in two; returns a pool of the beginnings and a pool of the last `share` of each."""
 
     def part(stem: Stem, late: bool) -> Stem:

@@ -62,13 +62,13 @@ def _is_matrix(variable) -> bool:
     return len(variable.shape) > 1 and not variable.path.endswith("bias") and "/mask/" not in variable.path
 
 
-def orthogonalise(x, iterations: int = 5):
+def orthogonalise(x):
     """Brings the singular values of matrices (N, I, J) to about 1; singular vectors stay (Newton and Schulz)."""
     wide = x.shape[1] <= x.shape[2]
     x = x if wide else ops.transpose(x, (0, 2, 1))
     x = x / (ops.sqrt(ops.sum(ops.square(x), axis=(1, 2), keepdims=True)) + 1e-7)
     a, b, c = QUINTIC
-    for _ in range(iterations):
+    for _ in range(5):
         square = x @ ops.transpose(x, (0, 2, 1))
         x = a * x + (b * square + c * square @ square) @ x
     return x if wide else ops.transpose(x, (0, 2, 1))

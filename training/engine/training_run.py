@@ -21,7 +21,7 @@ from training.data.batches import WaitClock, end, random_batches, validation_seg
 from training.data.datasets import load_split
 from training.data.datasets.leakage import pool_songs, refuse_shared, stem_hashes, without_stems
 from training.data.mixing import RandomMixer
-from training.data.stems import StemPool, hold_out
+from training.data.stems import StemPool, split_in_time
 from training.engine import callbacks
 from training.engine.build import build, build_separation
 from training.engine.config import TrainConfig
@@ -281,7 +281,7 @@ def _load_data(
     songs, stems = set(exposure.songs(["train"])), set(exposure.stems(["train"]))
     if dataset == "folder" and data.is_dir() and not (data / "valid").is_dir():
         print(f"{data} has no folder valid: the last fifth of each file is validated on, the rest trained on")
-        train_pool, valid_pool = hold_out(load("train", []))
+        train_pool, valid_pool = split_in_time(load("train", []))
         # Files in both parts of an earlier run are those whose last fifth it held out, too.
         songs, stems = songs - exposure.songs(["valid"]), stems - exposure.stems(["valid"])
     else:

@@ -7,7 +7,6 @@ mean of their weights to work as a network, often better than each of them.
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from common.exposure import TrainingExposure
-from common.files import sha256_of, write_json
+from common.files import made_anew, sha256_of, write_json
 from common.runs import load_best, read_config
 from training.engine.callbacks import save_network
 
@@ -52,10 +51,7 @@ def average(runs: Sequence[Path], shares: Sequence[float], out: Path) -> None:
         exposure |= TrainingExposure.of_run(run)
     network.set_weights([x.astype(np.float32) for x in mean])
     config: dict[str, Any] = {**read_config(runs[0]), "average": facts}
-    part = out.with_name(f".{out.name}.part")  # renamed at the end, so that no folder holds half a run
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    save_network(network, part / "best.keras")
-    write_json(part / "manifest.json", exposure.to_dict())
-    write_json(part / "config.json", config)
-    part.replace(out)
+    with made_anew(out) as part:
+        save_network(network, part / "best.keras")
+        write_json(part / "manifest.json", exposure.to_dict())
+        write_json(part / "config.json", config)

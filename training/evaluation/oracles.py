@@ -44,8 +44,8 @@ def ideal_mask(scored: ScoredMixture, kind: str) -> Stems:
     mixture = scored.mixture
     num_samples, num_channels = mixture.shape
     spec = StreamSpec(sample_rate=scored.sample_rate, num_channels=num_channels)
-    stfts = [StreamingStft(spec, num_channels) for _ in range(3)]
-    overlap_add = OverlapAdd(spec, num_channels)
+    stfts = [StreamingStft(spec) for _ in range(3)]
+    overlap_add = OverlapAdd(spec)
     late, block = spec.stem_delay, _BLOCK_FRAMES * spec.frame_step
     # A stem is delayed by the overlap: zeros after the song push its end out.
     total = num_samples + late + (-(num_samples + late) % spec.frame_step)

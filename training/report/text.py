@@ -23,5 +23,5 @@ def condition(name: str) -> str:
     return LABELS.get(name, name)
 
 
-def count(number: int, one: str, many: str | None = None) -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
+def count(number: int, one: str) -> str:
+    return f"{number} {one}{'s' * (number != 1)}"

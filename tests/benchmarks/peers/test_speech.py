@@ -10,6 +10,7 @@ import soundfile
 import soxr
 
 from benchmarks.peers.speech import DTLN_FILES, GTCRN_FILE, Dtln, Gtcrn, load_peers, require_peers
+from common.scores import snr_db
 from tests.support.paths import EXAMPLE
 from tests.support.peers import GROWTH, PEERS, needs_peers, write_dtln, write_peers
 
@@ -147,7 +148,3 @@ def test_gtcrn_with_a_network_that_does_nothing_gives_back_a_voice(voice):
     stream._session = SimpleNamespace(run=lambda names, inputs: [inputs["mix"], *stream._caches.values()])
     found = streamed(stream, voice[:25600])
     np.testing.assert_allclose(found[256:], voice[: 25600 - 256], atol=1e-5)
-
-
-def snr_db(expected: np.ndarray, found: np.ndarray) -> float:
-    return float(10 * np.log10(np.sum(expected**2) / np.sum((expected - found) ** 2)))

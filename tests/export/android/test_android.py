@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.files import made_anew
 from export.__main__ import main
 from export.android import assets
 from export.android import golden as golden_module
-from export.android.made_anew import made_anew
 from keras_sep.presets import DEFAULT_PRESET, presets
 from keras_sep.runtime import StepModel
 from keras_sep.separator import Separator

@@ -7,6 +7,7 @@ import pytest
 import scipy.signal
 import soundfile
 
+from common.scores import snr_db
 from tests.support.paths import EXAMPLE
 from training.evaluation import oracles
 from training.evaluation.oracles import KINDS, ideal_mask, vocals_mask
@@ -14,12 +15,8 @@ from training.evaluation.repet import NEIGHBOURS, repet_sim, similar_frames
 from training.evaluation.scored_mixture import SOURCES, ScoredMixture
 
 
-def sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
-    return 10 * float(np.log10(np.sum(reference**2.0) / np.sum((reference - estimate) ** 2.0)))
-
-
 def both(scored: ScoredMixture, estimates: dict[str, np.ndarray]) -> tuple[float, ...]:
-    return tuple(sdr(scored.references[source], estimates[source]) for source in SOURCES)
+    return tuple(snr_db(scored.references[source], estimates[source]) for source in SOURCES)
 
 
 @pytest.fixture(scope="module")

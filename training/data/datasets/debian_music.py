@@ -18,6 +18,7 @@ from pathlib import Path
 
 import soundfile
 
+from common.files import made_anew
 from common.song_stems import AUDIO_SUFFIXES, folders_below
 from training.data.datasets.folder import manifest
 
@@ -73,14 +74,8 @@ def gather(data: Path, out: Path, seconds: float | None = None) -> str:
     commands = ("apt-get", "dpkg-deb", *(("ffmpeg",) if seconds else ()))
     if missing := [name for name in commands if not shutil.which(name)]:
         raise ValueError(f"gather: expected the commands {', '.join(commands)}. Received: no {', '.join(missing)}")
-    part = out.with_name(f".{out.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
+    with made_anew(out) as part:
         rows = _fill(part, data, seconds)
-        part.rename(out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     minutes = sum(float(row["seconds"]) for row in rows) / 60
     return f"{len(rows)} files, {minutes:.0f} minutes of music from {len(PACKAGES)} packages: {out}"
 

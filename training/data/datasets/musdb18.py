@@ -10,7 +10,7 @@ MedleyDB CC BY-NC-SA 4.0, 2 CC BY-NC-SA 3.0, 2 of Native Instruments "restricted
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from common.programs import require_ffmpeg
@@ -26,22 +26,10 @@ def stem_tracks(data: Path, split: str) -> list[Track]:
     Raises:
         ValueError: the split has no songs, or ffmpeg or ffprobe is missing.
     """
-    if missing := [tool for tool in ("ffmpeg", "ffprobe") if not shutil.which(tool)]:
-        raise ValueError(f"{SUFFIX} files need ffmpeg and ffprobe on the PATH. Missing: {', '.join(missing)}")
-    setup = _setup()
-    root = _root(data, split)
+    setup, root = _setup(), _root(data, split)
     files = sorted(root.glob(f"*{SUFFIX}"))
     songs = {file.name.removesuffix(SUFFIX): file for file in files if not file.name.startswith(".")}
-    tracks = []
-    for name in _names(list(songs), split, setup):
-        stems = {
-            target: tuple(
-                Source(songs[name], setup["stem_ids"][source], float(gain))
-                for source, gain in setup["targets"][target].items()
-            )
-            for target in SONG_STEMS
-        }
-        tracks.append(Track(name, "musdb18", "song", stems, LICENCE, "nc"))
+    tracks = _tracks("musdb18", songs, split, setup, lambda song, source: (songs[song], setup["stem_ids"][source]))
     if not tracks:
         raise ValueError(
             f"expected {split} songs of MUSDB18, <Artist - Title>{SUFFIX}, in {root}. Received: {len(songs)} such files"
@@ -50,29 +38,43 @@ def stem_tracks(data: Path, split: str) -> list[Track]:
 
 
 def wav_tracks(data: Path, split: str) -> list[Track]:
-    """Lists the songs of one split of MUSDB18-HQ.
+    """Lists the songs of one split of MUSDB18-HQ; the package musdb needs ffmpeg and ffprobe on the PATH here, too.
 
     Raises:
-        ValueError: the split has no songs.
+        ValueError: the split has no songs, or ffmpeg or ffprobe is missing.
     """
-    setup = _setup()
-    root = _root(data, split)
+    setup, root = _setup(), _root(data, split)
     songs = {folder.name: folder for folder in folders(root)}
-    tracks = []
-    for name in _names(list(songs), split, setup):
-        stems = {
-            target: tuple(
-                Source(songs[name] / setup["sources"][source], gain=float(gain))
-                for source, gain in setup["targets"][target].items()
-            )
-            for target in SONG_STEMS
-        }
-        tracks.append(Track(name, "musdb18hq", "song", stems, LICENCE, "nc"))
+    tracks = _tracks(
+        "musdb18hq", songs, split, setup, lambda song, source: (songs[song] / setup["sources"][source], None)
+    )
     if not tracks:
         raise ValueError(
             f"expected {split} songs of MUSDB18-HQ, <Artist - Title>/*.wav, in {root}. Received: {len(songs)} folders"
         )
     return tracks
+
+
+def _tracks(
+    dataset: str, songs: Iterable[str], split: str, setup: dict, where: Callable[[str, str], tuple[Path, int | None]]
+) -> list[Track]:
+    """Lists the songs of a split; `where` gives the file of a song's source, and its stream there."""
+    return [
+        Track(
+            name=song,
+            dataset=dataset,
+            kind="song",
+            stems={
+                target: tuple(
+                    Source(*where(song, source), gain=float(gain)) for source, gain in setup["targets"][target].items()
+                )
+                for target in SONG_STEMS
+            },
+            licence=LICENCE,
+            licence_family="nc",
+        )
+        for song in _names(list(songs), split, setup)
+    ]
 
 
 def _setup() -> dict:
