@@ -462,13 +462,12 @@ def _separate(args: argparse.Namespace) -> int:
         inputs=inputs,
         out=out,
         mixes=_mixes(args, separator.spec.sources),
-        template=args.name or NameTemplate(DEFAULT),
-        suffix=format.suffix,
-        options=FileOptions(args.format, args.bitrate, args.clip_mode, args.start, args.duration, args.strict),
-        include=args.include,
-        overwrite=args.overwrite,
         model=separator.metadata["sha256"],
         model_name=args.model.stem if args.model else FORMER_NAMES.get(preset, preset),
+        options=FileOptions(args.format, args.bitrate, args.clip_mode, args.start, args.duration, args.strict),
+        template=args.name or NameTemplate(DEFAULT),
+        include=args.include,
+        overwrite=args.overwrite,
     )
     if args.cluster:
         return _separate_catalogue(args, request, separator.model.read_bytes())

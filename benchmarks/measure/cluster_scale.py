@@ -15,7 +15,6 @@ from pyarrow import parquet
 from common.markdown import table
 from keras_sep.batch.plan import Request
 from keras_sep.batch.records import made_by
-from keras_sep.batch.template import DEFAULT, NameTemplate
 from keras_sep.cluster.manifest import Manifest
 from keras_sep.cluster.places import Place
 from keras_sep.cluster.separate import plan_catalogue
@@ -41,18 +40,7 @@ def measure_scale(num_songs: int, num_handed_out: int) -> str:
         parquet.write_table(pa.table({"song": [f"/music/{n % 1000}/{n}.flac" for n in range(num_songs)]}), songs)
         target = Place.parse(f"{name}/stems")
         manifest, options = Manifest(target), FileOptions()
-        request = Request(
-            inputs=[],
-            out=Path(),
-            mixes=STEMS,
-            template=NameTemplate(DEFAULT),
-            suffix=".wav",
-            options=options,
-            include=[],
-            overwrite=False,
-            model="0" * 64,
-            model_name="base",
-        )
+        request = Request([], Path(), STEMS, model="0" * 64, model_name="base", options=options)
         found: list[Any] = []
         rows.append(
             _row("planned, of a list", num_songs, lambda: found.append(_plan(songs, target, request, manifest)))

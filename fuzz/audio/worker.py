@@ -28,7 +28,6 @@ from keras_sep.audio import FORMATS
 from keras_sep.batch.plan import Request, make_plan
 from keras_sep.batch.records import Records
 from keras_sep.batch.run import run_plan
-from keras_sep.batch.template import DEFAULT, NameTemplate
 from keras_sep.outputs import FileOptions
 from keras_sep.separator import Separator
 
@@ -62,13 +61,9 @@ class Checker:
             inputs=[path],
             out=self._folder,
             mixes={source: {source: 1.0} for source in self._separator.spec.sources},
-            template=NameTemplate(DEFAULT),
-            suffix=FORMATS[options.format].suffix,
-            options=options,
-            include=(),
-            overwrite=False,
             model=self._separator.metadata["sha256"],
             model_name="unit",
+            options=options,
         )
         said, printed = io.StringIO(), io.StringIO()
         with (

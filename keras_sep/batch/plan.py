@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from keras_sep.audio import FORMATS
 from keras_sep.batch.records import Entry, Records, differences, made_of
 from keras_sep.batch.songs import Skipped, Song, find_songs
-from keras_sep.batch.template import NameTemplate
+from keras_sep.batch.template import DEFAULT, NameTemplate
 from keras_sep.errors import AudioError
 from keras_sep.outputs import FileOptions, Output
 
@@ -26,43 +27,43 @@ class Request:
         inputs: files and folders, or "-" alone.
         out: output folder, or "-" for standard output.
         mixes: outputs of each song, by the name of a stem or "mix": the factor of each source in that output.
-        template: template for the paths of the outputs below `out`.
-        suffix: suffix of the outputs, with the dot.
-        options: options for reading and writing.
-        include: patterns for songs in folders, see `find_songs`.
-        overwrite: whether existing outputs are replaced.
         model: SHA-256 of the model file.
         model_name: name of the preset, or of the model file.
+        options: options for reading and writing.
+        template: template for the paths of the outputs below `out`.
+        include: patterns for songs in folders, see `find_songs`.
+        overwrite: whether existing outputs are replaced.
 
     Examples:
         >>> from pathlib import Path
         >>> from keras_sep.batch.plan import Request
-        >>> from keras_sep.batch.template import NameTemplate
         >>> from keras_sep.outputs import FileOptions
         >>> request = Request(
         ...     inputs=[Path("song.mp3"), Path("album")],
         ...     out=Path("stems"),
         ...     mixes={"vocals": {"vocals": 1.0}, "accompaniment": {"accompaniment": 1.0}},
-        ...     template=NameTemplate("{name}/{stem}"),
-        ...     suffix=".flac",
-        ...     options=FileOptions("flac"),
-        ...     include=["*.mp3"],
-        ...     overwrite=False,
         ...     model="6a1f…",
         ...     model_name="small",
+        ...     options=FileOptions("flac"),
         ... )
+        >>> request.suffix
+        '.flac'
     """
 
     inputs: Sequence[Path]
     out: Path
     mixes: Mapping[str, Mapping[str, float]]
-    template: NameTemplate
-    suffix: str
-    options: FileOptions
-    include: Sequence[str]
-    overwrite: bool
     model: str
     model_name: str
+    options: FileOptions = field(default_factory=FileOptions)
+    template: NameTemplate = field(default_factory=lambda: NameTemplate(DEFAULT))
+    include: Sequence[str] = ()
+    overwrite: bool = False
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of the outputs, with the dot."""
+        return FORMATS[self.options.format].suffix
 
 
 @dataclass
@@ -114,12 +115,8 @@ def make_plan(request: Request, records: Records) -> list[Job | Skipped]:
         >>> from keras_sep import example
         >>> from keras_sep.batch.plan import Request, make_plan
         >>> from keras_sep.batch.records import Records
-        >>> from keras_sep.batch.template import NameTemplate
-        >>> from keras_sep.outputs import FileOptions
-        >>> mixes = {"vocals": {"vocals": 1.0}}
-        >>> template, options = NameTemplate("{name}/{stem}"), FileOptions()
-        >>> inputs, out = [example() / "mixture.flac"], Path("stems")
-        >>> request = Request(inputs, out, mixes, template, ".wav", options, [], False, "6a1f…", "small")
+        >>> mixes, inputs = {"vocals": {"vocals": 1.0}}, [example() / "mixture.flac"]
+        >>> request = Request(inputs, Path("stems"), mixes, "6a1f…", "small")
         >>> [job] = make_plan(request, Records())
         >>> [output.path.as_posix() for output in job.outputs]
         ['stems/mixture/vocals.wav']

@@ -74,13 +74,10 @@ def plan_catalogue(sources: Sequence[str], target: Place, request: Request, mani
         >>> from pathlib import Path
         >>> from keras_sep import example
         >>> from keras_sep.batch.plan import Request
-        >>> from keras_sep.batch.template import DEFAULT, NameTemplate
         >>> from keras_sep.cluster.manifest import Manifest
         >>> from keras_sep.cluster.places import Place
         >>> from keras_sep.cluster.separate import plan_catalogue
-        >>> from keras_sep.outputs import FileOptions
-        >>> mixes, options, target = {"vocals": {"vocals": 1.0}}, FileOptions(), Place.parse("stems")
-        >>> request = Request([], Path(), mixes, NameTemplate(DEFAULT), ".wav", options, [], False, "0123", "base")
+        >>> target, request = Place.parse("stems"), Request([], Path(), {"vocals": {"vocals": 1.0}}, "0123", "base")
         >>> plan = plan_catalogue([str(example() / "mixture.flac")], target, request, Manifest(target))
         >>> [song["outputs"] for song in plan.to_do]
         [[['vocals', 'mixture/vocals.wav']]]
@@ -157,11 +154,8 @@ def separate_catalogue(
         >>> from pathlib import Path
         >>> from keras_sep import Separator, example
         >>> from keras_sep.batch.plan import Request
-        >>> from keras_sep.batch.template import DEFAULT, NameTemplate
         >>> from keras_sep.cluster.separate import separate_catalogue
-        >>> from keras_sep.outputs import FileOptions
-        >>> mixes, options = {"vocals": {"vocals": 1.0}}, FileOptions()
-        >>> request = Request([], Path(), mixes, NameTemplate(DEFAULT), ".wav", options, [], False, "0123", "small")
+        >>> request = Request([], Path(), {"vocals": {"vocals": 1.0}}, "0123", "small")
         >>> model, song = Separator("small").model.read_bytes(), str(example() / "mixture.flac")
         >>> how = {"cluster": "local", "num_workers": 1, "dry_run": True, "quiet": True, "say": print}
         >>> separate_catalogue([song], "stems", request, model, **how)  # doctest: +ELLIPSIS

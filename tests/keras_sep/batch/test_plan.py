@@ -29,13 +29,9 @@ def library(tmp_path) -> Path:
 def request(*inputs: Path, out: Path, **options) -> Request:
     values = {
         "mixes": STEMS,
-        "template": NameTemplate(options.pop("name", DEFAULT)),
-        "suffix": ".wav",
-        "options": FileOptions(),
-        "include": (),
-        "overwrite": False,
         "model": "0a",
         "model_name": "base",
+        "template": NameTemplate(options.pop("name", DEFAULT)),
     }
     return Request(inputs, out, **{**values, **options})
 
@@ -65,7 +61,7 @@ def test_a_folder_comes_out_as_the_same_tree(library, tmp_path):
         f"{name}/{stem}.wav" for name in ("a/01", "b/01", "b/02") for stem in ("vocals", "accompaniment")
     ]
     assert not out.exists()
-    by_stem = plan(library, out=out, name="{stem}/{name} by {preset} of {suffix}", suffix=".mp3")
+    by_stem = plan(library, out=out, name="{stem}/{name} by {preset} of {suffix}", options=FileOptions("mp3"))
     assert by_stem[2].outputs[0].path == out / "vocals/b/02 by base of mp3.mp3"
 
 

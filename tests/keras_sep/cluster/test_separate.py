@@ -19,7 +19,6 @@ from pyarrow import parquet
 from benchmarks.measure.ray_nodes import RayNodes, ray_nodes
 from keras_sep.batch.plan import Request
 from keras_sep.batch.records import made_by
-from keras_sep.batch.template import DEFAULT, NameTemplate
 from keras_sep.cluster.manifest import NAME
 from keras_sep.cluster.places import Place
 from keras_sep.cluster.separate import plan_catalogue
@@ -136,7 +135,7 @@ def test_a_cluster_of_this_machine(songs, tmp_path):
 def test_what_the_manifest_knows(songs, tmp_path, change, problem):
     target, song = Place.parse(str(tmp_path / "out")), songs / "a.wav"
     options, mixes = FileOptions(), {"vocals": {"vocals": 1.0}}
-    request = Request([], Path(), mixes, NameTemplate(DEFAULT), ".wav", options, [], False, "0" * 64, "base")
+    request = Request([], Path(), mixes, "0" * 64, "base")
     facts = {"bytes": song.stat().st_size, "mtime_ns": song.stat().st_mtime_ns, "error": None}
     made = {
         "stems": [{"path": str(target / "a/vocals.wav")}],
