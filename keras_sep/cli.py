@@ -321,7 +321,7 @@ def _add_separate(commands: argparse._SubParsersAction[_Parser]) -> None:
         "--bitrate",
         type=_integer(1, 10000, "number of kbit/s"),
         metavar="KBIT/S",
-        help="for mp3 32 to 320 (default: 320), m4a 32 to 512 (256), opus 16 to 510 (192; mono to 256)",
+        help="for mp3 32 to 320 (default: 320), m4a 32 to 512 (256), opus 16 to 510 (192), mono to 256",
     )
     outputs.add_argument(
         "--clip-mode",
