@@ -22,7 +22,7 @@ PLAIN_S = 10.0  # between two lines of output that is no terminal
 _METER_DB = 48.0  # from the left end of a meter to full scale
 _METER_WIDTH = 8
 # A whole key: ESC [ with numbers and a letter, ESC O and a letter, or the ESC before any other one.
-_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|(?![\[O]|$))")
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|(?!(?:\[[0-?]*[ -/]*|O)?$))")
 _ARROWS = {"A": "up", "B": "down", "C": "right", "D": "left"}  # after ESC [ or ESC O
 _WINDOWS_ARROWS = {"H": "up", "P": "down", "M": "right", "K": "left"}
 KEYS_HELP = "up/down: voice, left/right: accompaniment, v/a: mute, space: original, 0: both to 0 dB, q: end"

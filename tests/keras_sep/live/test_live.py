@@ -892,6 +892,7 @@ def test_a_terminal_that_goes_is_no_reason_to_stop(sounddevice, music, tmp_path)
         ("\x1b[20~0", ["0"]),  # F9
         ("\x1bq", ["q"]),
         ("\x1b\x1b[C", ["right"]),
+        ("\x1b[éq", ["[", "é", "q"]),  # of no key: the keys go on
     ],
 )
 def test_keys_of_several_bytes(typed, keys):
